@@ -1,0 +1,1 @@
+"""Image augmentation as batched graph operations with stateless randomness."""

@@ -1,0 +1,1 @@
+"""What `--mode` chooses: one file per command, with one `run(settings, console)`."""

@@ -1,0 +1,85 @@
+"""What a command is going to do, printed before it starts."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from rich.console import Console
+
+import ieg
+from ieg.data import names
+from ieg.experiment import Experiment
+
+_LARGEST_PRINTED_MATRIX = 20
+
+
+def announce(experiment: Experiment, console: Console) -> None:
+    """Prints method, data, network, devices, steps, where results go, and every setting."""
+    config, dataset = experiment.config, experiment.dataset
+    shape = "x".join(map(str, dataset.train.images.shape[1:]))
+    probe = 0 if dataset.probe_indices is None else dataset.probe_indices.size
+    pipeline, replicas = experiment.pipeline, experiment.strategy.num_replicas_in_sync
+    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    exact = ", deterministic" if experiment.deterministic else ""
+    lines = {
+        f"ieg {ieg.__version__}": f"{config.mode} with method {config.method}, seed {config.seed}",
+        "data": (
+            f"{dataset.name}: {len(dataset.train_indices):,} training images {shape} in "
+            f"{dataset.num_classes} classes, {probe} clean probe images, "
+            f"{len(dataset.evaluation.labels):,} {config.eval_split} images"
+        ),
+        "noise": _noise_line(experiment),
+        "classes": f"{_counts(dataset.class_counts)} training images per given label",
+        "network": f"{config.network_name}, {experiment.model.count_params():,} parameters",
+        "devices": f"{replicas} {kind} replica{'s' if replicas > 1 else ''}{exact}",
+        "steps": (
+            f"{experiment.last_step:,} with a global batch of {pipeline.batch_size} "
+            f"({experiment.last_step / pipeline.steps_per_epoch:.1f} epochs of "
+            f"{pipeline.steps_per_epoch} steps)"
+        ),
+        "results": str(experiment.folder.path),
+    }
+    for title, text in lines.items():
+        console.print(f"{title:9s} {text}", highlight=False, markup=False, soft_wrap=True)
+    _print_transition(experiment, console)
+    _print_settings(experiment, console)
+
+
+def _noise_line(experiment: Experiment) -> str:
+    asked = names.parse(experiment.dataset.name)
+    if asked.noise is None:
+        return "none"
+    return (
+        f"{asked.noise} {asked.ratio:g} asked, "
+        f"{experiment.dataset.noise.measured:.3f} of the given labels are wrong"
+    )
+
+
+def _counts(counts: np.ndarray) -> str:
+    if len(counts) <= _LARGEST_PRINTED_MATRIX:
+        return " ".join(map(str, counts))
+    return f"{counts.min()} to {counts.max()}"
+
+
+def _print_transition(experiment: Experiment, console: Console) -> None:
+    """Rows true class, columns given label, in percent; large matrices are in data.json only."""
+    matrix = experiment.dataset.noise.transition
+    if experiment.dataset.noise.measured == 0 or len(matrix) > _LARGEST_PRINTED_MATRIX:
+        return
+    console.print("given label by true class, in percent (also in data.json):", highlight=False)
+    for name, row in zip(experiment.dataset.class_names, matrix, strict=True):
+        cells = " ".join(f"{100 * share:3.0f}" for share in row)
+        console.print(f"{name:>9s} {cells}", highlight=False, markup=False)
+
+
+def _print_settings(experiment: Experiment, console: Console) -> None:
+    """Every value with where it came from, grouped by origin."""
+    groups: dict[str, list[str]] = {}
+    values: dict[str, Any] = experiment.settings.values()
+    for name, origin in experiment.settings.origins.items():
+        groups.setdefault(origin, []).append(f"{name}={values[name]}")
+    for origin, settings in groups.items():
+        console.print(
+            f"settings from {origin}: {', '.join(settings)}",
+            highlight=False, markup=False, soft_wrap=True, style="dim",
+        )

@@ -1,0 +1,87 @@
+"""`--mode=evaluation`: restores a checkpoint and measures it."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from ieg import config as configuration
+from ieg.commands.announce import announce
+from ieg.config import Settings
+from ieg.errors import InputError
+from ieg.evaluation import evaluate
+from ieg.experiment import build, folder_of
+
+
+def run(settings: Settings, console: Console) -> int:
+    """Prints and saves accuracy of raw and averaged weights; returns the exit status.
+
+    What was not typed comes from the run's own config.json.
+
+    Raises:
+      InputError: there is no such run or checkpoint, or what was typed contradicts the run.
+    """
+    experiment = build(_of_the_run(settings))
+    if not experiment.checkpoints.steps():
+        raise InputError(f"{experiment.folder.path} has no checkpoint yet")
+    step = experiment.checkpoints.restore(settings.config.restore_step)
+    announce(experiment, console)
+    console.print(f"checkpoint of step {step}", highlight=False)
+    weights = {"raw": experiment.state.params}
+    if experiment.state.average:
+        weights["ema"] = experiment.state.average
+    measured = {
+        name: evaluate.on_split(experiment.predictor(w), experiment.dataset)
+        for name, w in weights.items()
+    }
+    _print(measured, experiment.dataset.class_names, console)
+    name = f"evaluation_step{step}_{experiment.config.eval_split}.json"
+    experiment.folder.write_json(name, {"step": step, **measured})
+    console.print(f"saved as {experiment.folder.path / name}", highlight=False, soft_wrap=True)
+    return 0
+
+
+def _of_the_run(settings: Settings) -> Settings:
+    """The run's own settings under what was typed now.
+
+    Raises:
+      InputError: no run in that folder, or a typed value that the run was not trained with.
+    """
+    folder = folder_of(settings.config)
+    stored = folder.read_config()
+    if stored is None:
+        raise InputError(
+            f"no run in {folder.path}; train one first, or give its --dataset, --method, "
+            "--network_name, --seed and --checkpoint_path"
+        )
+    values = {name: value for name, value in stored["values"].items() if value is not None}
+    typed = {
+        name: settings.values()[name]
+        for name, origin in settings.origins.items()
+        if origin == "command line"
+    }
+    defining = settings.experiment()
+    for name, value in typed.items():
+        if name in defining and name in values and values[name] != value:
+            raise InputError(
+                f"--{name}={value}: the run in {folder.path} was trained with {values[name]}"
+            )
+    return configuration.resolve({**values, **typed})
+
+
+def _print(
+    measured: dict[str, dict[str, Any]], class_names: tuple[str, ...], console: Console
+) -> None:
+    table = Table("", *measured)
+    titles = {
+        "top1": "top-1",
+        "top5": "top-5",
+        "balanced_accuracy": "balanced accuracy",
+        "ece": "expected calibration error",
+    }
+    for key, title in titles.items():
+        table.add_row(title, *(f"{m[key]:.4f}" for m in measured.values()))
+    for k, name in enumerate(class_names):
+        cells = (m["per_class"][k] for m in measured.values())
+        table.add_row(f"class {name}", *("-" if a is None else f"{a:.4f}" for a in cells))
+    console.print(table)

@@ -1,0 +1,291 @@
+"""`--mode=train`: trains, or goes on where an earlier process stopped."""
+
+import resource
+import shlex
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from rich.console import Console
+
+from ieg.commands.announce import announce
+from ieg.config import Settings
+from ieg.data import names
+from ieg.errors import InputError
+from ieg.evaluation import evaluate
+from ieg.experiment import Experiment, build
+from ieg.report import figures
+from ieg.training.step import compile_step
+from ieg.training.trainer import Interrupted, Trainer
+
+#: Kept in result.json for the last evaluation and for the best one.
+_NOISE_KEYS = ("wrong_label_fit", "clean_train", "recovered")
+
+
+def run(settings: Settings, console: Console) -> int:
+    """Trains to max_iteration and writes result.json and figures; returns the exit status.
+
+    Raises:
+      InputError: the settings do not fit together, or the folder belongs to another run.
+      TrainingStopped: the loss is not finite.
+    """
+    experiment = build(settings)
+    _refuse_other_run(experiment)
+    announce(experiment, console)
+    result = experiment.folder.read_result()
+    if result is not None and result["steps"] == experiment.last_step:
+        console.print(
+            f"finished already: top-1 {result['top1']:.4f} after {result['steps']} steps; "
+            "a larger --max_iteration goes on", highlight=False,
+        )
+        return 0
+    return _Run(experiment, console).execute()
+
+
+def _facts(experiment: Experiment) -> dict[str, Any]:
+    """What config.json holds."""
+    return {
+        "values": experiment.settings.values(),
+        "origins": dict(experiment.settings.origins),
+        "global_batch_size": experiment.pipeline.batch_size,
+        "max_iteration": experiment.last_step,
+    }
+
+
+def _refuse_other_run(experiment: Experiment) -> None:
+    """A folder goes on only with the settings that it was begun with, and never backwards."""
+    folder = experiment.folder
+    before = folder.read_config()
+    if before is None:
+        return
+    old = {**before["values"], "global_batch_size": before.get("global_batch_size")}
+    new = {**experiment.settings.experiment(), "global_batch_size": experiment.pipeline.batch_size}
+    changed = [
+        f"--{name} was {old[name]} and is {value} now"
+        for name, value in new.items()
+        if name in old and old[name] != value
+    ]
+    if changed:
+        raise InputError(
+            f"{folder.path} belongs to a run with other settings: {'; '.join(changed)}; give the "
+            "same settings, or another --checkpoint_path"
+        )
+    reached = max(experiment.checkpoints.steps(), default=0)
+    if reached > experiment.last_step:
+        raise InputError(
+            f"{folder.path} has reached step {reached} already, which is more than the "
+            f"{experiment.last_step} asked for; give at least as many, or another --checkpoint_path"
+        )
+
+
+class _Run:
+    """One process' part of a run."""
+
+    def __init__(self, experiment: Experiment, console: Console) -> None:
+        self.experiment = experiment
+        self.console = console
+        self.folder = experiment.folder
+        self.averaged = experiment.predictor(experiment.state.evaluated_weights())
+        self.raw = experiment.predictor(experiment.state.params)
+        self.subset = evaluate.train_subset(
+            experiment.dataset, experiment.config.train_eval_size, experiment.config.seed
+        )
+        self.seconds_before = 0.0
+
+    def execute(self) -> int:
+        """Trains and reports; returns the exit status."""
+        self.folder.open()
+        try:
+            self._restore()
+            self.folder.write_json("config.json", _facts(self.experiment))
+            self.folder.write_json("data.json", _data_facts(self.experiment))
+            self.events = tf.summary.create_file_writer(str(self.folder.events))
+            self.started = time.monotonic()
+            trainer = self._trainer()
+            trainer.run()
+            self._finish(trainer)
+        except Interrupted as stop:
+            self.console.print(
+                f"stopped at step {stop.step} of {self.experiment.last_step}; all is saved in "
+                f"{self.folder.path}\nto go on: {_command(self.experiment.settings)}",
+                highlight=False, markup=False, soft_wrap=True,
+            )
+            return 128 + stop.signal
+        finally:
+            self.folder.close()
+        return 0
+
+    def _restore(self) -> None:
+        """Brings state and records to the same step: the latest checkpoint, or --restore_step."""
+        asked = self.experiment.config.restore_step
+        step = self.experiment.checkpoints.restore(asked)
+        if asked:
+            self.experiment.checkpoints.forget_after(step)
+        self.folder.cut_metrics(step)
+        if not step:
+            return
+        self.seconds_before = self.folder.read_seconds()
+        self.console.print(f"going on from step {step}", highlight=False)
+        before = self.folder.read_config() or {}
+        longer = before.get("max_iteration", self.experiment.last_step) < self.experiment.last_step
+        if longer and self.experiment.config.lr_schedule == "cosine_one":
+            self.console.print(
+                "note: cosine_one now stretches over more steps, so the learning rate jumps back "
+                "up; a run of this length from the start would differ", highlight=False,
+            )
+
+    def _trainer(self) -> Trainer:
+        experiment = self.experiment
+        return Trainer(
+            strategy=experiment.strategy,
+            method=experiment.method,
+            pipeline=experiment.pipeline,
+            state=experiment.state,
+            step=compile_step(
+                experiment.strategy, experiment.method, experiment.state, experiment.rule()
+            ),
+            schedule=experiment.schedule(),
+            plan=experiment.plan(),
+            checkpoints=experiment.checkpoints,
+            evaluate=self._evaluate,
+            saved=lambda step: self.folder.write_progress(step, self._seconds()),
+            console=self.console,
+        )
+
+    def _seconds(self) -> float:
+        return self.seconds_before + time.monotonic() - self.started
+
+    def _evaluate(self, step: int, learning_rate: float, training: Mapping[str, float]) -> None:
+        """One row of metrics.csv, the same numbers as TensorBoard events, one printed line."""
+        dataset = self.experiment.dataset
+        tested = evaluate.on_split(self.averaged, dataset)
+        row: dict[str, float | None] = {
+            "step": step,
+            "epoch": step / self.experiment.pipeline.steps_per_epoch,
+            "seconds": self._seconds(),
+            "learning_rate": learning_rate,
+            **training,
+            **{name: tested[name] for name in ("top1", "top5", "balanced_accuracy", "ece")},
+            "top1_raw": evaluate.on_split(self.raw, dataset)["top1"],
+            **evaluate.on_training_labels(self.averaged, dataset, self.subset),
+        }
+        self.folder.add_metrics(row)
+        with self.events.as_default(step):
+            for name, value in row.items():
+                if value is not None and name != "step":
+                    tf.summary.scalar(name, value)
+        self.events.flush()
+        self.console.print(
+            f"step {step}: top-1 {tested['top1']:.4f} (raw {row['top1_raw']:.4f}), "
+            f"loss {training['loss']:.4f}, fit to wrong labels {_share(row['wrong_label_fit'])}, "
+            f"recovered {_share(row['recovered'])}", highlight=False,
+        )
+
+    def _finish(self, trainer: Trainer) -> None:
+        """result.json, examples.csv and the figures."""
+        experiment, dataset, folder = self.experiment, self.experiment.dataset, self.folder
+        tested = evaluate.on_split(self.averaged, dataset)
+        result = {
+            **self._identity(),
+            "steps": experiment.last_step,
+            "seconds": self._seconds(),
+            "examples_per_second": trainer.examples_per_second(),
+            "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            **{name: tested[name] for name in ("top1", "top5", "balanced_accuracy", "ece")},
+            "top1_raw": evaluate.on_split(self.raw, dataset)["top1"],
+            "per_class": tested["per_class"],
+            **evaluate.on_training_labels(self.averaged, dataset, dataset.train_indices),
+            **_best(folder.read_metrics()),
+        }
+        examples = _examples(experiment)
+        folder.write_table("examples.csv", examples)
+        _draw(experiment, tested["confusion"], examples)
+        folder.write_json("result.json", result)
+        self.console.print(
+            f"done: top-1 {result['top1']:.4f} (best {result['top1_best']:.4f} at step "
+            f"{result['best_step']}) after {result['seconds']:.0f} s; results in {folder.path}",
+            highlight=False, markup=False, soft_wrap=True,
+        )
+
+    def _identity(self) -> dict[str, Any]:
+        config, noise = self.experiment.config, self.experiment.dataset.noise
+        return {
+            "method": config.method,
+            "dataset": config.dataset,
+            "network": config.network_name,
+            "seed": config.seed,
+            "eval_split": config.eval_split,
+            "noise_rate_asked": noise.asked,
+            "noise_rate": noise.measured,
+        }
+
+
+def _best(rows: list[dict[str, float | None]]) -> dict[str, Any]:
+    """The evaluation with the highest top-1 (the first of equals), and what else held there."""
+    best = max(rows, key=lambda row: row["top1"] or 0.0)
+    return {
+        "top1_best": best["top1"],
+        "best_step": int(best["step"] or 0),
+        **{f"{name}_best": best[name] for name in _NOISE_KEYS},
+    }
+
+
+def _data_facts(experiment: Experiment) -> dict[str, Any]:
+    """What data.json holds: sizes, class counts and what the noise did."""
+    dataset, probe = experiment.dataset, experiment.dataset.probe_indices
+    return {
+        "dataset": dataset.name,
+        "class_names": list(dataset.class_names),
+        "training_images": len(dataset.train_indices),
+        "probe_images": 0 if probe is None else probe.size,
+        "probe_indices": [] if probe is None else probe.ravel().tolist(),
+        "evaluation_images": len(dataset.evaluation.labels),
+        "class_counts": dataset.class_counts.tolist(),
+        "noise_type": names.parse(dataset.name).noise,
+        "noise_rate_asked": dataset.noise.asked,
+        "noise_rate": dataset.noise.measured,
+        "transition_matrix": dataset.noise.transition.tolist(),
+    }
+
+
+def _examples(experiment: Experiment) -> dict[str, Any]:
+    """Columns of examples.csv: labels, and what training says about each training example."""
+    dataset, indices = experiment.dataset, experiment.dataset.train_indices
+    values = {name: column[indices] for name, column in experiment.state.ledger.read().items()}
+    return {
+        "index": indices,
+        "given_label": dataset.given_labels[indices],
+        "true_label": dataset.train.labels[indices],
+        **values,
+    }
+
+
+def _draw(experiment: Experiment, confusion: list[list[int]], examples: dict[str, Any]) -> None:
+    """The figures of a run; histograms where noise left something to tell apart."""
+    folder, dataset = experiment.folder, experiment.dataset
+    rows = folder.read_metrics()
+    metrics = {
+        name: np.array([np.nan if row[name] is None else row[name] for row in rows], float)
+        for name in rows[-1]
+    }
+    figures.learning_curves(metrics, folder.figures / "curves.png")
+    figures.confusion(np.array(confusion), dataset.class_names, folder.figures / "confusion.png")
+    wrong = examples["given_label"] != examples["true_label"]
+    if wrong.any() and not wrong.all():
+        for name in ("loss", *experiment.method.per_example):
+            path = folder.figures / f"{name}_histogram.png"
+            figures.clean_and_wrong_histogram(examples[name], wrong, name, path)
+
+
+def _command(settings: Settings) -> str:
+    """What to type for the same run."""
+    values = settings.values()
+    typed = [name for name, origin in settings.origins.items() if origin == "command line"]
+    flags = [f"--{name}={str(values[name])}" for name in typed]
+    return shlex.join(["python", "-m", "ieg.main", *flags])
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

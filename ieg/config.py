@@ -1,0 +1,209 @@
+"""The immutable configuration of a run, and the flags that are made from it.
+
+What a user did not type is unset. Resolution, most specific first: what was typed, the preset of
+the data set, the method's own defaults, the network's, then the defaults written here.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from absl import flags
+
+from ieg import networks, options
+from ieg.data import names, sources
+from ieg.errors import InputError
+from ieg.methods import REGISTRY as METHODS
+from ieg.options import option
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings that every method has in common; a method's own are in its `Options`."""
+
+    method: str = option("l2r", "how to train; see the list of methods")
+    dataset: str = option("digits_uniform_0.4", "BASE[_imbal_FACTOR][_NOISE_RATIO]")
+    network_name: str = option("wrn28-10", "the network")
+    mode: str = option(
+        "train", "train or evaluation", choices=("train", "evaluation"), experiment=False
+    )
+    checkpoint_path: str = option(
+        "/tmp/ieg", "root of the run folders", experiment=False
+    )
+    restore_step: int = option(
+        0, "evaluation: the step to restore; 0 is the latest", at_least=0, experiment=False
+    )
+    dataset_dir: str = option("./data", "where data sets live", experiment=False)
+    seed: int = option(12345, "seed of split, noise, start weights, order and views", at_least=0)
+    max_iteration: int = option(200000, "training steps", above=0, experiment=False)
+    max_epoch: int | None = option(
+        None, "passes over the training data; sets max_iteration", above=0, experiment=False
+    )
+    batch_size: int = option(100, "images per replica and step", above=0)
+    val_batch_size: int = option(
+        100, "images per replica and step in evaluation", above=0, experiment=False
+    )
+    eval_freq: int = option(
+        500, "steps between evaluations with checkpoint; divided by the replicas", above=0
+    )
+    eval_split: str = option(
+        "test", "what accuracy is measured on", choices=("test", "validation")
+    )
+    validation_ratio: float = option(
+        0.1, "share of the training split for eval_split=validation", above=0, below=1
+    )
+    train_eval_size: int = option(
+        2000, "training images on which the fit to clean and wrong labels is followed", above=0
+    )
+    probe_dataset_hold_ratio: float = option(
+        0.02, "share of the training images kept as clean probe data", at_least=0, below=1
+    )
+    learning_rate: float = option(0.1, "of SGD at the start", above=0)
+    momentum: float = option(0.9, "of SGD", at_least=0, below=1)
+    lr_schedule: str = option(
+        "cosine",
+        "cosine (restarts), cosine_warmup, cosine_one (one cosine over the run), custom_step "
+        "(milestones) or exponential (factor 0.9, staircase)",
+        choices=("cosine", "cosine_warmup", "cosine_one", "custom_step", "exponential"),
+    )
+    decay_steps: str | None = option(
+        None, "first cosine period, exponential step or milestones, in steps: comma separated"
+    )
+    decay_epochs: str = option("1", "the same in epochs; used when decay_steps is not given")
+    decay_rate: float = option(0.1, "factor at each milestone of custom_step", above=0)
+    cos_t_mul: float = option(1.5, "each cosine period is this much longer", at_least=1)
+    cos_m_mul: float = option(0.9, "each cosine period starts this much lower", above=0)
+    warmup_epochs: float = option(0.0, "linear warm-up of the learning rate", at_least=0)
+    use_ema: bool = option(True, "evaluate an exponential moving average of the weights (0.999)")
+    l2_weight_decay: float = option(4e-4, "coefficient of ½‖θ‖²", at_least=0)
+    label_smoothing: float = option(0.0, "of the training labels", at_least=0, below=1)
+    dropout_rate: float = option(0.0, "in front of the classifier", at_least=0, below=1)
+    clip_norm: float = option(0.0, "largest global gradient norm; 0 does not clip", at_least=0)
+    accumulation_steps: int = option(
+        1, "batches whose gradients are averaged for one update", above=0
+    )
+    distribution_strategy: str = option(
+        "auto",
+        "none, mirrored (all devices of this machine), or auto: mirrored with several GPUs",
+        choices=("auto", "none", "mirrored"),
+        experiment=False,
+    )
+    deterministic: bool | None = option(
+        None, "bit for bit the same in every run; unset: on without GPUs, off with", experiment=False
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A resolved configuration.
+
+    Attributes:
+      config: what all methods have in common.
+      options: the method's own, an instance of its `Options`.
+      origins: flag → where its value came from.
+    """
+
+    config: Config
+    options: Any
+    origins: Mapping[str, str]
+
+    def values(self) -> dict[str, Any]:
+        """All values by the name of their flag."""
+        return {**dataclasses.asdict(self.config), **dataclasses.asdict(self.options)}
+
+    def experiment(self) -> dict[str, Any]:
+        """Those values that define the experiment, by the name of their flag."""
+        fields = [*dataclasses.fields(self.config), *dataclasses.fields(self.options)]
+        defining = [f.name for f in fields if f.metadata["experiment"]]
+        values = self.values()
+        return {name: values[name] for name in defining}
+
+
+def option_classes() -> dict[str, type]:
+    """Who → dataclass whose fields are flags: "common" and every method."""
+    return {"common": Config, **{name: METHODS.get(name).Options for name in METHODS.names()}}
+
+
+def define_flags(flag_values: flags.FlagValues) -> None:
+    """Makes one flag of every field; None stands for "not typed"."""
+    defined: dict[str, type] = {}
+    for who, cls in option_classes().items():
+        for field in dataclasses.fields(cls):
+            kind = options.value_type(cls, field.name)
+            if field.name in defined:
+                if defined[field.name] is not kind:
+                    raise TypeError(f"--{field.name} of {who} has another type elsewhere")
+                continue
+            defined[field.name] = kind
+            define = {
+                int: flags.DEFINE_integer,
+                float: flags.DEFINE_float,
+                bool: flags.DEFINE_bool,
+                str: flags.DEFINE_string,
+            }[kind]
+            define(field.name, None, field.metadata["help"], flag_values=flag_values)
+
+
+def help_text() -> str:
+    """All flags with help and default, the common ones first, then those of each method."""
+    lines = ["usage: python -m ieg.main [--flag=value ...]   (--flagfile=FILE reads flags from FILE)"]
+    lines += [f"methods:  {', '.join(METHODS.names())}"]
+    lines += [f"networks: {', '.join(networks.REGISTRY.names())}"]
+    lines += [f"data:     {', '.join(sources.REGISTRY.names())}"]
+    for who, cls in option_classes().items():
+        title = "for every method" if who == "common" else f"for --method={who}"
+        fields = dataclasses.fields(cls)
+        lines += ["", f"{title}:" if fields else f"{title}: none"]
+        for field in fields:
+            choices = field.metadata["choices"]
+            listed = f" [{'|'.join(choices)}]" if choices else ""
+            default = "unset" if field.default is None else field.default
+            lines.append(f"  --{field.name}{listed}  (default: {default})")
+            lines.append(f"      {field.metadata['help']}")
+    return "\n".join(lines)
+
+
+def resolve(typed: Mapping[str, Any]) -> Settings:
+    """Fills in what was not typed and checks everything that needs no data.
+
+    Args:
+      typed: flag → value, only what the user gave.
+    Raises:
+      InputError: an unknown name, a value out of range, or an option of another method.
+    """
+    common = {f.name: f.default for f in dataclasses.fields(Config)}
+    preset = dict(sources.REGISTRY.get(names.parse(_early(typed, {}, "dataset")).base).preset)
+    method_name = _early(typed, preset, "method")
+    method = METHODS.get(method_name)
+    network_name = _early(typed, preset | method.defaults, "network_name")
+    own = {f.name: f.default for f in dataclasses.fields(method.Options)}
+    layers: list[tuple[str, Mapping[str, Any]]] = [
+        ("default", common | own),
+        (f"network {network_name}",
+         {"l2_weight_decay": networks.REGISTRY.get(network_name).weight_decay}),
+        (f"method {method_name}", method.defaults),
+        ("preset of the data set", preset),
+        ("command line", typed),
+    ]
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for origin, layer in layers:
+        known = {name: value for name, value in layer.items() if name in common | own}
+        values.update(known)
+        origins.update(dict.fromkeys(known, origin))
+    foreign = [name for name in typed if name not in values]
+    if foreign:
+        raise InputError(f"--{foreign[0]} is no option of --method={method_name}")
+    for field in [*dataclasses.fields(Config), *dataclasses.fields(method.Options)]:
+        options.check(field, values[field.name])
+    return Settings(
+        config=Config(**{name: values[name] for name in common}),
+        options=method.Options(**{name: values[name] for name in own}),
+        origins=origins,
+    )
+
+
+def _early(typed: Mapping[str, Any], preset: Mapping[str, Any], name: str) -> Any:
+    """A value that others depend on: typed, else preset, else the default."""
+    return typed.get(name, preset.get(name, getattr(Config, name)))

@@ -1,0 +1,109 @@
+"""A data set as a run sees it: imbalance, then noise, then probe data, all by (name, seed)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ieg.augment.weak import WeakAugmentation
+from ieg.data import holdout, imbalance, names, noise, sources
+from ieg.data.sources import Split
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What one run trains on and is tested on.
+
+    Attributes:
+      name: as the user typed it.
+      class_names: K names.
+      train: the whole training split with true labels; indices below point into it.
+      given_labels: [N] labels after noise; probe examples carry their true label.
+      train_indices: [n] examples to train on.
+      probe_indices: [K, m] clean probe examples by class, or None.
+      evaluation: the split that accuracy is measured on.
+      noise: what the noise did to the examples to train on.
+      weak: the weak augmentation of the training images.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    train: Split
+    given_labels: np.ndarray
+    train_indices: np.ndarray
+    probe_indices: np.ndarray | None
+    evaluation: Split
+    noise: noise.NoiseReport
+    weak: WeakAugmentation
+
+    @property
+    def num_classes(self) -> int:
+        """K."""
+        return len(self.class_names)
+
+    @property
+    def class_counts(self) -> np.ndarray:
+        """[K] examples to train on per given label."""
+        return np.bincount(self.given_labels[self.train_indices], minlength=self.num_classes)
+
+
+def prepare(
+    name: str,
+    *,
+    seed: int,
+    probe_ratio: float,
+    eval_split: str = "test",
+    validation_ratio: float = 0.1,
+    dataset_dir: str = "data",
+) -> Dataset:
+    """Loads a base data set and does to it what the name says.
+
+    Order: validation split, imbalance, noise, probe. Noise is drawn per example of the whole
+    training split, so every method sees the same wrong labels on the same images.
+
+    Args:
+      name: such as "digits_uniform_0.4", see `names.parse`.
+      seed: of validation split, imbalance, noise and probe data.
+      probe_ratio: in [0, 1), share of the training examples kept as clean probe data; 0 for none.
+      eval_split: "test", or "validation" for a stratified part of the training split.
+      validation_ratio: in (0, 1), its share.
+      dataset_dir: where data sets live.
+    Raises:
+      InputError: the name does not fit the grammar, or a class would be left without examples.
+    """
+    asked = names.parse(name)
+    source = sources.REGISTRY.get(asked.base).load(dataset_dir)
+    labels, num_classes = source.train.labels, len(source.class_names)
+    kept, evaluation = np.arange(len(labels)), source.test
+    if eval_split == "validation":
+        held = holdout.validation_set(labels, validation_ratio, num_classes=num_classes, seed=seed)
+        kept = np.setdiff1d(kept, held)
+        evaluation = Split(source.train.images[held], labels[held])
+    if asked.imbalance is not None:
+        kept = imbalance.thin_out(
+            labels, kept, asked.imbalance, num_classes=num_classes, seed=seed
+        )
+    given = noise.corrupt(
+        labels,
+        kept,
+        kind=asked.noise,
+        ratio=asked.ratio,
+        num_classes=num_classes,
+        confusion=source.confusion,
+        seed=seed,
+    )
+    probe = None
+    if probe_ratio > 0:
+        probe = holdout.probe_set(labels, kept, probe_ratio, num_classes=num_classes, seed=seed)
+        given[probe] = labels[probe]
+        kept = np.setdiff1d(kept, probe)
+    return Dataset(
+        name=name,
+        class_names=source.class_names,
+        train=source.train,
+        given_labels=given,
+        train_indices=kept,
+        probe_indices=probe,
+        evaluation=evaluation,
+        noise=noise.measure(labels[kept], given[kept], num_classes, asked.ratio),
+        weak=source.weak,
+    )

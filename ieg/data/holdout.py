@@ -1,0 +1,73 @@
+"""Examples taken out of the training set: clean probe data, and a validation split."""
+
+import numpy as np
+
+from ieg import keys
+from ieg.errors import InputError
+
+
+def probe_set(
+    labels: np.ndarray, kept: np.ndarray, ratio: float, *, num_classes: int, seed: int
+) -> np.ndarray:
+    """Clean probe data: the same number of examples from every class, floor(n · ratio) at most.
+
+    Args:
+      labels: [N] true labels of the whole training set.
+      kept: [n] indices of the examples in use.
+      ratio: in (0, 1), share of the examples in use.
+      num_classes: K.
+      seed: the run's seed.
+    Returns:
+      [K, m] indices, row k of class k.
+    Raises:
+      InputError: less than one example a class, or a class would be left without any.
+    """
+    size = int(np.floor(len(kept) * ratio))
+    per_class = size // num_classes
+    if per_class < 1:
+        raise InputError(
+            f"--probe_dataset_hold_ratio={ratio:g} of {len(kept)} training images is {size}, "
+            f"less than one for each of {num_classes} classes; "
+            f"the smallest ratio that works is {num_classes / len(kept):.4f}"
+        )
+    counts = np.bincount(labels[kept], minlength=num_classes)
+    smallest = int(counts.argmin())
+    if counts[smallest] <= per_class:
+        raise InputError(
+            f"--probe_dataset_hold_ratio={ratio:g} takes {per_class} images of every class as probe "
+            f"data, but class {smallest} has only {counts[smallest]}, so that none is left to train "
+            f"on; a ratio below {num_classes * counts[smallest] / len(kept):.4f} works"
+        )
+    order = _shuffled(labels, seed, "probe")
+    members = order[np.isin(order, kept)]
+    return np.stack([members[labels[members] == k][:per_class] for k in range(num_classes)])
+
+
+def validation_set(labels: np.ndarray, ratio: float, *, num_classes: int, seed: int) -> np.ndarray:
+    """A stratified share of the training set on which settings may be chosen.
+
+    Args:
+      labels: [N] true labels of the whole training set.
+      ratio: in (0, 1); every class gives round(ratio · its size).
+      num_classes: K.
+      seed: the run's seed.
+    Returns:
+      [n] indices, ascending.
+    Raises:
+      InputError: a class would give no example, or all that it has.
+    """
+    sizes = np.bincount(labels, minlength=num_classes)
+    counts = np.round(ratio * sizes).astype(np.int64)
+    if counts.min() < 1 or (counts >= sizes).any():
+        raise InputError(
+            f"--validation_ratio={ratio:g} leaves a class without validation or training images; "
+            f"the smallest class has {sizes.min()}"
+        )
+    order = _shuffled(labels, seed, "validation")
+    chosen = [order[labels[order] == k][: counts[k]] for k in range(num_classes)]
+    return np.sort(np.concatenate(chosen))
+
+
+def _shuffled(labels: np.ndarray, seed: int, purpose: str) -> np.ndarray:
+    """[N] all indices in an order that depends on the seed and the purpose alone."""
+    return keys.generator(seed, purpose).permutation(len(labels))

@@ -1,0 +1,89 @@
+"""The grammar of data set names: `digits_imbal_0.1_0.2` → base, imbalance, noise."""
+
+from dataclasses import dataclass
+
+from ieg.data import noise, sources
+from ieg.errors import InputError
+
+
+@dataclass(frozen=True)
+class DatasetName:
+    """What a name asks for.
+
+    Attributes:
+      base: name of the data source.
+      imbalance: in (0, 1], smallest over largest class; None leaves the classes as they are.
+      noise: name of the noise type; None leaves the labels as they are.
+      ratio: in [0, 1], share of labels that the noise is asked to hit.
+    """
+
+    base: str
+    imbalance: float | None = None
+    noise: str | None = None
+    ratio: float = 0.0
+
+
+def parse(name: str) -> DatasetName:
+    """Reads a name such as `digits_uniform_0.4`, `digits_imbal_0.1` or `digits_imbal_0.1_0.2`.
+
+    Long tail and noise together mean uniform noise on what the long tail leaves.
+
+    Raises:
+      InputError: the name does not fit the grammar; the message shows it.
+    """
+    base = _base(name)
+    words = name[len(base) + 1 :].split("_") if name != base else []
+    match words:
+        case []:
+            return DatasetName(base)
+        case ["imbal", factor]:
+            return DatasetName(base, imbalance=_factor(name, factor))
+        case ["imbal", factor, ratio]:
+            return DatasetName(base, _factor(name, factor), "uniform", _ratio(name, ratio))
+        case [kind, ratio] if kind in noise.REGISTRY.names():
+            return DatasetName(base, noise=kind, ratio=_ratio(name, ratio))
+        case ["imbal"]:
+            raise _error(name, "the imbalance factor is missing")
+        case [kind] if kind in noise.REGISTRY.names():
+            raise _error(name, "the noise ratio is missing")
+        case [kind, _]:
+            raise _error(name, f"unknown noise type {kind!r}")
+    raise _error(name, f"{'_'.join(words)!r} is not understood")
+
+
+def _base(name: str) -> str:
+    matches = [b for b in sources.REGISTRY.names() if name == b or name.startswith(b + "_")]
+    if not matches:
+        raise _error(name, "unknown data set")
+    return max(matches, key=len)
+
+
+def _ratio(name: str, text: str) -> float:
+    ratio = _number(name, text, "noise ratio")
+    if not 0 <= ratio <= 1:
+        raise _error(name, f"the noise ratio must be in [0, 1], not {text}")
+    return ratio
+
+
+def _factor(name: str, text: str) -> float:
+    factor = _number(name, text, "imbalance factor")
+    if not 0 < factor <= 1:
+        raise _error(name, f"the imbalance factor must be in (0, 1], not {text}")
+    return factor
+
+
+def _number(name: str, text: str, what: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise _error(name, f"the {what} must be a number, not {text!r}") from None
+
+
+def _error(name: str, problem: str) -> InputError:
+    bases = ", ".join(sources.REGISTRY.names())
+    kinds = "|".join(noise.REGISTRY.names())
+    return InputError(
+        f"--dataset={name}: {problem}; a name is BASE, BASE_NOISE_RATIO, BASE_imbal_FACTOR or "
+        f"BASE_imbal_FACTOR_RATIO with BASE {bases}; NOISE {kinds}; RATIO in [0, 1]; "
+        "FACTOR (smallest over largest class) in (0, 1]"
+    )

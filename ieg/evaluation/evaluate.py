@@ -1,0 +1,53 @@
+"""Accuracy on the evaluation split, and what became of clean and wrong labels in training."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ieg import keys
+from ieg.data.dataset import Dataset
+from ieg.evaluation import metrics
+
+#: images [N, H, W, C] uint8 → logits [N, K]
+Predict = Callable[[np.ndarray], np.ndarray]
+
+
+def on_split(predict: Predict, dataset: Dataset) -> dict[str, Any]:
+    """Test metrics: every image of the evaluation split counts exactly once.
+
+    Returns:
+      top1, top5, balanced_accuracy and ece in [0, 1]; per_class, K accuracies (None for a class
+      without images); confusion, [K, K] counts with the true class in the row.
+    """
+    labels, num_classes = dataset.evaluation.labels, dataset.num_classes
+    logits = predict(dataset.evaluation.images)
+    predictions = logits.argmax(axis=1)
+    per_class = metrics.per_class_accuracy(predictions, labels, num_classes)
+    return {
+        "top1": metrics.top_k_accuracy(logits, labels, 1),
+        "top5": metrics.top_k_accuracy(logits, labels, 5),
+        "balanced_accuracy": metrics.balanced_accuracy(predictions, labels, num_classes),
+        "ece": metrics.expected_calibration_error(logits, labels),
+        "per_class": [None if np.isnan(a) else float(a) for a in per_class],
+        "confusion": metrics.confusion_matrix(predictions, labels, num_classes).tolist(),
+    }
+
+
+def train_subset(dataset: Dataset, size: int, seed: int) -> np.ndarray:
+    """Training examples on which clean and wrong labels are followed: at most `size`, fixed."""
+    order = keys.generator(seed, "train subset").permutation(dataset.train_indices)
+    return np.sort(order[:size])
+
+
+def on_training_labels(
+    predict: Predict, dataset: Dataset, indices: np.ndarray
+) -> dict[str, float | None]:
+    """Whether a method works: wrong_label_fit, clean_train and recovered in [0, 1].
+
+    Unaugmented images; see `metrics.label_noise_accuracies`.
+    """
+    predictions = predict(dataset.train.images[indices]).argmax(axis=1)
+    return metrics.label_noise_accuracies(
+        predictions, dataset.given_labels[indices], dataset.train.labels[indices]
+    )

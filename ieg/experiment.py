@@ -1,0 +1,230 @@
+"""Where everything meets: a configuration becomes data, network, method and training state."""
+
+import math
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ieg import networks
+from ieg.config import Config, Settings
+from ieg.data.dataset import Dataset, prepare
+from ieg.data.pipeline import Pipeline, sweep
+from ieg.errors import InputError
+from ieg.methods import REGISTRY as METHODS
+from ieg.methods import Context, Method
+from ieg.networks import parts
+from ieg.run_folder import RunFolder
+from ieg.training import devices, schedules
+from ieg.training.checkpoints import Checkpoints
+from ieg.training.ledger import Ledger
+from ieg.training.state import TrainState
+from ieg.training.step import COMMON_COLUMNS, UpdateRule
+from ieg.training.trainer import Plan
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything that one run consists of, built and checked; nothing is written yet.
+
+    Attributes:
+      settings: the resolved configuration.
+      deterministic: whether the run is the same bit for bit each time.
+      strategy: whose replicas share the work.
+      dataset: what it trains on and is tested on.
+      model: the network.
+      method: what a step computes.
+      pipeline: batches by step.
+      state: all that training changes.
+      checkpoints: of that state.
+      folder: where results go.
+    """
+
+    settings: Settings
+    deterministic: bool
+    strategy: tf.distribute.Strategy
+    dataset: Dataset
+    model: keras.Model
+    method: Method
+    pipeline: Pipeline
+    state: TrainState
+    checkpoints: Checkpoints
+    folder: RunFolder
+
+    @property
+    def config(self) -> Config:
+        """What all methods have in common."""
+        return self.settings.config
+
+    @property
+    def last_step(self) -> int:
+        """Steps of the whole run; an epoch count, when given, sets it."""
+        if self.config.max_epoch is None:
+            return self.config.max_iteration
+        return self.config.max_epoch * self.pipeline.steps_per_epoch
+
+    def rule(self) -> UpdateRule:
+        """How gradients become new weights."""
+        return UpdateRule(
+            momentum=self.config.momentum,
+            clip_norm=self.config.clip_norm,
+            accumulation_steps=self.config.accumulation_steps,
+            decay=self.method.context.decay,
+        )
+
+    def schedule(self) -> schedules.Schedule:
+        """The learning rate by step.
+
+        Raises:
+          InputError: the schedule's flags do not fit together.
+        """
+        config = self.config
+        try:
+            return schedules.from_name(
+                config.lr_schedule,
+                learning_rate=config.learning_rate,
+                total_steps=self.last_step,
+                decay_steps=self._decay_steps(),
+                decay_rate=config.decay_rate,
+                cos_t_mul=config.cos_t_mul,
+                cos_m_mul=config.cos_m_mul,
+                warmup_steps=self._warmup_steps(),
+            )
+        except ValueError as error:
+            raise InputError(f"--lr_schedule={config.lr_schedule}: {error}") from None
+
+    def plan(self) -> Plan:
+        """Evaluations every eval_freq steps, at the ends of cosine cycles and at the end."""
+        last = self.last_step
+        every = max(1, self.config.eval_freq // self.strategy.num_replicas_in_sync)
+        after = {*range(every, last, every), last}
+        if self.config.lr_schedule in ("cosine", "cosine_warmup"):
+            warmup = self._warmup_steps()
+            cycles = schedules.restart_steps(
+                self._decay_steps()[0], self.config.cos_t_mul, last - warmup
+            )
+            after.update(warmup + step for step in cycles)
+        return Plan(last_step=last, evaluate_after=frozenset(after))
+
+    def predictor(self, weights: list[tf.Variable]) -> "Predictor":
+        """The network in inference mode with these weights."""
+        return Predictor(self, weights)
+
+    def _decay_steps(self) -> list[int]:
+        config = self.config
+        if config.lr_schedule == "custom_step" and config.decay_steps is None:
+            if self.settings.origins["decay_epochs"] == "default":
+                raise InputError(
+                    "--lr_schedule=custom_step needs its milestones: --decay_epochs or --decay_steps"
+                )
+        name = "decay_epochs" if config.decay_steps is None else "decay_steps"
+        scale = self.pipeline.steps_per_epoch if name == "decay_epochs" else 1
+        text = str(getattr(config, name))
+        try:
+            steps = [round(float(word) * scale) for word in text.split(",")]
+        except ValueError:
+            raise InputError(f"--{name}={text}: must be numbers separated by commas") from None
+        if min(steps) < 1:
+            raise InputError(f"--{name}={text}: every entry must be at least one step")
+        return steps
+
+    def _warmup_steps(self) -> int:
+        return math.ceil(self.config.warmup_epochs * self.pipeline.steps_per_epoch)
+
+
+class Predictor:
+    """Logits of images, every image exactly once; traced once and used again.
+
+    Args:
+      experiment: whose network, devices and batch size are used.
+      weights: trainable variables, current ones or an average.
+    """
+
+    def __init__(self, experiment: Experiment, weights: list[tf.Variable]) -> None:
+        model, state = experiment.model, experiment.state
+
+        @tf.function
+        def logits(images: tf.Tensor) -> tf.Tensor:
+            values = [tf.convert_to_tensor(v) for v in weights]
+            others = [tf.convert_to_tensor(v) for v in state.network_state]
+            return model.stateless_call(values, others, images, training=False)[0]
+
+        self._logits = logits
+        self._strategy = experiment.strategy
+        self._batch_size = experiment.config.val_batch_size
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """[N, H, W, C] uint8 → [N, K]."""
+        return sweep(images, self._strategy, self._logits, batch_size=self._batch_size)
+
+
+def folder_of(config: Config) -> RunFolder:
+    """Where the results of a run go."""
+    return RunFolder.of(
+        config.checkpoint_path, config.dataset, config.network_name, config.method, config.seed
+    )
+
+
+def build(settings: Settings) -> Experiment:
+    """Data, network, method and state of a run.
+
+    Raises:
+      InputError: something does not fit together; nothing has been written.
+    """
+    config = settings.config
+    deterministic = devices.make_deterministic(config.deterministic)
+    strategy = devices.strategy(config.distribution_strategy)
+    method_class = METHODS.get(config.method)
+    if method_class.needs.probe and config.probe_dataset_hold_ratio == 0:
+        raise InputError(
+            f"--method={config.method} needs clean probe data, so --probe_dataset_hold_ratio must "
+            "be above 0"
+        )
+    dataset = prepare(
+        config.dataset,
+        seed=config.seed,
+        probe_ratio=config.probe_dataset_hold_ratio if method_class.needs.probe else 0,
+        eval_split=config.eval_split,
+        validation_ratio=config.validation_ratio,
+        dataset_dir=config.dataset_dir,
+    )
+    pipeline = Pipeline(
+        dataset,
+        batch_size=config.batch_size * strategy.num_replicas_in_sync,
+        seed=config.seed,
+        with_probe=method_class.needs.probe,
+    )
+    with strategy.scope():
+        model = networks.create(
+            config.network_name,
+            dataset.train.images.shape[1:],
+            dataset.num_classes,
+            dropout_rate=config.dropout_rate,
+            seed=config.seed,
+        )
+        context = Context(
+            model=model,
+            num_classes=dataset.num_classes,
+            num_examples=len(dataset.train.labels),
+            steps_per_epoch=pipeline.steps_per_epoch,
+            decay=parts.weight_decay(model, config.l2_weight_decay),
+            label_smoothing=config.label_smoothing,
+        )
+        method = method_class(settings.options, context)
+        ledger = Ledger(context.num_examples, COMMON_COLUMNS + method.per_example)
+        state = TrainState(
+            model,
+            method.init_state(),
+            ledger,
+            use_ema=config.use_ema,
+            accumulate=config.accumulation_steps > 1,
+        )
+    folder = folder_of(config)
+    checkpoints = Checkpoints(state.checkpoint(), folder.checkpoints)
+    experiment = Experiment(
+        settings, deterministic, strategy, dataset, model, method, pipeline, state, checkpoints,
+        folder,
+    )
+    experiment.schedule(), experiment.plan()  # raise now rather than after the folder is made
+    return experiment

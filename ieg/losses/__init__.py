@@ -1,0 +1,13 @@
+"""Losses: pure functions of logits, labels and numbers that return one value per example."""
+
+from ieg.losses.cross_entropy import cross_entropy, label_smoothing, soft_targets
+from ieg.losses.label_guess import label_guess, rms_normalize, sharpen
+
+__all__ = [
+    "cross_entropy",
+    "label_guess",
+    "label_smoothing",
+    "rms_normalize",
+    "sharpen",
+    "soft_targets",
+]

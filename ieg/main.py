@@ -1,0 +1,46 @@
+"""`python -m ieg.main --dataset=... --method=...`: flags become a configuration, and one command runs."""
+
+import sys
+from collections.abc import Sequence
+
+from absl import flags
+from rich.console import Console
+
+import ieg.quiet  # noqa: F401 - before anything else imports TensorFlow
+from ieg import config
+from ieg.commands import evaluation, train
+from ieg.errors import InputError, TrainingStopped
+
+COMMANDS = {"train": train.run, "evaluation": evaluation.run}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs one command.
+
+    Args:
+      argv: program name and flags.
+    Returns:
+      exit status: 0 done; 1 training cannot go on; 2 bad input; 128 + n stopped by signal n.
+    """
+    values = flags.FlagValues()
+    config.define_flags(values)
+    if any(word.lstrip("-") in ("help", "helpshort", "helpfull") for word in argv[1:]):
+        print(config.help_text())
+        return 0
+    try:
+        words = values(list(argv))[1:]
+        if words:
+            raise InputError(f"{words[0]!r} is no flag; flags look like --dataset=digits")
+        typed = {name: values[name].value for name in values if values[name].present}
+        settings = config.resolve(typed)
+        return COMMANDS[settings.config.mode](settings, Console())
+    except (InputError, flags.Error) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except TrainingStopped as error:
+        print(f"stopped: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

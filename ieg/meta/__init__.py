@@ -1,0 +1,6 @@
+"""The look-ahead gradient, and weights made from it."""
+
+from ieg.meta.lookahead import InnerProblem, MetaGradient, meta_gradient
+from ieg.meta.weights import example_weights
+
+__all__ = ["InnerProblem", "MetaGradient", "example_weights", "meta_gradient"]

@@ -1,0 +1,34 @@
+"""Example weights from a meta-gradient."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+
+def example_weights(
+    gradient: tf.Tensor,
+    mode: str = "clamp",
+    total: Callable[[tf.Tensor], tf.Tensor] = lambda share: share,
+) -> tf.Tensor:
+    """Weights that sum to one over the global batch, larger where the probe loss would fall.
+
+    clamp:    w̃_i = max(-g_i, 0),  w_i = w̃_i / (Σ_j w̃_j + 1e-5)    L2R, line 11 of algorithm 1
+    sigmoid:  w̃_i = σ(-g_i),       w_i = w̃_i / Σ_j w̃_j
+
+    Args:
+      gradient: [B] float32, g_i = ∂(probe loss)/∂ε_i.
+      mode: "clamp" or "sigmoid".
+      total: adds a scalar up over the replicas of the global batch.
+    Returns:
+      [B] float32 in [0, 1]. With clamp all are zero when no gradient is negative: such a step only
+      decays the network's weights.
+    Raises:
+      ValueError: another mode.
+    """
+    if mode == "clamp":
+        raw, guard = tf.nn.relu(-gradient), 1e-5
+    elif mode == "sigmoid":
+        raw, guard = tf.sigmoid(-gradient), 0.0
+    else:
+        raise ValueError(f"mode must be 'clamp' or 'sigmoid', not {mode!r}")
+    return raw / (total(tf.reduce_sum(raw)) + guard)

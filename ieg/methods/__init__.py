@@ -1,0 +1,141 @@
+"""Methods, one file each: what one training step computes. The trainer owns all that is the same.
+
+A method is a subclass of `Method` registered by name. Its `Options` become flags by themselves.
+"""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from ieg.data.pipeline import Batch
+from ieg.registry import Registry
+
+
+class Needs(NamedTuple):
+    """What a method wants in its batches.
+
+    Attributes:
+      probe: clean examples, held out of the training data.
+    """
+
+    probe: bool = False
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """For a method that has no options of its own."""
+
+
+class Context(NamedTuple):
+    """What a method may know of the run.
+
+    Attributes:
+      model: the network.
+      num_classes: K.
+      num_examples: N, size of the whole training split; `Batch.index` stays below it.
+      steps_per_epoch: steps in one pass over the training data.
+      decay: weight decay coefficient of each trainable variable.
+      label_smoothing: in [0, 1), for the training loss.
+    """
+
+    model: keras.Model
+    num_classes: int
+    num_examples: int
+    steps_per_epoch: int
+    decay: list[float]
+    label_smoothing: float
+
+
+class StepState(NamedTuple):
+    """What a step starts from, all as tensors.
+
+    Attributes:
+      step: scalar int64, 0-based.
+      learning_rate: scalar float32.
+      params: θ, trainable variables of the network in its order.
+      network_state: its other variables (moving statistics), in its order.
+      buffers: momentum buffers, one for each of `params`.
+      variables: what the method's `init_state` made.
+    """
+
+    step: tf.Tensor
+    learning_rate: tf.Tensor
+    params: list[tf.Tensor]
+    network_state: list[tf.Tensor]
+    buffers: list[tf.Tensor]
+    variables: Mapping[str, tf.Variable]
+
+
+class StepOutput(NamedTuple):
+    """What a step hands to the trainer; sums over the global batch are given as shares.
+
+    Attributes:
+      gradients: share of the gradient of the training loss without weight decay, one for each of
+        `params`; None leaves that variable as it is.
+      network_state: the network's other variables after the step.
+      loss: share of the training loss without weight decay, a scalar.
+      logits: [B, K] of the weakly augmented training images, for monitoring.
+      scalars: shares of further numbers to log, by name.
+      per_example: [B] float32 values by name, kept in the ledger.
+    """
+
+    gradients: list[tf.Tensor | None]
+    network_state: list[tf.Tensor]
+    loss: tf.Tensor
+    logits: tf.Tensor
+    scalars: Mapping[str, tf.Tensor]
+    per_example: Mapping[str, tf.Tensor]
+
+
+class Method:
+    """One way to train.
+
+    Class attributes:
+      Options: a frozen dataclass; each field is a flag (see `ieg.options.option`).
+      defaults: settings of the run that this method wants, by the name of the flag.
+      needs: what its batches carry.
+      per_example: names of the values that `step` returns per example.
+
+    Args:
+      options: an instance of `Options`.
+      context: what a method may know of the run.
+    """
+
+    Options: ClassVar[type] = NoOptions
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    needs: ClassVar[Needs] = Needs()
+    per_example: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, options: Any, context: Context) -> None:
+        self.options = options
+        self.context = context
+
+    def init_state(self) -> dict[str, tf.Variable]:
+        """Variables of the method's own: per example, tables, second optimizers; checkpointed.
+
+        Created inside the strategy's scope. Write them with `replicas.assign`.
+        """
+        return {}
+
+    def variant(self, step: int) -> Hashable:
+        """Which traced step runs now: `step` is traced once per value.
+
+        Phases go here rather than into `tf.cond`, where neither updates nor collectives work.
+        """
+        return None
+
+    def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:
+        """One training step in replica context."""
+        raise NotImplementedError
+
+    def network(
+        self, params: list[tf.Tensor], network_state: list[tf.Tensor], images: tf.Tensor
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """The network in training mode: logits [B, K] and its other variables afterwards."""
+        return self.context.model.stateless_call(params, network_state, images, training=True)
+
+
+REGISTRY: Registry[type[Method]] = Registry("method", __name__)

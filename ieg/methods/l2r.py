@@ -1,0 +1,114 @@
+"""Learning to reweight examples (L2R): weights that would lower the loss on clean probe data.
+
+Ren et al., "Learning to Reweight Examples for Robust Deep Learning", ICML 2018.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from ieg import replicas
+from ieg.data.pipeline import Batch
+from ieg.losses import cross_entropy, label_smoothing
+from ieg.meta import InnerProblem, MetaGradient, example_weights, meta_gradient
+from ieg.methods import REGISTRY, Context, Method, Needs, StepOutput, StepState
+from ieg.methods.lookahead_options import LookaheadOptions
+from ieg.networks import parts
+from ieg.options import option
+
+
+@dataclass(frozen=True)
+class Options(LookaheadOptions):
+    """Options of L2R."""
+
+    weight_mode: str = option(
+        "clamp",
+        "example weights from the meta-gradient g: max(-g, 0) or sigmoid(-g), then normalised",
+        choices=("clamp", "sigmoid"),
+    )
+
+
+@REGISTRY.register("l2r")
+class L2R(Method):
+    """Each step weighs its examples anew by the gradient of a one-step look-ahead."""
+
+    Options = Options
+    needs = Needs(probe=True)
+    per_example = ("weight",)
+
+    def __init__(self, options: Options, context: Context) -> None:
+        super().__init__(options, context)
+        self._moving = parts.lookahead_variables(context.model, options.meta_partial_level)
+
+    def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:
+        """Weights from g_i = ∂L_probe/∂ε_i at ε = 0, then L = Σ w_i ce(q_i, f(x_i; θ))."""
+        targets = label_smoothing(
+            batch.label, self.context.num_classes, self.context.label_smoothing
+        )
+        meta = self._look_ahead(batch, state, targets)
+        weights = example_weights(meta.gradient, self.options.weight_mode, replicas.total)
+        with tf.GradientTape() as tape:
+            tape.watch(state.params)
+            logits, network_state = self.network(state.params, state.network_state, batch.image)
+            loss = tf.reduce_sum(weights * cross_entropy(targets, logits))
+        return StepOutput(
+            gradients=tape.gradient(loss, state.params),
+            network_state=network_state,
+            loss=loss,
+            logits=logits,
+            scalars={
+                "probe_loss": meta.outer_loss,
+                "probe_accuracy": meta.aux,
+                "weights_zero_ratio": replicas.batch_mean(tf.cast(weights <= 0, tf.float32)),
+                **_weight_shares(weights, batch),
+            },
+            per_example={"weight": weights},
+        )
+
+    def _look_ahead(self, batch: Batch, state: StepState, targets: tf.Tensor) -> MetaGradient:
+        """∂L_probe/∂ε at ε = 0, algorithm 1 lines 4 to 9; batch norm in training mode throughout."""
+        assert batch.probe is not None  # the trainer sees to what `needs` asks for
+        probe = batch.probe
+        probe_targets = tf.one_hot(probe.label, self.context.num_classes)
+
+        def predict(params: list[tf.Tensor]) -> tf.Tensor:
+            return self.network(params, state.network_state, batch.image)[0]
+
+        def weighted_loss(logits: tf.Tensor, epsilon: tf.Tensor) -> tf.Tensor:
+            return tf.reduce_sum(epsilon * cross_entropy(targets, logits))
+
+        def probe_loss(params: list[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+            logits, _ = self.network(params, state.network_state, probe.image)
+            right = tf.argmax(logits, axis=1, output_type=tf.int32) == probe.label
+            return (
+                replicas.batch_mean(cross_entropy(probe_targets, logits)),
+                replicas.batch_mean(tf.cast(right, tf.float32)),
+            )
+
+        inner = InnerProblem(
+            predict,
+            weighted_loss,
+            stepsize=self.options.meta_stepsize,
+            decay=self.context.decay,
+            moving=self._moving,
+            loss_is_zero=True,
+        )
+        epsilon = tf.zeros_like(batch.label, tf.float32)
+        return meta_gradient(
+            inner,
+            probe_loss,
+            state.params,
+            epsilon,
+            mode=self.options.meta_gradient,
+            outer_decay=self.context.decay,
+        )
+
+
+def _weight_shares(weights: tf.Tensor, batch: Batch) -> dict[str, tf.Tensor]:
+    """Share of the weight that lies on truly clean examples, beside their share of the batch."""
+    clean = tf.cast(batch.label == batch.true_label, tf.float32)
+    return {
+        "clean_weight_share": tf.reduce_sum(weights * clean),
+        "clean_share": replicas.batch_mean(clean),
+    }

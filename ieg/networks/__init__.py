@@ -1,0 +1,91 @@
+"""Networks, one file each: a function that returns a `keras.Model` from images to logits.
+
+A network is a chain of top-level layers: a stem, its stages as nested models named `stage1`,
+`stage2`, ..., what follows the last stage, and a final layer with weights, the classifier. From
+that alone `parts.py` tells features, classifier and stages apart; no variable is found by name.
+"""
+
+import contextlib
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import keras
+
+from ieg.registry import Registry
+
+
+class NetworkFunction(Protocol):
+    """What a file in this package registers."""
+
+    def __call__(
+        self, input_shape: tuple[int, int, int], num_classes: int, *, dropout_rate: float
+    ) -> keras.Model:
+        """A network from [B, *input_shape] float32 in [-1, 1] to logits [B, num_classes].
+
+        Raises:
+          InputError: the network cannot take images of that size.
+        """
+
+
+@dataclass(frozen=True)
+class NetworkEntry:
+    """How a network is registered.
+
+    Attributes:
+      build: makes it.
+      weight_decay: the coefficient that it is usually trained with.
+    """
+
+    build: NetworkFunction
+    weight_decay: float
+
+
+REGISTRY: Registry[NetworkEntry] = Registry("network", __name__)
+
+
+def register(name: str, *, weight_decay: float) -> Callable[[NetworkFunction], NetworkFunction]:
+    """Decorator for a network function."""
+
+    def add(build: NetworkFunction) -> NetworkFunction:
+        REGISTRY.register(name)(NetworkEntry(build, weight_decay))
+        return build
+
+    return add
+
+
+def create(
+    name: str,
+    input_shape: tuple[int, int, int],
+    num_classes: int,
+    *,
+    dropout_rate: float = 0.0,
+    seed: int = 0,
+) -> keras.Model:
+    """Builds a network by name; the same seed gives the same starting weights.
+
+    Args:
+      name: as registered.
+      input_shape: H, W, C.
+      num_classes: K.
+      dropout_rate: in [0, 1), dropout in front of the classifier.
+      seed: of the starting weights.
+    Raises:
+      InputError: unknown name, or images that the network cannot take.
+    """
+    build = REGISTRY.get(name).build
+    with _initialisers_seeded(seed):
+        return build(input_shape, num_classes, dropout_rate=dropout_rate)
+
+
+@contextlib.contextmanager
+def _initialisers_seeded(seed: int) -> Iterator[None]:
+    # Keras initialisers without a seed of their own take one from Python's generator; it is put
+    # back afterwards, so that nothing outside sees a change.
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)

@@ -1,0 +1,55 @@
+"""Layers that several networks use."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+def batch_norm(x: Any) -> Any:
+    """Batch normalisation as the papers of this field set it: momentum 0.9, epsilon 1e-5."""
+    return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
+
+
+def dropout(x: Any, rate: float) -> Any:
+    """Dropout when the rate is above 0, else nothing."""
+    return CountedDropout(rate)(x) if rate > 0 else x
+
+
+class CountedDropout(keras.layers.Layer):
+    """Dropout whose mask is a function of a counter that is saved with the network.
+
+    Keras' own layer keeps its seed where a checkpoint does not reach, so that a resumed run would
+    differ. The mask of a row depends on its place in the global batch, not on the replica.
+
+    Args:
+      rate: in (0, 1), share of the features set to 0; the others are scaled by 1 / (1 - rate).
+    """
+
+    def __init__(self, rate: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.rate = rate
+
+    def build(self, input_shape: Any) -> None:
+        """Creates the counter."""
+        self.counter = self.add_weight(
+            shape=(), dtype="int32", initializer="zeros", trainable=False, name="counter"
+        )
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        """[B, D] → [B, D]; the counter moves on by one in training mode."""
+        if not training:
+            return x
+        context = tf.distribute.get_replica_context()
+        replicas = context.num_replicas_in_sync if context else 1
+        replica = context.replica_id_in_sync_group if context else 0
+        rows = tf.shape(x)[0]
+        seed = tf.stack([tf.constant(1, tf.int32), tf.convert_to_tensor(self.counter)])
+        draws = tf.random.stateless_uniform([rows * replicas, x.shape[1]], seed)
+        mine = draws[replica * rows : (replica + 1) * rows]
+        self.counter.assign(self.counter + 1)
+        return tf.where(mine >= self.rate, x / (1 - self.rate), 0.0)
+
+    def get_config(self) -> dict[str, Any]:
+        """What Keras needs to make the layer again."""
+        return {**super().get_config(), "rate": self.rate}

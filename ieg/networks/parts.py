@@ -1,0 +1,48 @@
+"""Features, classifier and stages of a network, told by its top-level layers."""
+
+import keras
+
+from ieg.errors import InputError
+
+
+def classifier(model: keras.Model) -> keras.layers.Layer:
+    """The last top-level layer that has weights.
+
+    Raises:
+      InputError: no layer of the model has weights.
+    """
+    for layer in reversed(model.layers):
+        if layer.trainable_variables:
+            return layer
+    raise InputError(f"network {model.name!r} has no layer with weights")
+
+
+def lookahead_variables(model: keras.Model, level: int) -> list[int]:
+    """Which trainable variables take the look-ahead, `--meta_partial_level`.
+
+    Args:
+      model: a network as this package describes them; a model without nested stages knows the
+        levels 0 and -1 only.
+      level: 0 the classifier; k the last k stages and everything after them; -1 all.
+    Returns:
+      indices into `model.trainable_variables`, ascending.
+    Raises:
+      InputError: the network has fewer stages than that.
+    """
+    if level == -1:
+        return list(range(len(model.trainable_variables)))
+    last = model.layers.index(classifier(model))
+    stages = [i for i, layer in enumerate(model.layers) if isinstance(layer, keras.Model)]
+    if level > len(stages):
+        raise InputError(
+            f"--meta_partial_level={level}: network {model.name!r} has {len(stages)} stages; "
+            "-1 takes all variables"
+        )
+    first = last if level == 0 else stages[-level]
+    chosen = {id(v) for layer in model.layers[first:] for v in layer.trainable_variables}
+    return [i for i, v in enumerate(model.trainable_variables) if id(v) in chosen]
+
+
+def weight_decay(model: keras.Model, coefficient: float) -> list[float]:
+    """Decay coefficient of every trainable variable: wd · ½ Σ‖θ‖² over all of them."""
+    return [coefficient] * len(model.trainable_variables)

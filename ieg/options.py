@@ -1,0 +1,67 @@
+"""Fields of option dataclasses: name, type, default, help and range stand once, here."""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Sequence
+from typing import Any
+
+from ieg.errors import InputError
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    choices: Sequence[str] | None = None,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+    below: float | None = None,
+    experiment: bool = True,
+) -> Any:
+    """A dataclass field that becomes a flag.
+
+    Args:
+      default: used when nothing more specific applies.
+      help: one sentence for --help.
+      choices: the values that a string may take.
+      at_least, above, at_most, below: range of a number.
+      experiment: whether the value defines the experiment, so that a run folder with another value
+        belongs to another run.
+    """
+    limits = {"at least": at_least, "above": above, "at most": at_most, "below": below}
+    metadata = {
+        "help": help,
+        "choices": choices,
+        "limits": {word: limit for word, limit in limits.items() if limit is not None},
+        "experiment": experiment,
+    }
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def value_type(options: type, name: str) -> type:
+    """int, float, bool or str: the type of a field, also of one that may be None."""
+    hint = typing.get_type_hints(options)[name]
+    if isinstance(hint, types.UnionType):
+        hint = next(t for t in typing.get_args(hint) if t is not type(None))
+    return hint
+
+
+def check(field: dataclasses.Field, value: Any) -> None:
+    """Raises InputError when a value is out of the range or the choices of its field."""
+    if value is None:
+        return
+    choices = field.metadata["choices"]
+    if choices and value not in choices:
+        raise InputError(f"--{field.name}={value}: must be one of {', '.join(choices)}")
+    holds = {
+        "at least": lambda limit: value >= limit,
+        "above": lambda limit: value > limit,
+        "at most": lambda limit: value <= limit,
+        "below": lambda limit: value < limit,
+    }
+    limits = field.metadata["limits"]
+    if not all(holds[word](limit) for word, limit in limits.items()):
+        wanted = " and ".join(f"{word} {limit:g}" for word, limit in limits.items())
+        raise InputError(f"--{field.name}={value}: must be {wanted}")

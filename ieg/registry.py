@@ -1,0 +1,70 @@
+"""Things found by name: to add one is to add one file to the package that holds its kind."""
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from ieg.errors import InputError
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Name → entry, filled by decorators in the modules of one package.
+
+    The modules are imported at the first look-up, so that a new file is enough for a new entry.
+
+    Args:
+      kind: what an entry is called in error messages, such as "network".
+      package: the package whose modules register entries.
+    """
+
+    def __init__(self, kind: str, package: str) -> None:
+        self.kind = kind
+        self._package = package
+        self._entries: dict[str, T] = {}
+        self._complete = False
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """Decorator: enters what it decorates as `name`.
+
+        Raises:
+          ValueError: the name is taken, which is a mistake in the code, not of the user.
+        """
+
+        def add(entry: T) -> T:
+            if name in self._entries:
+                raise ValueError(f"two entries named {name!r} among the {self.kind}s")
+            self._entries[name] = entry
+            return entry
+
+        return add
+
+    def names(self) -> list[str]:
+        """All names, sorted."""
+        self._import_modules()
+        return sorted(self._entries)
+
+    def get(self, name: str) -> T:
+        """The entry of that name.
+
+        Raises:
+          InputError: there is none; the message lists those that there are.
+        """
+        self._import_modules()
+        if name not in self._entries:
+            near = difflib.get_close_matches(name, self._entries, n=1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            known = ", ".join(self.names())
+            raise InputError(f"unknown {self.kind} {name!r}{hint}; there are: {known}")
+        return self._entries[name]
+
+    def _import_modules(self) -> None:
+        if self._complete:
+            return
+        package = importlib.import_module(self._package)
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{self._package}.{module.name}")
+        self._complete = True

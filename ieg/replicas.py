@@ -1,0 +1,90 @@
+"""What couples the replicas of one global batch; with one replica every function is the identity.
+
+Called in replica context (inside `strategy.run`). Scalars that belong to a batch are handled as
+shares: each replica holds its part of a sum over the global batch, and `total` adds the parts.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+
+def count() -> int:
+    """Number of replicas that share the global batch."""
+    return int(tf.distribute.get_replica_context().num_replicas_in_sync)
+
+
+def total(values: Any) -> Any:
+    """Sum over replicas of every tensor of a tree; the same on each replica afterwards."""
+    if count() == 1:
+        return values
+    context = tf.distribute.get_replica_context()
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
+
+
+def mean(values: Any) -> Any:
+    """Mean over replicas of every tensor of a tree."""
+    if count() == 1:
+        return values
+    context = tf.distribute.get_replica_context()
+    return context.all_reduce(tf.distribute.ReduceOp.MEAN, values)
+
+
+def gather(values: tf.Tensor) -> tf.Tensor:
+    """[B, ...] of each replica → [global batch, ...], replica by replica."""
+    if count() == 1:
+        return values
+    return tf.distribute.get_replica_context().all_gather(values, axis=0)
+
+
+def batch_mean(values: tf.Tensor) -> tf.Tensor:
+    """This replica's share of the mean over the global batch.
+
+    share_r = Σ_{i in replica r} values_i / (B · replicas)
+
+    Args:
+      values: [B] per example; every replica holds the same number.
+    Returns:
+      scalar; the shares of all replicas add up to the mean.
+    """
+    return tf.reduce_sum(values) / tf.cast(tf.size(values) * count(), values.dtype)
+
+
+def assign(variables: Sequence[tf.Variable], values: Sequence[tf.Tensor]) -> None:
+    """Writes values that are equal on all replicas, without reducing them once more.
+
+    A plain `assign` would either be refused (aggregation NONE) or average equal numbers, which
+    rounds for three replicas.
+    """
+
+    def update(strategy: tf.distribute.Strategy, values: Sequence[Any]) -> None:
+        for variable, value in zip(variables, values, strict=True):
+            strategy.extended.update(variable, lambda v, x: v.assign(x), args=(value,))
+
+    if count() == 1:
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+    else:
+        tf.distribute.get_replica_context().merge_call(update, args=(list(values),))
+
+
+def scatter_add(variable: tf.Variable, indices: tf.Tensor, values: tf.Tensor) -> None:
+    """variable[indices_i] += values_i, for arguments that are equal on all replicas.
+
+    Args:
+      variable: [N, ...].
+      indices: [B] int32.
+      values: [B, ...].
+    """
+
+    def update(strategy: tf.distribute.Strategy, indices: Any, values: Any) -> None:
+        strategy.extended.update(
+            variable, lambda v, i, x: v.scatter_nd_add(i, x), args=(indices, values)
+        )
+
+    indices = indices[:, tf.newaxis]
+    if count() == 1:
+        variable.scatter_nd_add(indices, values)
+    else:
+        tf.distribute.get_replica_context().merge_call(update, args=(indices, values))

@@ -1,0 +1,97 @@
+"""What all figures share: colours, empty panels, a curve, and writing the file.
+
+No pyplot: figures can be made from any thread, and nothing is left open.
+"""
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import EngFormatter, MaxNLocator
+from numpy.typing import NDArray
+
+from ieg.errors import InputError
+
+# Okabe and Ito (2008): colour-blind readers can tell them apart. Too pale for lines: their yellow.
+BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
+PURPLE, SKY, BLACK = "#CC79A7", "#56B4E9", "#000000"
+COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK)
+DPI = 120
+MOST_MARKED_POINTS = 30
+
+
+def empty_figure(width: float, height: float, title: str) -> Figure:
+    """A figure of width × height inches with nothing but its title."""
+    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)  # inches around each panel
+    figure = Figure(figsize=(width, height), layout=layout)
+    FigureCanvasAgg(figure)
+    if title:
+        figure.suptitle(title, wrap=True)
+    return figure
+
+
+def panels(count: int, title: str) -> tuple[Figure, list[Axes]]:
+    """A figure with `count` panels side by side."""
+    figure = empty_figure(5.0 * count + 0.5, 4.0, title)
+    all_axes = list(figure.subplots(1, count, squeeze=False)[0])
+    for axes in all_axes:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.25)
+        axes.set_axisbelow(True)
+    return figure, all_axes
+
+
+def is_known(values: NDArray[np.float64] | None) -> bool:
+    """Whether a column is there and has at least one finite number."""
+    return values is not None and bool(np.isfinite(values).any())
+
+
+def draw_curve(
+    axes: Axes, steps: NDArray[np.float64], values: NDArray[np.float64], **style: Any
+) -> None:
+    """A line over the training steps; unknown (nan) values do not break it.
+
+    Args:
+      axes: where to draw.
+      steps, values: [evaluations] float.
+      style: keyword arguments of `Axes.plot`.
+    """
+    known = np.isfinite(values)
+    marker = "o" if known.sum() <= MOST_MARKED_POINTS else ""
+    axes.plot(steps[known], values[known], marker=marker, markersize=3, **style)
+    axes.set_xlabel("training step")
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+
+
+def save(figure: Figure, path: Path | str) -> None:
+    """Writes beside the target and renames: nobody ever sees half a file.
+
+    Args:
+      figure: what to write.
+      path: its ending says the format (none: PNG); missing folders are made.
+    Raises:
+      InputError: the ending is no image format, or the path is a folder.
+    """
+    target = Path(path)
+    image_format = target.suffix[1:].lower() or "png"
+    formats = sorted(figure.canvas.get_supported_filetypes())
+    if image_format not in formats:
+        raise InputError(f"a figure must end in one of {', '.join(formats)}; got {target}")
+    if target.is_dir():
+        raise InputError(f"a figure must be a file; {target} is a folder")
+    image = io.BytesIO()
+    figure.savefig(image, format=image_format, dpi=DPI)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        unfinished.write_bytes(image.getvalue())
+        os.replace(unfinished, target)
+    finally:
+        unfinished.unlink(missing_ok=True)

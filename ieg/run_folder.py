@@ -1,0 +1,152 @@
+"""The folder of one run: what it holds, whose it is, and how it grows."""
+
+import contextlib
+import csv
+import fcntl
+import json
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from ieg.errors import InputError
+
+
+class RunFolder:
+    """`<root>/<dataset>/<network>/<method>/seed<seed>` with config, metrics, result and figures.
+
+    Nothing is written before `open` is called.
+
+    Args:
+      path: the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self.events = path / "events"
+        self.figures = path / "figures"
+        self._lock: TextIO | None = None
+
+    @classmethod
+    def of(cls, root: str, dataset: str, network: str, method: str, seed: int) -> "RunFolder":
+        """The folder of a run by what names it."""
+        return cls(Path(root).expanduser() / dataset / network / method / f"seed{seed}")
+
+    def open(self) -> None:
+        """Creates the folder and takes it for this process until that ends, however it ends.
+
+        Raises:
+          InputError: it cannot be written to, or another process trains there.
+        """
+        try:
+            self.figures.mkdir(parents=True, exist_ok=True)
+            self._lock = open(self.path / ".lock", "w")
+        except OSError as error:
+            raise InputError(
+                f"cannot write to {self.path}: {error.strerror}; choose another --checkpoint_path"
+            ) from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError(f"another process is training in {self.path}") from None
+
+    def close(self) -> None:
+        """Gives the folder free."""
+        if self._lock:
+            self._lock.close()
+
+    def read_config(self) -> dict[str, Any] | None:
+        """The resolved values with their origins, or None when the folder holds no run.
+
+        Raises:
+          InputError: the file is there but cannot be read.
+        """
+        config = self._read_json("config.json")
+        if config is not None and not isinstance(config.get("values"), dict):
+            raise InputError(f"{self.path / 'config.json'} is not the configuration of a run")
+        return config
+
+    def read_result(self) -> dict[str, Any] | None:
+        """The result of a finished run, or None."""
+        return self._read_json("result.json")
+
+    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
+        """config.json, result.json or any further record."""
+        with _atomic(self.path / name) as file:
+            json.dump(content, file, indent=2)
+            file.write("\n")
+
+    def read_seconds(self) -> float:
+        """Seconds that this run has taken so far, over all its processes."""
+        return (self._read_json("progress.json") or {"seconds": 0.0})["seconds"]
+
+    def write_progress(self, step: int, seconds: float) -> None:
+        """Where the run stands; the clock is kept here, out of the checkpoint."""
+        self.write_json("progress.json", {"step": step, "seconds": seconds})
+
+    def read_metrics(self) -> list[dict[str, float | None]]:
+        """One dictionary per evaluation; None where a value is unknown."""
+        path = self.path / "metrics.csv"
+        if not path.exists():
+            return []
+        with open(path, newline="") as file:
+            rows = list(csv.DictReader(file))
+        return [{k: float(v) if v else None for k, v in row.items()} for row in rows]
+
+    def cut_metrics(self, step: int) -> None:
+        """Drops the rows of evaluations after `step`, which a resumed run makes again."""
+        rows = self.read_metrics()
+        kept = [row for row in rows if (row["step"] or 0) <= step]
+        if len(kept) < len(rows):
+            self._write_metrics(kept)
+
+    def add_metrics(self, row: Mapping[str, float | None]) -> None:
+        """Appends the row of one evaluation."""
+        self._write_metrics([*self.read_metrics(), dict(row)])
+
+    def write_table(self, name: str, columns: Mapping[str, Any]) -> None:
+        """Columns of equal length as CSV; nan and None become empty cells."""
+        with _atomic(self.path / name) as file:
+            writer = csv.writer(file)
+            writer.writerow(columns)
+            for row in zip(*columns.values(), strict=True):
+                writer.writerow([_cell(value) for value in row])
+
+    def _write_metrics(self, rows: list[dict[str, float | None]]) -> None:
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        with _atomic(self.path / "metrics.csv") as file:
+            writer = csv.writer(file)
+            writer.writerow(names)
+            writer.writerows([[_cell(row.get(name)) for name in names] for row in rows])
+
+    def _read_json(self, name: str) -> dict[str, Any] | None:
+        path = self.path / name
+        try:
+            content = json.loads(path.read_text())
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (ValueError, OSError) as error:
+            raise InputError(f"cannot read {path}: {error}") from None
+        if not isinstance(content, dict):
+            raise InputError(f"{path} does not hold a JSON object")
+        return content
+
+@contextlib.contextmanager
+def _atomic(path: Path) -> Iterator[TextIO]:
+    """A text file that appears under its name only when it is complete."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with open(temporary, "w", newline="") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def _cell(value: Any) -> Any:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    # Whole steps read better without ".0", and repr keeps every bit of the others.
+    return re.sub(r"\.0$", "", repr(float(value)))

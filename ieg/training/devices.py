@@ -1,0 +1,45 @@
+"""Devices: the distribution strategy, and what it takes to be the same bit for bit."""
+
+import logging
+
+import tensorflow as tf
+
+
+def strategy(name: str) -> tf.distribute.Strategy:
+    """The distribution strategy of `--distribution_strategy`.
+
+    Args:
+      name: "none"; "mirrored", over all GPUs or, without any, over all logical CPU devices; "auto",
+        which is mirrored when there are several GPUs.
+    """
+    gpus = tf.config.list_logical_devices("GPU")
+    if name == "none" or (name == "auto" and len(gpus) < 2):
+        return tf.distribute.get_strategy()
+    devices = gpus or tf.config.list_logical_devices("CPU")
+    return tf.distribute.MirroredStrategy([device.name for device in devices])
+
+
+def make_deterministic(wanted: bool | None) -> bool:
+    """Makes equal runs equal bit for bit; call it before TensorFlow runs anything.
+
+    That takes deterministic kernels and a single inter-op thread: with more, forward mode at 32x32
+    gives several results for the same step.
+
+    Args:
+      wanted: None stands for "on CPUs", where it costs little.
+    Returns:
+      whether it is on.
+    """
+    on = not tf.config.list_physical_devices("GPU") if wanted is None else wanted
+    if not on:
+        return False
+    tf.config.experimental.enable_op_determinism()
+    if tf.config.threading.get_inter_op_parallelism_threads() != 1:
+        try:
+            tf.config.threading.set_inter_op_parallelism_threads(1)
+        except RuntimeError:  # TensorFlow is running already, in a process that is not ours alone
+            logging.getLogger("ieg").warning(
+                "TensorFlow already runs with several inter-op threads: results may differ in the "
+                "last bits from run to run"
+            )
+    return True

@@ -1,0 +1,99 @@
+"""Everything that training changes, in one place, so that a checkpoint holds all of it."""
+
+import json
+from collections.abc import Mapping
+
+import keras
+import tensorflow as tf
+
+from ieg.training.ledger import Ledger
+
+
+class Meter(tf.train.experimental.PythonState):
+    """Means of the logged scalars since the last evaluation; part of the checkpoint.
+
+    So an evaluation that follows an interruption reports what an uninterrupted run would.
+    """
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forgets all."""
+        self._count = 0
+        self._sums: dict[str, float] = {}
+
+    def add(self, scalars: Mapping[str, float]) -> None:
+        """Takes in the scalars of one step."""
+        self._count += 1
+        for name, value in scalars.items():
+            self._sums[name] = self._sums.get(name, 0.0) + float(value)
+
+    def means(self) -> dict[str, float]:
+        """Mean of every scalar over the steps taken in."""
+        return {name: value / self._count for name, value in self._sums.items()}
+
+    def serialize(self) -> str:
+        """For the checkpoint."""
+        return json.dumps([self._count, self._sums], sort_keys=True)
+
+    def deserialize(self, string_value: bytes) -> None:
+        """From the checkpoint."""
+        self._count, self._sums = json.loads(string_value)
+
+
+class TrainState:
+    """Variables of a run.
+
+    Create it inside the strategy's scope.
+
+    Args:
+      model: the network.
+      method_variables: what the method's `init_state` made.
+      ledger: values per example.
+      use_ema: whether an average of the weights is kept.
+      accumulate: whether gradients of several batches are added up.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        method_variables: Mapping[str, tf.Variable],
+        ledger: Ledger,
+        *,
+        use_ema: bool,
+        accumulate: bool,
+    ) -> None:
+        self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.params = [v.value for v in model.trainable_variables]
+        self.network_state = [v.value for v in model.non_trainable_variables]
+        self.buffers = [_slot(tf.zeros_like(p)) for p in self.params]
+        self.average = [_slot(tf.convert_to_tensor(p)) for p in self.params] if use_ema else []
+        self.sums = [_slot(tf.zeros_like(p)) for p in self.params] if accumulate else []
+        self.method_variables = dict(method_variables)
+        self.ledger = ledger
+        self.meter = Meter()
+
+    def checkpoint(self) -> tf.train.Checkpoint:
+        """All of it, for saving and restoring."""
+        return tf.train.Checkpoint(
+            step=self.step,
+            params=self.params,
+            network_state=self.network_state,
+            buffers=self.buffers,
+            average=self.average,
+            sums=self.sums,
+            method=self.method_variables,
+            ledger=self.ledger,
+            meter=self.meter,
+        )
+
+    def evaluated_weights(self) -> list[tf.Variable]:
+        """The weights that count: the average where one is kept."""
+        return self.average or self.params
+
+
+def _slot(value: tf.Tensor) -> tf.Variable:
+    return tf.Variable(
+        value, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
+    )

@@ -1,0 +1,203 @@
+"""The training loop: steps, evaluations with checkpoints, and a clean end whatever happens."""
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from rich.console import Console
+
+from ieg.data.pipeline import Pipeline
+from ieg.errors import TrainingStopped
+from ieg.methods import Method
+from ieg.training.checkpoints import Checkpoints
+from ieg.training.progress import ProgressBar
+from ieg.training.schedules import Schedule
+from ieg.training.state import TrainState
+from ieg.training.step import TrainStep
+
+#: Steps whose scalars stay on the device before the host looks at them.
+_STEPS_PER_LOOK = 20
+
+
+@dataclass(frozen=True)
+class Plan:
+    """When to do what.
+
+    Attributes:
+      last_step: steps of the whole run.
+      evaluate_after: steps after which the network is evaluated and saved.
+    """
+
+    last_step: int
+    evaluate_after: frozenset[int]
+
+
+class Interrupted(Exception):
+    """Ctrl-C or SIGTERM: all is saved, the run can go on later.
+
+    Attributes:
+      signal: which signal it was.
+      step: steps done and saved.
+    """
+
+    def __init__(self, signal_number: int, step: int) -> None:
+        super().__init__(f"signal {signal_number} at step {step}")
+        self.signal = signal_number
+        self.step = step
+
+
+class Trainer:
+    """Runs the steps of one method on one data set.
+
+    Args:
+      strategy: whose replicas share the work.
+      method: what a step computes.
+      pipeline: its batches.
+      state: what training changes.
+      step: the compiled step.
+      schedule: 0-based step → learning rate.
+      plan: when to do what.
+      checkpoints: where the state is saved.
+      evaluate: called at the planned steps with the step, the learning rate and the mean of the
+        training scalars since the last time.
+      saved: called after every checkpoint with its step.
+      console: where to show progress.
+    """
+
+    def __init__(
+        self,
+        *,
+        strategy: tf.distribute.Strategy,
+        method: Method,
+        pipeline: Pipeline,
+        state: TrainState,
+        step: TrainStep,
+        schedule: Schedule,
+        plan: Plan,
+        checkpoints: Checkpoints,
+        evaluate: Callable[[int, float, Mapping[str, float]], None],
+        saved: Callable[[int], None],
+        console: Console,
+    ) -> None:
+        self._strategy = strategy
+        self._method = method
+        self._pipeline = pipeline
+        self._state = state
+        self._step = step
+        self._schedule = schedule
+        self._plan = plan
+        self._checkpoints = checkpoints
+        self._evaluate = evaluate
+        self._saved = saved
+        self._console = console
+        self._unread: list[dict[str, tf.Tensor]] = []
+        self._traced = False  # the first step is traced and would spoil examples per second
+        self._seconds = 0.0
+        self._timed_steps = 0
+
+    def run(self) -> None:
+        """Trains from the state's step to the end of the plan.
+
+        Raises:
+          Interrupted: on Ctrl-C or SIGTERM, after the running step and a checkpoint.
+          TrainingStopped: the loss or the gradient is not finite; the last checkpoint stays.
+        """
+        first = int(self._state.step)
+        progress = ProgressBar(
+            self._console,
+            first=first,
+            last=self._plan.last_step,
+            steps_per_epoch=self._pipeline.steps_per_epoch,
+            batch_size=self._pipeline.batch_size,
+        )
+        batches = iter(self._pipeline.batches(self._strategy, first, self._plan.last_step))
+        with _StopSignals() as stop, progress:
+            for step in range(first, self._plan.last_step):
+                rate = self._schedule(step)
+                self._train(batches, step, rate)
+                done = step + 1
+                if len(self._unread) >= _STEPS_PER_LOOK:
+                    progress.show(done, rate, self._look(done))
+                if done in self._plan.evaluate_after:
+                    self._look(done)
+                    self._evaluate(done, rate, self._state.meter.means())
+                    self._state.meter.clear()
+                    self._save(done)
+                if stop.received and done < self._plan.last_step:
+                    self._look(done)
+                    if done not in self._plan.evaluate_after:
+                        self._save(done)
+                    raise Interrupted(stop.received, done)
+
+    def examples_per_second(self) -> float | None:
+        """Training images per second in this process, without evaluations and the first step."""
+        if not self._timed_steps:
+            return None
+        return self._timed_steps * self._pipeline.batch_size / self._seconds
+
+    def _train(self, batches: Any, step: int, rate: float) -> None:
+        begin = time.monotonic()
+        variant = self._method.variant(step)
+        scalars = self._step(
+            next(batches),
+            tf.constant(rate, tf.float32),
+            tf.constant(step, tf.int64),
+            variant,
+        )
+        self._unread.append(scalars)
+        if self._traced:
+            self._seconds += time.monotonic() - begin
+            self._timed_steps += 1
+        self._traced = True
+
+    def _look(self, done: int) -> dict[str, float]:
+        """Reads the scalars that are still on the device; the newest are returned."""
+        scalars: dict[str, float] = {}
+        first = done - len(self._unread)
+        for offset, tensors in enumerate(self._unread):
+            scalars = {name: float(np.asarray(value)) for name, value in tensors.items()}
+            for name in ("loss", "gradient_norm"):
+                if not math.isfinite(scalars[name]):
+                    raise TrainingStopped(
+                        f"{name.replace('_', ' ')} is {scalars[name]} at step {first + offset}; "
+                        "a smaller --learning_rate or --clip_norm may help"
+                    )
+            self._state.meter.add(scalars)
+        self._unread.clear()
+        return scalars
+
+    def _save(self, done: int) -> None:
+        self._checkpoints.save(done)
+        self._saved(done)
+
+
+class _StopSignals:
+    """Remembers Ctrl-C and SIGTERM while a step runs; a second Ctrl-C ends at once."""
+
+    def __init__(self) -> None:
+        self.received = 0
+
+    def __enter__(self) -> "_StopSignals":
+        # Python lets only the main thread handle signals; elsewhere they end the process as ever.
+        here = threading.current_thread() is threading.main_thread()
+        watched = (signal.SIGINT, signal.SIGTERM) if here else ()
+        self._before = {number: signal.getsignal(number) for number in watched}
+        for number in self._before:
+            signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.received and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.received = number

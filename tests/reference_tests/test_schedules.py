@@ -1,0 +1,199 @@
+"""Schedules and weight average against the recorded values of the published code."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ieg.training import schedules
+from ieg.training.averaging import ema_decay, ema_update
+
+REFERENCE_DIR = Path(os.environ.get("IEG_REFERENCE_DIR", Path(__file__).parents[1] / "reference"))
+
+# Float32 references carry the rounding of the position in the cycle and of 1 + cos. It scales with
+# the peak: near the end of a cosine the rate itself is far smaller and no relative bound holds.
+FLOAT32_ROUNDING = 1e-6
+
+Reference = Mapping[str, Any]
+
+
+@pytest.fixture(scope="module")
+def reference() -> Reference:
+    with np.load(REFERENCE_DIR / "schedules.npz") as arrays:
+        return {key: value.item() if value.ndim == 0 else value for key, value in arrays.items()}
+
+
+def evaluate(schedule: schedules.Schedule, steps: Any) -> Any:
+    return np.array([schedule(int(step)) for step in steps])
+
+
+def test_restarts(reference: Reference) -> None:
+    configs = reference["restarts_cfg_lr_first_tmul_mmul"]
+    assert len(configs) > 0
+    for i, (learning_rate, first_period, t_mul, m_mul) in enumerate(configs.tolist()):
+        schedule = schedules.cosine_restarts(
+            learning_rate=learning_rate, first_period=first_period, t_mul=t_mul, m_mul=m_mul
+        )
+        actual = evaluate(schedule, reference[f"restarts_steps_{i}"])
+        np.testing.assert_allclose(actual, reference[f"restarts_lr_float64_{i}"], rtol=1e-6)
+        np.testing.assert_allclose(
+            actual,
+            reference[f"restarts_lr_{i}"],
+            rtol=1e-5,
+            atol=FLOAT32_ROUNDING * learning_rate,
+        )
+
+
+def test_cosine_one(reference: Reference) -> None:
+    learning_rate = reference["cosine_one_lr0"]
+    schedule = schedules.cosine_one(
+        learning_rate=learning_rate, total_steps=reference["cosine_one_total"]
+    )
+    np.testing.assert_allclose(
+        evaluate(schedule, reference["cosine_one_steps"]),
+        reference["cosine_one_lr"],
+        rtol=1e-6,
+        atol=FLOAT32_ROUNDING * learning_rate,
+    )
+
+
+def test_exponential(reference: Reference) -> None:
+    schedule = schedules.exponential(
+        learning_rate=reference["exponential_lr0"],
+        decay_steps=reference["exponential_decay_steps"],
+        rate=reference["exponential_rate"],
+    )
+    actual = evaluate(schedule, reference["exponential_steps"])
+    np.testing.assert_allclose(actual, reference["exponential_lr"], rtol=1e-6)
+
+
+def test_piecewise(reference: Reference) -> None:
+    schedule = schedules.piecewise(
+        boundaries=reference["piecewise_boundaries"].tolist(),
+        values=reference["piecewise_values"].tolist(),
+    )
+    actual = evaluate(schedule, reference["piecewise_steps"])
+    np.testing.assert_allclose(actual, reference["piecewise_lr"], rtol=1e-6)
+
+
+def test_custom_step(reference: Reference) -> None:
+    expected = reference["custom_step_lr_by_iteration_from_1"]
+    schedule = schedules.from_name(
+        "custom_step",
+        learning_rate=reference["custom_step_lr0"],
+        total_steps=len(expected),
+        decay_steps=reference["custom_step_milestones"].tolist(),
+        decay_rate=reference["custom_step_rate"],
+        cos_t_mul=1.5,
+        cos_m_mul=0.9,
+        warmup_steps=0,
+    )
+    # Entry k belongs to iteration k + 1, which is step k.
+    np.testing.assert_allclose(evaluate(schedule, range(len(expected))), expected, rtol=1e-6)
+
+
+def test_cosine_warmup(reference: Reference) -> None:
+    learning_rate, steps = reference["cosine_warmup_lr0"], reference["cosine_warmup_steps"]
+    schedule = schedules.from_name(
+        "cosine_warmup",
+        learning_rate=learning_rate,
+        total_steps=int(steps.max()) + 1,
+        decay_steps=[reference["cosine_warmup_first"]],
+        decay_rate=0.1,
+        cos_t_mul=reference["cosine_warmup_tmul"],
+        cos_m_mul=reference["cosine_warmup_mmul"],
+        warmup_steps=reference["cosine_warmup_iters_per_epoch"] * reference["cosine_warmup_epochs"],
+    )
+    np.testing.assert_allclose(
+        evaluate(schedule, steps),
+        reference["cosine_warmup_lr"],
+        rtol=1e-5,
+        atol=FLOAT32_ROUNDING * learning_rate,
+    )
+
+
+def test_ldam(reference: Reference) -> None:
+    # Milestones, factor and the warm-up (a fifth more each epoch) are constants of the method.
+    decayed = schedules.milestones(
+        learning_rate=reference["ldam_base_lr"], steps=[160, 180], rate=0.01, first_iteration=0
+    )
+    by_epoch = schedules.warmup_factor(decayed, warmup_steps=4, start=0.2)
+    expected = reference["ldam_lr_by_epoch"]
+    np.testing.assert_allclose(evaluate(by_epoch, range(len(expected))), expected, rtol=1e-6)
+
+    by_step = schedules.by_epoch(by_epoch, steps_per_epoch=3)
+    np.testing.assert_allclose(
+        evaluate(by_step, range(3 * len(expected))), np.repeat(expected, 3), rtol=1e-6
+    )
+
+
+def test_dynamic(reference: Reference) -> None:
+    steps_per_epoch = reference["dynamic_iters_per_epoch"]
+    cosine = schedules.cosine_one(
+        learning_rate=reference["dynamic_base_lr"], total_steps=reference["dynamic_epochs"]
+    )
+    schedule = schedules.warmup_factor(
+        schedules.by_epoch(cosine, steps_per_epoch=steps_per_epoch),
+        warmup_steps=reference["dynamic_warmup_epochs"] * steps_per_epoch,
+        start=0.1,
+    )
+    expected = reference["dynamic_lr_by_iteration"]
+    assert len(expected) == reference["dynamic_epochs"] * steps_per_epoch
+    np.testing.assert_allclose(evaluate(schedule, range(len(expected))), expected, rtol=1e-6)
+
+
+def test_proselflc1(reference: Reference) -> None:
+    steps_per_epoch = reference["proselflc1_iters_per_epoch"]
+    learning_rate = reference["proselflc1_base_lr"]
+    decayed = schedules.milestones(
+        learning_rate=learning_rate,
+        steps=[int(epoch) * steps_per_epoch for epoch in reference["proselflc1_milestones"]],
+        rate=reference["proselflc1_gamma"],
+        first_iteration=0,
+    )
+    schedule = schedules.warmup(
+        decayed,
+        warmup_steps=reference["proselflc1_warmup_epochs"] * steps_per_epoch,
+        learning_rate=learning_rate,
+    )
+    expected = reference["proselflc1_lr_by_iteration"]
+    assert len(expected) == reference["proselflc1_epochs"] * steps_per_epoch
+    np.testing.assert_allclose(evaluate(schedule, range(len(expected))), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["multistep", "linear", "constant"])
+def test_proselflc2(reference: Reference, kind: str) -> None:
+    accumulation = reference["proselflc2_accumulation"]
+    total_steps = reference["proselflc2_total_iterations"] // accumulation
+    warmup_steps = reference["proselflc2_warmup_iterations"] // accumulation
+    if kind == "multistep":
+        decayed = schedules.milestones(
+            learning_rate=1.0,
+            steps=[int(step) // accumulation for step in reference["proselflc2_milestones"]],
+            rate=reference["proselflc2_gamma"],
+            first_iteration=0,
+        )
+        schedule = schedules.warmup_factor(decayed, warmup_steps=warmup_steps)
+    elif kind == "linear":
+        line = schedules.linear(learning_rate=1.0, total_steps=total_steps - warmup_steps)
+        schedule = schedules.warmup(line, warmup_steps=warmup_steps, learning_rate=1.0)
+    else:
+        constant = schedules.piecewise(boundaries=(), values=(1.0,))
+        schedule = schedules.warmup_factor(constant, warmup_steps=warmup_steps)
+    expected = reference[f"proselflc2_{kind}_factor"]
+    assert len(expected) == total_steps + 1
+    np.testing.assert_allclose(
+        evaluate(schedule, range(len(expected))), expected, rtol=1e-6, atol=1e-12
+    )
+
+
+def test_ema(reference: Reference) -> None:
+    average = np.float32(reference["ema_start"])
+    steps, values = reference["ema_global_step"], reference["ema_values"]
+    for step, value, expected in zip(steps, values, reference["ema_average_after"], strict=True):
+        decay = ema_decay(int(step), reference["ema_decay"])
+        average = ema_update(average, value, decay.numpy())
+        np.testing.assert_allclose(average, expected, rtol=1e-6)

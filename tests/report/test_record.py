@@ -1,0 +1,157 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ieg.errors import InputError
+from ieg.report.record import names_of, read_run, setting_of, weights_of
+
+WriteRun = Callable[..., Path]
+NAN = float("nan")
+LABELS = {"index": [0, 1, 2], "given_label": [0, 1, 1], "true_label": [0, 0, ""]}
+
+
+def expect_one_line(folder: Path, *parts: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_run(folder)
+    message = str(caught.value)
+    assert "\n" not in message
+    for part in parts:
+        assert part in message
+
+
+class TestReadRun:
+    def test_identity_and_result(self, write_run: WriteRun) -> None:
+        folder = write_run(seed=3, recovered=None)
+        run = read_run(str(folder))
+        assert run.path == folder
+        found = (run.method, run.dataset, run.network, run.seed)
+        assert found == ("l2r", "digits_uniform_0.4", "cnn", 3)
+        assert run.result["best_step"] == 1200
+        assert run.result["recovered"] is None
+
+    def test_metrics_are_float_and_empty_is_nan(self, write_run: WriteRun) -> None:
+        metrics = read_run(write_run()).metrics
+        np.testing.assert_array_equal(metrics["step"], [100, 200, 300])
+        np.testing.assert_array_equal(metrics["clean_train"], [0.6, NAN, 0.95])
+        assert {column.dtype for column in metrics.values()} == {np.dtype(np.float64)}
+
+    def test_examples_and_unknown_true_labels(self, write_run: WriteRun) -> None:
+        examples = read_run(write_run()).examples
+        np.testing.assert_array_equal(examples["true_label"], [3, 1, 5, -1])
+        np.testing.assert_array_equal(examples["given_label"], [3, 1, 4, 1])
+        np.testing.assert_array_equal(examples["loss"], [0.1, 0.2, 3.0, NAN])
+        for name in ("index", "given_label", "true_label", "visits"):
+            assert examples[name].dtype == np.int64, name
+
+    def test_a_header_without_rows_gives_empty_columns(self, write_run: WriteRun) -> None:
+        run = read_run(write_run(examples={name: [] for name in LABELS}))
+        assert {name: values.shape for name, values in run.examples.items()} == dict.fromkeys(
+            LABELS, (0,)
+        )
+
+    def test_not_a_run_folder(self, tmp_path: Path) -> None:
+        expect_one_line(tmp_path / "nowhere", "nowhere is not a run folder", "config.json")
+
+    def test_not_finished(self, write_run: WriteRun) -> None:
+        folder = write_run()
+        (folder / "result.json").unlink()
+        expect_one_line(folder, str(folder), "has not finished", "result.json")
+
+    @pytest.mark.parametrize("name", ["metrics.csv", "examples.csv"])
+    def test_missing_table(self, write_run: WriteRun, name: str) -> None:
+        folder = write_run()
+        (folder / name).unlink()
+        expect_one_line(folder, str(folder), f"{name} is missing")
+
+    @pytest.mark.parametrize(
+        ("text", "part"),
+        [
+            ("{half", "is not valid JSON"),
+            ("[1]", "must hold a JSON object, got a list"),
+            (json.dumps({"method": "l2r", "dataset": "digits"}), "missing: network, seed"),
+        ],
+    )
+    def test_bad_result(self, write_run: WriteRun, text: str, part: str) -> None:
+        folder = write_run()
+        (folder / "result.json").write_text(text)
+        expect_one_line(folder, "result.json", part)
+
+    @pytest.mark.parametrize(
+        ("name", "text", "part"),
+        [
+            ("metrics.csv", "", "must have the columns step, top1, got []"),
+            ("metrics.csv", "step,top1\n1,0.5\n2\n", "line 3: expected 2 cells, got 1"),
+            (
+                "metrics.csv",
+                "step,top1\n1,high\n",
+                "line 2, column top1: expected a number, got 'high'",
+            ),
+            ("examples.csv", "index,true_label\n0,1\n", "must have the columns given_label"),
+            (
+                "examples.csv",
+                "index,given_label,true_label\n0,,1\n",
+                "line 2, column given_label: expected a whole number, got ''",
+            ),
+        ],
+    )
+    def test_bad_table(self, write_run: WriteRun, name: str, text: str, part: str) -> None:
+        folder = write_run()
+        (folder / name).write_text(text)
+        expect_one_line(folder, name, part)
+
+
+class TestNamesAndSetting:
+    def test_the_method_is_enough_when_methods_differ(self, write_run: WriteRun) -> None:
+        runs = [read_run(write_run(m, method=m, seed=i)) for i, m in enumerate(["l2r", "ieg"])]
+        assert names_of(runs) == ["l2r", "ieg"]
+
+    def test_what_differs_is_added(self, write_run: WriteRun) -> None:
+        # Measured rates differ a little between seeds; only the rate asked for is a setting.
+        seeds = [read_run(write_run(f"s{i}", seed=i, noise_rate=0.4 + i / 100)) for i in (1, 2)]
+        assert names_of(seeds) == ["l2r, seed 1", "l2r, seed 2"]
+        rates = [read_run(write_run(f"r{r}", noise_rate_asked=r)) for r in (0.2, 0.4)]
+        assert names_of(rates) == ["l2r, noise 0.2", "l2r, noise 0.4"]
+
+    def test_the_folder_when_nothing_differs(self, write_run: WriteRun) -> None:
+        folders = [write_run("a"), write_run("b")]
+        names = names_of([read_run(folder) for folder in folders])
+        assert names == [f"l2r, {folder}" for folder in folders]
+
+    def test_setting_names_each_value_once(self, write_run: WriteRun) -> None:
+        results: list[dict[str, Any]] = [
+            {},
+            {"network": "resnet29"},
+            {"noise_rate": None, "noise_rate_asked": 0.4},
+        ]
+        runs = [read_run(write_run(str(i), **result)) for i, result in enumerate(results)]
+        expected = "digits_uniform_0.4, noise rate 0.398 / 0.400, network cnn / resnet29"
+        assert setting_of(runs) == expected
+
+    def test_unknown_noise(self, write_run: WriteRun) -> None:
+        run = read_run(write_run(noise_rate=None, noise_rate_asked=None))
+        assert setting_of([run]) == "digits_uniform_0.4, noise rate unknown, network cnn"
+
+
+class TestWeights:
+    def test_only_known_true_labels_and_finite_weights(self, write_run: WriteRun) -> None:
+        examples = {
+            "index": [0, 1, 2, 3],
+            "given_label": [0, 1, 1, 1],
+            "true_label": [0, 0, "", 1],
+            "weight": [0.5, 0.1, 0.7, ""],
+        }
+        found = weights_of(read_run(write_run(examples=examples)))
+        assert found is not None
+        np.testing.assert_array_equal(found[0], [0.5, 0.1])
+        np.testing.assert_array_equal(found[1], [False, True])
+
+    @pytest.mark.parametrize("weight", [None, ["", "", 0.5]])
+    def test_none_without_a_usable_weight(
+        self, write_run: WriteRun, weight: list[object] | None
+    ) -> None:
+        examples = LABELS if weight is None else LABELS | {"weight": weight}
+        assert weights_of(read_run(write_run(examples=examples))) is None

@@ -143,6 +143,22 @@ def define_flags(flag_values: flags.FlagValues) -> None:
                 str: flags.DEFINE_string,
             }[kind]
             define(field.name, None, field.metadata["help"], flag_values=flag_values)
+            flag = flag_values[field.name]
+            flag.parser = _ClearParser(flag.parser, options.KINDS[kind])
+
+
+class _ClearParser(flags.ArgumentParser):
+    """absl's parser of a flag, with an error that says what would be right."""
+
+    def __init__(self, parser: flags.ArgumentParser, wanted: str) -> None:
+        self._parser = parser
+        self._wanted = wanted
+
+    def parse(self, argument: Any) -> Any:
+        try:
+            return self._parser.parse(argument)
+        except (TypeError, ValueError):
+            raise ValueError(f"must be {self._wanted}") from None
 
 
 def help_text() -> str:
@@ -176,7 +192,7 @@ def resolve(typed: Mapping[str, Any]) -> Settings:
     preset = dict(sources.REGISTRY.get(names.parse(_early(typed, {}, "dataset")).base).preset)
     method_name = _early(typed, preset, "method")
     method = METHODS.get(method_name)
-    network_name = _early(typed, preset | method.defaults, "network_name")
+    network_name = _early(typed, {**method.defaults, **preset}, "network_name")
     own = {f.name: f.default for f in dataclasses.fields(method.Options)}
     layers: list[tuple[str, Mapping[str, Any]]] = [
         ("default", common | own),

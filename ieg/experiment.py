@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -80,12 +81,13 @@ class Experiment:
           InputError: the schedule's flags do not fit together.
         """
         config = self.config
+        decay_steps = self._decay_steps()
         try:
             return schedules.from_name(
                 config.lr_schedule,
                 learning_rate=config.learning_rate,
                 total_steps=self.last_step,
-                decay_steps=self._decay_steps(),
+                decay_steps=decay_steps,
                 decay_rate=config.decay_rate,
                 cos_t_mul=config.cos_t_mul,
                 cos_m_mul=config.cos_m_mul,
@@ -99,8 +101,8 @@ class Experiment:
         last = self.last_step
         every = max(1, self.config.eval_freq // self.strategy.num_replicas_in_sync)
         after = {*range(every, last, every), last}
-        if self.config.lr_schedule in ("cosine", "cosine_warmup"):
-            warmup = self._warmup_steps()
+        warmup = self._warmup_steps()
+        if self.config.lr_schedule in ("cosine", "cosine_warmup") and warmup < last:
             cycles = schedules.restart_steps(
                 self._decay_steps()[0], self.config.cos_t_mul, last - warmup
             )
@@ -114,7 +116,9 @@ class Experiment:
     def _decay_steps(self) -> list[int]:
         config = self.config
         if config.lr_schedule == "custom_step" and config.decay_steps is None:
-            if self.settings.origins["decay_epochs"] == "default":
+            # Those of a preset belong to the schedule of that preset.
+            origins = self.settings.origins
+            if origins["decay_epochs"] not in (origins["lr_schedule"], "command line"):
                 raise InputError(
                     "--lr_schedule=custom_step needs its milestones: --decay_epochs or --decay_steps"
                 )
@@ -123,7 +127,7 @@ class Experiment:
         text = str(getattr(config, name))
         try:
             steps = [round(float(word) * scale) for word in text.split(",")]
-        except ValueError:
+        except (ValueError, OverflowError):
             raise InputError(f"--{name}={text}: must be numbers separated by commas") from None
         if min(steps) < 1:
             raise InputError(f"--{name}={text}: every entry must be at least one step")
@@ -164,6 +168,23 @@ def folder_of(config: Config) -> RunFolder:
     return RunFolder.of(
         config.checkpoint_path, config.dataset, config.network_name, config.method, config.seed
     )
+
+
+def stored_config(settings: Settings) -> dict[str, Any] | None:
+    """What config.json of the run with these settings holds, or None when there is no such run.
+
+    Raises:
+      InputError: the file cannot be read, or does not say all that defines the experiment.
+    """
+    folder = folder_of(settings.config)
+    stored = folder.read_config()
+    missing = settings.experiment().keys() - stored["values"].keys() if stored else ()
+    if missing:
+        raise InputError(
+            f"{folder.path / 'config.json'} lacks {', '.join(sorted(missing))}, which defines the "
+            "run; put the file right, or give another --checkpoint_path"
+        )
+    return stored
 
 
 def build(settings: Settings) -> Experiment:

@@ -1,5 +1,6 @@
 """`python -m ieg.main --dataset=... --method=...`: flags become a configuration, and one command runs."""
 
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -35,11 +36,14 @@ def main(argv: Sequence[str]) -> int:
         settings = config.resolve(typed)
         return COMMANDS[settings.config.mode](settings, Console())
     except (InputError, flags.Error) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {str(error).removeprefix('ERROR:: ')}", file=sys.stderr)
         return 2
     except TrainingStopped as error:
         print(f"stopped: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("stopped: interrupted; the last checkpoint stays", file=sys.stderr)
+        return 128 + signal.SIGINT
 
 
 if __name__ == "__main__":

@@ -1,12 +1,17 @@
 """Fields of option dataclasses: name, type, default, help and range stand once, here."""
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Sequence
 from typing import Any
 
 from ieg.errors import InputError
+
+#: What to call a value of each type.
+KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+_LARGEST = 2**31 - 1  # of whole numbers: they end up in 32 bits
 
 
 def option(
@@ -42,16 +47,16 @@ def option(
 
 def value_type(options: type, name: str) -> type:
     """int, float, bool or str: the type of a field, also of one that may be None."""
-    hint = typing.get_type_hints(options)[name]
-    if isinstance(hint, types.UnionType):
-        hint = next(t for t in typing.get_args(hint) if t is not type(None))
-    return hint
+    return _without_none(typing.get_type_hints(options)[name])
 
 
 def check(field: dataclasses.Field, value: Any) -> None:
-    """Raises InputError when a value is out of the range or the choices of its field."""
+    """Raises InputError when a value is not of the type, the range or the choices of its field."""
     if value is None:
         return
+    kind = _without_none(field.type)
+    if type(value) not in ((int, float) if kind is float else (kind,)):
+        raise InputError(f"--{field.name}={value}: must be {KINDS[kind]}")
     choices = field.metadata["choices"]
     if choices and value not in choices:
         raise InputError(f"--{field.name}={value}: must be one of {', '.join(choices)}")
@@ -65,3 +70,14 @@ def check(field: dataclasses.Field, value: Any) -> None:
     if not all(holds[word](limit) for word, limit in limits.items()):
         wanted = " and ".join(f"{word} {limit:g}" for word, limit in limits.items())
         raise InputError(f"--{field.name}={value}: must be {wanted}")
+    if type(value) is int and abs(value) > _LARGEST:
+        raise InputError(f"--{field.name}={value}: must be at most {_LARGEST}")
+    if type(value) is float and not math.isfinite(value):
+        raise InputError(f"--{field.name}={value}: must be finite")
+
+
+def _without_none(hint: Any) -> type:
+    """T of `T` and of `T | None`."""
+    if isinstance(hint, types.UnionType):
+        return next(t for t in typing.get_args(hint) if t is not type(None))
+    return hint

@@ -62,7 +62,7 @@ def assign(variables: Sequence[tf.Variable], values: Sequence[tf.Tensor]) -> Non
         for variable, value in zip(variables, values, strict=True):
             strategy.extended.update(variable, lambda v, x: v.assign(x), args=(value,))
 
-    if count() == 1:
+    if not tf.distribute.has_strategy():
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
     else:
@@ -84,7 +84,7 @@ def scatter_add(variable: tf.Variable, indices: tf.Tensor, values: tf.Tensor) ->
         )
 
     indices = indices[:, tf.newaxis]
-    if count() == 1:
+    if not tf.distribute.has_strategy():
         variable.scatter_nd_add(indices, values)
     else:
         tf.distribute.get_replica_context().merge_call(update, args=(indices, values))

@@ -43,7 +43,7 @@ class RunFolder:
         """
         try:
             self.figures.mkdir(parents=True, exist_ok=True)
-            self._lock = open(self.path / ".lock", "w")
+            self._lock = open(self.path / ".lock", "a")
         except OSError as error:
             raise InputError(
                 f"cannot write to {self.path}: {error.strerror}; choose another --checkpoint_path"
@@ -64,14 +64,15 @@ class RunFolder:
         Raises:
           InputError: the file is there but cannot be read.
         """
-        config = self._read_json("config.json")
-        if config is not None and not isinstance(config.get("values"), dict):
-            raise InputError(f"{self.path / 'config.json'} is not the configuration of a run")
-        return config
+        return self._read_json("config.json", {"values": dict})
 
     def read_result(self) -> dict[str, Any] | None:
         """The result of a finished run, or None."""
-        return self._read_json("result.json")
+        return self._read_json("result.json", {"steps": int, "top1": float})
+
+    def forget_result(self) -> None:
+        """The run is no longer finished: it goes on from an earlier step."""
+        (self.path / "result.json").unlink(missing_ok=True)
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """config.json, result.json or any further record."""
@@ -81,26 +82,35 @@ class RunFolder:
 
     def read_seconds(self) -> float:
         """Seconds that this run has taken so far, over all its processes."""
-        return (self._read_json("progress.json") or {"seconds": 0.0})["seconds"]
+        return (self._read_json("progress.json", {"seconds": float}) or {"seconds": 0.0})["seconds"]
 
     def write_progress(self, step: int, seconds: float) -> None:
         """Where the run stands; the clock is kept here, out of the checkpoint."""
         self.write_json("progress.json", {"step": step, "seconds": seconds})
 
     def read_metrics(self) -> list[dict[str, float | None]]:
-        """One dictionary per evaluation; None where a value is unknown."""
+        """One dictionary per evaluation; None where a value is unknown.
+
+        Raises:
+          InputError: the file is damaged.
+        """
         path = self.path / "metrics.csv"
         if not path.exists():
             return []
-        with open(path, newline="") as file:
-            rows = list(csv.DictReader(file))
-        return [{k: float(v) if v else None for k, v in row.items()} for row in rows]
+        try:
+            with open(path, newline="") as file:
+                names, *rows = csv.reader(file)
+            return [_metrics_row(names, cells) for cells in rows]
+        except (ValueError, OSError, csv.Error) as error:
+            raise InputError(f"{path} is damaged: {error}") from None
 
     def cut_metrics(self, step: int) -> None:
         """Drops the rows of evaluations after `step`, which a resumed run makes again."""
         rows = self.read_metrics()
         kept = [row for row in rows if (row["step"] or 0) <= step]
-        if len(kept) < len(rows):
+        if not kept:
+            (self.path / "metrics.csv").unlink(missing_ok=True)
+        elif len(kept) < len(rows):
             self._write_metrics(kept)
 
     def add_metrics(self, row: Mapping[str, float | None]) -> None:
@@ -122,7 +132,7 @@ class RunFolder:
             writer.writerow(names)
             writer.writerows([[_cell(row.get(name)) for name in names] for row in rows])
 
-    def _read_json(self, name: str) -> dict[str, Any] | None:
+    def _read_json(self, name: str, required: Mapping[str, type]) -> dict[str, Any] | None:
         path = self.path / name
         try:
             content = json.loads(path.read_text())
@@ -132,7 +142,18 @@ class RunFolder:
             raise InputError(f"cannot read {path}: {error}") from None
         if not isinstance(content, dict):
             raise InputError(f"{path} does not hold a JSON object")
+        for key, kind in required.items():
+            if not isinstance(content.get(key), kind):
+                raise InputError(f"{path} is damaged: {key!r} is missing or of the wrong type")
         return content
+
+
+def _metrics_row(names: list[str], cells: list[str]) -> dict[str, float | None]:
+    row = {n: float(c) if c else None for n, c in zip(names, cells, strict=True)}
+    if row.get("step") is None:
+        raise ValueError("a row has no step")
+    return row
+
 
 @contextlib.contextmanager
 def _atomic(path: Path) -> Iterator[TextIO]:
@@ -146,7 +167,7 @@ def _atomic(path: Path) -> Iterator[TextIO]:
 
 
 def _cell(value: Any) -> Any:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if value is None or math.isnan(value):
         return ""
     # Whole steps read better without ".0", and repr keeps every bit of the others.
     return re.sub(r"\.0$", "", repr(float(value)))

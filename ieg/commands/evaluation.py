@@ -1,5 +1,6 @@
 """`--mode=evaluation`: restores a checkpoint and measures it."""
 
+import dataclasses
 from typing import Any
 
 from rich.console import Console
@@ -10,7 +11,7 @@ from ieg.commands.announce import announce
 from ieg.config import Settings
 from ieg.errors import InputError
 from ieg.evaluation import evaluate
-from ieg.experiment import build, folder_of
+from ieg.experiment import build, folder_of, stored_config
 
 
 def run(settings: Settings, console: Console) -> int:
@@ -48,7 +49,7 @@ def _of_the_run(settings: Settings) -> Settings:
       InputError: no run in that folder, or a typed value that the run was not trained with.
     """
     folder = folder_of(settings.config)
-    stored = folder.read_config()
+    stored = stored_config(settings)
     if stored is None:
         raise InputError(
             f"no run in {folder.path}; train one first, or give its --dataset, --method, "
@@ -66,7 +67,10 @@ def _of_the_run(settings: Settings) -> Settings:
             raise InputError(
                 f"--{name}={value}: the run in {folder.path} was trained with {values[name]}"
             )
-    return configuration.resolve({**values, **typed})
+    resolved = configuration.resolve({**values, **typed})
+    # What was typed agrees with the run, or does not define it.
+    origins = {name: "command line" if name in typed else "the run" for name in resolved.origins}
+    return dataclasses.replace(resolved, origins=origins)
 
 
 def _print(

@@ -1,6 +1,5 @@
 """`--mode=train`: trains, or goes on where an earlier process stopped."""
 
-import resource
 import shlex
 import time
 from collections.abc import Mapping
@@ -10,12 +9,13 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
+from ieg import memory
 from ieg.commands.announce import announce
 from ieg.config import Settings
 from ieg.data import names
 from ieg.errors import InputError
 from ieg.evaluation import evaluate
-from ieg.experiment import Experiment, build
+from ieg.experiment import Experiment, build, stored_config
 from ieg.report import figures
 from ieg.training.step import compile_step
 from ieg.training.trainer import Interrupted, Trainer
@@ -33,12 +33,13 @@ def run(settings: Settings, console: Console) -> int:
     """
     experiment = build(settings)
     _refuse_other_run(experiment)
+    result = _read_folder(experiment)
     announce(experiment, console)
-    result = experiment.folder.read_result()
-    if result is not None and result["steps"] == experiment.last_step:
+    going_back = settings.config.restore_step > 0
+    if result is not None and result["steps"] == experiment.last_step and not going_back:
         console.print(
             f"finished already: top-1 {result['top1']:.4f} after {result['steps']} steps; "
-            "a larger --max_iteration goes on", highlight=False,
+            "a larger --max_iteration goes on", highlight=False, soft_wrap=True,
         )
         return 0
     return _Run(experiment, console).execute()
@@ -57,27 +58,44 @@ def _facts(experiment: Experiment) -> dict[str, Any]:
 def _refuse_other_run(experiment: Experiment) -> None:
     """A folder goes on only with the settings that it was begun with, and never backwards."""
     folder = experiment.folder
-    before = folder.read_config()
+    before = stored_config(experiment.settings)
+    reached = max(experiment.checkpoints.steps(), default=0)
     if before is None:
+        if reached:
+            raise InputError(
+                f"{folder.path} has checkpoints but no config.json, so nobody knows the settings "
+                "of that run; give another --checkpoint_path"
+            )
         return
     old = {**before["values"], "global_batch_size": before.get("global_batch_size")}
     new = {**experiment.settings.experiment(), "global_batch_size": experiment.pipeline.batch_size}
     changed = [
         f"--{name} was {old[name]} and is {value} now"
         for name, value in new.items()
-        if name in old and old[name] != value
+        if old[name] != value
     ]
     if changed:
         raise InputError(
             f"{folder.path} belongs to a run with other settings: {'; '.join(changed)}; give the "
             "same settings, or another --checkpoint_path"
         )
-    reached = max(experiment.checkpoints.steps(), default=0)
     if reached > experiment.last_step:
         raise InputError(
             f"{folder.path} has reached step {reached} already, which is more than the "
             f"{experiment.last_step} asked for; give at least as many, or another --checkpoint_path"
         )
+
+
+def _read_folder(experiment: Experiment) -> dict[str, Any] | None:
+    """Reads all that a run goes on from, before anything is changed; returns a finished result.
+
+    Raises:
+      InputError: a file is damaged, or the checkpoint that was asked for does not exist.
+    """
+    experiment.checkpoints.find(experiment.config.restore_step)
+    experiment.folder.read_metrics()
+    experiment.folder.read_seconds()
+    return experiment.folder.read_result()
 
 
 class _Run:
@@ -122,6 +140,7 @@ class _Run:
         asked = self.experiment.config.restore_step
         step = self.experiment.checkpoints.restore(asked)
         if asked:
+            self.folder.forget_result()
             self.experiment.checkpoints.forget_after(step)
         self.folder.cut_metrics(step)
         if not step:
@@ -180,7 +199,7 @@ class _Run:
         self.console.print(
             f"step {step}: top-1 {tested['top1']:.4f} (raw {row['top1_raw']:.4f}), "
             f"loss {training['loss']:.4f}, fit to wrong labels {_share(row['wrong_label_fit'])}, "
-            f"recovered {_share(row['recovered'])}", highlight=False,
+            f"recovered {_share(row['recovered'])}", highlight=False, soft_wrap=True,
         )
 
     def _finish(self, trainer: Trainer) -> None:
@@ -192,7 +211,7 @@ class _Run:
             "steps": experiment.last_step,
             "seconds": self._seconds(),
             "examples_per_second": trainer.examples_per_second(),
-            "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            "peak_memory_bytes": memory.peak_bytes(),
             **{name: tested[name] for name in ("top1", "top5", "balanced_accuracy", "ece")},
             "top1_raw": evaluate.on_split(self.raw, dataset)["top1"],
             "per_class": tested["per_class"],
@@ -280,10 +299,10 @@ def _draw(experiment: Experiment, confusion: list[list[int]], examples: dict[str
 
 
 def _command(settings: Settings) -> str:
-    """What to type for the same run."""
+    """What to type to go on with the same run: the same flags, from the latest checkpoint."""
     values = settings.values()
-    typed = [name for name, origin in settings.origins.items() if origin == "command line"]
-    flags = [f"--{name}={str(values[name])}" for name in typed]
+    typed = {name for name, origin in settings.origins.items() if origin == "command line"}
+    flags = [f"--{name}={values[name]}" for name in values if name in typed - {"restore_step"}]
     return shlex.join(["python", "-m", "ieg.main", *flags])
 
 

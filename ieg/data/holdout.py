@@ -1,5 +1,7 @@
 """Examples taken out of the training set: clean probe data, and a validation split."""
 
+import math
+
 import numpy as np
 
 from ieg import keys
@@ -28,15 +30,17 @@ def probe_set(
         raise InputError(
             f"--probe_dataset_hold_ratio={ratio:g} of {len(kept)} training images is {size}, "
             f"less than one for each of {num_classes} classes; "
-            f"the smallest ratio that works is {num_classes / len(kept):.4f}"
+            f"the smallest ratio that works is {math.ceil(1e4 * num_classes / len(kept)) / 1e4:g}"
         )
     counts = np.bincount(labels[kept], minlength=num_classes)
     smallest = int(counts.argmin())
     if counts[smallest] <= per_class:
+        bound = math.floor(1e4 * num_classes * counts[smallest] / len(kept)) / 1e4
+        works = f"a ratio below {bound:g} works" if counts[smallest] > 1 else "no ratio works"
         raise InputError(
-            f"--probe_dataset_hold_ratio={ratio:g} takes {per_class} images of every class as probe "
-            f"data, but class {smallest} has only {counts[smallest]}, so that none is left to train "
-            f"on; a ratio below {num_classes * counts[smallest] / len(kept):.4f} works"
+            f"--probe_dataset_hold_ratio={ratio:g} takes {per_class} images of every class as "
+            f"probe data, but class {smallest} has only {counts[smallest]}, so that none is left "
+            f"to train on; {works}"
         )
     order = _shuffled(labels, seed, "probe")
     members = order[np.isin(order, kept)]

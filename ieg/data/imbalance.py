@@ -1,8 +1,11 @@
 """Long tails: how many examples each class keeps, and which."""
 
+import math
+
 import numpy as np
 
 from ieg import keys
+from ieg.errors import InputError
 
 
 def exponential_counts(largest: int, factor: float, num_classes: int) -> np.ndarray:
@@ -37,9 +40,17 @@ def thin_out(
       seed: the run's seed; which examples stay depends on it alone.
     Returns:
       indices, ascending, all of them in `kept`.
+    Raises:
+      InputError: the factor is so small that a class would be left without examples.
     """
     largest = int(np.bincount(labels[kept], minlength=num_classes).min())
     counts = exponential_counts(largest, factor, num_classes)
+    if counts.min() < 1:
+        raise InputError(
+            f"imbalance factor {factor:g} leaves class {int(counts.argmin())} without an image: "
+            f"class 0 keeps {largest}, so the smallest factor that works is "
+            f"{math.ceil(1e4 / max(largest, 1)) / 1e4:g}"
+        )
     rank = keys.generator(seed, "imbalance").random(len(labels))
     in_order = kept[np.argsort(rank[kept], kind="stable")]
     thinned = [in_order[labels[in_order] == k][:count] for k, count in enumerate(counts)]

@@ -94,9 +94,9 @@ def expected_calibration_error(logits: ArrayLike, labels: ArrayLike, bins: int =
     if bins < 1:
         raise ValueError(f"bins must be at least 1, got {bins}")
     rows, labels = _as_logits_and_labels(logits, labels)
-    confidence = _softmax(rows).max(axis=1)  # [N]
-    if not len(confidence) or np.isnan(confidence).any():
+    if not len(labels):
         return math.nan
+    confidence = _softmax(rows).max(axis=1)  # [N]; one nan makes the sum below nan
     hit = rows.argmax(axis=1) == labels
     inner_edges = np.linspace(0.0, 1.0, bins + 1)[1:-1]
     bin_of = np.searchsorted(inner_edges, confidence, side="left")  # an edge belongs to its left

@@ -5,6 +5,7 @@ No pyplot: figures can be made from any thread, and nothing is left open.
 
 import io
 import os
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,13 @@ def empty_figure(width: float, height: float, title: str) -> Figure:
     figure = Figure(figsize=(width, height), layout=layout)
     FigureCanvasAgg(figure)
     if title:
-        figure.suptitle(title, wrap=True)
+        figure.suptitle(wrapped(title, int(10.2 * width)), fontsize=10)
     return figure
+
+
+def wrapped(text: str, letters: int) -> str:
+    """The text in lines of at most `letters`; a path, which has no spaces, is broken anywhere."""
+    return textwrap.fill(text, letters, break_on_hyphens=False)
 
 
 def panels(count: int, title: str) -> tuple[Figure, list[Axes]]:

@@ -67,7 +67,8 @@ def learning_curves(
         raise InputError(f"no learning curve to draw: expected numbers in one of {columns}")
     figure, all_axes = canvas.panels(len(panels), title)
     for axes, panel in zip(all_axes, panels, strict=True):
-        axes.set(title=panel.title, ylabel=panel.unit)
+        axes.set_title(panel.title, fontsize=11)
+        axes.set_ylabel(panel.unit)
         for column, (name, colour) in panel.lines.items():
             if canvas.is_known(metrics.get(column)):
                 canvas.draw_curve(axes, metrics["step"], metrics[column], label=name, color=colour)
@@ -148,11 +149,12 @@ def comparison(runs: Sequence[Run], path: Path | str) -> Figure:
     Raises:
       InputError: the ending of the path is no image format.
     """
-    names = names_of(runs)
+    names = [canvas.wrapped(name, 60) for name in names_of(runs)]
     weights = [weights_of(run) for run in runs]
     weighted = next((i for i, found in enumerate(weights) if found is not None), None)
     figure, all_axes = canvas.panels(1 if weighted is None else 2, setting_of(runs))
-    all_axes[0].set(title="Test accuracy", ylabel="top-1 accuracy (fraction)")
+    all_axes[0].set_title("Test accuracy", fontsize=11)
+    all_axes[0].set_ylabel("top-1 accuracy (fraction)")
     for number, (name, run) in enumerate(zip(names, runs, strict=True)):
         again, colour = divmod(number, len(canvas.COLOURS))
         style = {
@@ -165,7 +167,8 @@ def comparison(runs: Sequence[Run], path: Path | str) -> Figure:
     all_axes[0].legend(fontsize=8)
     if weighted is not None and (found := weights[weighted]) is not None:
         _draw_clean_and_wrong(all_axes[1], *found, "example weight")
-        all_axes[1].set_title(f"Example weights of {names[weighted]}")
+        heading = canvas.wrapped(f"Example weights of {names[weighted]}", 40)
+        all_axes[1].set_title(heading, fontsize=11)
     canvas.save(figure, path)
     return figure
 

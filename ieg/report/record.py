@@ -81,7 +81,7 @@ def names_of(runs: Sequence[Run]) -> list[str]:
     """What to call each run: its method, and whatever else tells the runs apart.
 
     Three seeds of one setting become "l2r, seed 1", "l2r, seed 2" and so on; runs that agree in
-    everything are called by their folder.
+    everything get their folder.
     """
     if len({run.method for run in runs}) == len(runs):
         return [run.method for run in runs]
@@ -99,9 +99,10 @@ def names_of(runs: Sequence[Run]) -> list[str]:
         ", ".join([run.method, *compress(trait, differing)])
         for run, trait in zip(runs, traits, strict=True)
     ]
-    if len(set(names)) == len(names):
-        return names
-    return [f"{run.method}, {run.path}" for run in runs]
+    return [
+        name if names.count(name) == 1 else f"{name}, {run.path}"
+        for name, run in zip(names, runs, strict=True)
+    ]
 
 
 def setting_of(runs: Sequence[Run]) -> str:

@@ -27,10 +27,12 @@ class Checkpoints:
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
     def steps(self) -> list[int]:
-        """Steps that have a checkpoint, ascending."""
-        state = tf.train.get_checkpoint_state(str(self._folder))
-        paths = state.all_model_checkpoint_paths if state else []
-        return sorted(int(Path(p).name.removeprefix(f"{_PREFIX}-")) for p in paths)
+        """Steps that have a checkpoint, ascending.
+
+        Raises:
+          InputError: the list of them, a file that TensorFlow keeps, is damaged.
+        """
+        return sorted(self._saved())
 
     def save(self, step: int) -> None:
         """Writes a checkpoint; it counts only once all of its bytes are on disk.
@@ -46,6 +48,18 @@ class Checkpoints:
         except (tf.errors.OpError, OSError) as error:
             raise InputError(f"cannot write a checkpoint to {self._folder}: {error}") from error
 
+    def find(self, step: int = 0) -> int:
+        """The step that `restore` would restore; 0 when there is none and none was asked for.
+
+        Raises:
+          InputError: that step does not exist.
+        """
+        steps = self.steps()
+        if step and step not in steps:
+            known = f"there are: {', '.join(map(str, steps))}" if steps else "there is none"
+            raise InputError(f"--restore_step={step}: no such checkpoint in {self._folder}; {known}")
+        return step or max(steps, default=0)
+
     def restore(self, step: int = 0) -> int:
         """Restores one step, or the latest for 0.
 
@@ -54,13 +68,9 @@ class Checkpoints:
         Raises:
           InputError: that step does not exist, or the file is damaged or of another network.
         """
-        steps = self.steps()
-        if step and step not in steps:
-            known = f"there are: {', '.join(map(str, steps))}" if steps else "there is none"
-            raise InputError(f"--restore_step={step}: no such checkpoint in {self._folder}; {known}")
-        if not steps:
+        wanted = self.find(step)
+        if not wanted:
             return 0
-        wanted = step or steps[-1]
         path = str(self._folder / f"{_PREFIX}-{wanted}")
         try:
             self._checkpoint.restore(path).assert_existing_objects_matched()
@@ -70,19 +80,41 @@ class Checkpoints:
             problem = "is damaged, or belongs to another network"
         else:
             return wanted
-        others = [s for s in steps if s != wanted]
-        hint = f"; --restore_step={others[-1]} takes an earlier one" if others else ""
+        others = [s for s in self.steps() if s != wanted]
+        hint = f"; --restore_step={others[-1]} takes another one" if others else ""
         raise InputError(f"checkpoint {path} {problem}{hint}")
 
     def forget_after(self, step: int) -> None:
         """Deletes the checkpoints of later steps, for a run that goes on from an earlier one."""
-        kept = [s for s in self.steps() if s <= step]
-        dropped = [s for s in self.steps() if s > step]
-        paths = [str(self._folder / f"{_PREFIX}-{s}") for s in kept]
-        tf.train.update_checkpoint_state(str(self._folder), paths[-1], paths)
-        for later in dropped:
+        saved = self._saved()
+        kept = sorted(s for s in saved if s <= step)
+        names = [f"{_PREFIX}-{s}" for s in kept]
+        tf.compat.v1.train.update_checkpoint_state(
+            str(self._folder.absolute()),
+            names[-1],
+            names,
+            all_model_checkpoint_timestamps=[saved[s] for s in kept],
+            last_preserved_timestamp=0.0,
+        )
+        for later in saved.keys() - set(kept):
             for file in self._folder.glob(f"{_PREFIX}-{later}.*"):
                 file.unlink()
+
+    def _saved(self) -> dict[int, float]:
+        """Step → when it was saved, in seconds since the epoch."""
+        try:
+            state = tf.train.get_checkpoint_state(str(self._folder))
+            if state is None:
+                if (self._folder / "checkpoint").exists():
+                    raise ValueError("not in the format of TensorFlow")
+                return {}
+            paths = (Path(p) for p in state.all_model_checkpoint_paths)
+            steps = [int(p.name.removeprefix(f"{_PREFIX}-")) for p in paths]
+            return dict(zip(steps, state.all_model_checkpoint_timestamps, strict=True))
+        except ValueError as error:
+            raise InputError(
+                f"{self._folder / 'checkpoint'}, the list of checkpoints, is damaged: {error}"
+            ) from None
 
     def _manager(self) -> tf.train.CheckpointManager:
         return tf.train.CheckpointManager(

@@ -1,5 +1,6 @@
 """Devices: the distribution strategy, and what it takes to be the same bit for bit."""
 
+import functools
 import logging
 
 import tensorflow as tf
@@ -16,7 +17,12 @@ def strategy(name: str) -> tf.distribute.Strategy:
     if name == "none" or (name == "auto" and len(gpus) < 2):
         return tf.distribute.get_strategy()
     devices = gpus or tf.config.list_logical_devices("CPU")
-    return tf.distribute.MirroredStrategy([device.name for device in devices])
+    return _mirrored(tuple(device.name for device in devices))
+
+
+@functools.cache  # a second strategy over the same devices would reuse keys of running collectives
+def _mirrored(devices: tuple[str, ...]) -> tf.distribute.Strategy:
+    return tf.distribute.MirroredStrategy(devices)
 
 
 def make_deterministic(wanted: bool | None) -> bool:

@@ -11,7 +11,9 @@ def add_decay(
     gradients: Sequence[tf.Tensor], params: Sequence[tf.Tensor], decay: Sequence[float]
 ) -> Tensors:
     """g_j + decay_j θ_j, the gradient of the loss with Σ_j decay_j ½‖θ_j‖² added."""
-    return [g + c * p for g, p, c in zip(gradients, params, decay, strict=True)]
+    # Written as a difference: TensorFlow's graph optimizer merges nested sums (this one and the
+    # momentum's) in an order that depends on node names, so replicas would drift apart by rounding.
+    return [g - (-c) * p for g, p, c in zip(gradients, params, decay, strict=True)]
 
 
 def clip(gradients: Sequence[tf.Tensor], largest: float) -> tuple[Tensors, tf.Tensor]:

@@ -80,6 +80,10 @@ class TestPerClass:
     def test_says_what_is_wrong(self) -> None:
         with pytest.raises(ValueError, match="predictions must be at least -1 and at most 1"):
             metrics.per_class_accuracy([0, 2], [0, 1], 2)
+        with pytest.raises(
+            ValueError, match="labels must be at least 0 and at most 1, got -1 to 1"
+        ):
+            metrics.per_class_accuracy([0, 1], [-1, 1], 2)
         with pytest.raises(ValueError, match="labels must be whole numbers, got float64"):
             metrics.balanced_accuracy([0, 1], [0.0, 1.0], 2)
         with pytest.raises(

@@ -181,6 +181,18 @@ class TestComparison:
         ]
         assert pixels_of(path) == (1260, 480)
 
+    def test_no_long_name_is_cut_off(self, write_run: WriteRun, tmp_path: Path) -> None:
+        long = {"dataset": "folder:" + "images/" * 20, "method": "my_method_" * 8}
+        run = read_run(write_run(examples=self.WEIGHTED, **long))
+        figure = figures.comparison([run], tmp_path / "comparison.png")
+        (left, right), bounds = figure.axes, figure.bbox
+        legend, (heading,) = left.get_legend(), figure.texts
+        assert legend is not None
+        for artist in (legend, heading, right.title):
+            extent = artist.get_window_extent()
+            assert bounds.x0 <= extent.x0 < extent.x1 <= bounds.x1, artist
+            assert bounds.y0 <= extent.y0 < extent.y1 <= bounds.y1, artist
+
     def test_one_panel_when_no_run_has_weights(self, write_run: WriteRun, tmp_path: Path) -> None:
         figure = figures.comparison([read_run(write_run())], tmp_path / "comparison.png")
         assert [axes.get_title() for axes in figure.axes] == ["Test accuracy"]

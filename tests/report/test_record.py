@@ -117,9 +117,9 @@ class TestNamesAndSetting:
         assert names_of(rates) == ["l2r, noise 0.2", "l2r, noise 0.4"]
 
     def test_the_folder_when_nothing_differs(self, write_run: WriteRun) -> None:
-        folders = [write_run("a"), write_run("b")]
+        folders = [write_run("a"), write_run("b"), write_run("c", method="ieg")]
         names = names_of([read_run(folder) for folder in folders])
-        assert names == [f"l2r, {folder}" for folder in folders]
+        assert names == [f"l2r, {folders[0]}", f"l2r, {folders[1]}", "ieg"]
 
     def test_setting_names_each_value_once(self, write_run: WriteRun) -> None:
         results: list[dict[str, Any]] = [

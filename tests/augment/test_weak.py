@@ -1,0 +1,89 @@
+"""Shifts and flips from hand-made draws."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ieg.augment.weak import DRAWS_PER_IMAGE, WeakAugmentation, augment, scale
+
+IMAGE = np.arange(1, 10, dtype=np.uint8).reshape(1, 3, 3, 1)
+STAY = 0.5  # the middle of three shifts
+NO_FLIP = 0.5
+
+
+def shifted(*draws: float, pad: int = 1, flip: bool = False) -> list[list[int]]:
+    """IMAGE after draws (vertical, horizontal, flip)."""
+    views = augment(IMAGE, tf.constant([draws]), WeakAugmentation(pad, flip))
+    return views[0, :, :, 0].numpy().tolist()
+
+
+@pytest.mark.parametrize(
+    ("vertical", "horizontal", "expected"),
+    [
+        (STAY, STAY, [[1, 2, 3], [4, 5, 6], [7, 8, 9]]),
+        (0.0, STAY, [[0, 0, 0], [1, 2, 3], [4, 5, 6]]),  # down
+        (0.99, STAY, [[4, 5, 6], [7, 8, 9], [0, 0, 0]]),  # up
+        (STAY, 0.0, [[0, 1, 2], [0, 4, 5], [0, 7, 8]]),  # to the right
+        (STAY, 0.99, [[2, 3, 0], [5, 6, 0], [8, 9, 0]]),  # to the left
+        (0.0, 0.99, [[0, 0, 0], [2, 3, 0], [5, 6, 0]]),
+    ],
+)
+def test_a_shift_moves_black_in_and_nothing_around(
+    vertical: float, horizontal: float, expected: list[list[int]]
+) -> None:
+    assert shifted(vertical, horizontal, 0.0) == expected
+
+
+@pytest.mark.parametrize(
+    ("draw", "top"),
+    [(0.0, 0), (0.333, 0), (0.334, 1), (0.666, 1), (0.667, 4), (0.9999999, 4)],
+)
+def test_each_shift_has_an_equal_share_of_the_draws(draw: float, top: int) -> None:
+    assert shifted(draw, STAY, NO_FLIP)[0][0] == top
+
+
+def test_a_larger_pad_shifts_further() -> None:
+    assert shifted(0.0, 0.99, NO_FLIP, pad=2) == [[0, 0, 0], [0, 0, 0], [3, 0, 0]]
+
+
+def test_without_pad_nothing_moves() -> None:
+    assert shifted(0.0, 0.99, NO_FLIP, pad=0) == [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
+
+
+@pytest.mark.parametrize(("draw", "mirrored"), [(0.0, True), (0.499, True), (0.5, False)])
+def test_half_of_the_draws_mirror_left_to_right(draw: float, mirrored: bool) -> None:
+    expected = [[3, 2, 1], [6, 5, 4], [9, 8, 7]] if mirrored else IMAGE[0, :, :, 0].tolist()
+    assert shifted(STAY, STAY, draw, flip=True) == expected
+
+
+def test_the_flip_mirrors_the_shifted_image() -> None:
+    assert shifted(STAY, 0.0, 0.0, flip=True) == [[2, 1, 0], [5, 4, 0], [8, 7, 0]]
+
+
+def test_images_of_a_batch_are_augmented_one_by_one() -> None:
+    images = np.concatenate([IMAGE, 10 * IMAGE])
+    draws = tf.constant([[0.0, STAY, NO_FLIP], [STAY, STAY, 0.0]])
+    views = augment(images, draws, WeakAugmentation(pad=1, flip=True))[..., 0]
+    assert views[0].numpy().tolist() == [[0, 0, 0], [1, 2, 3], [4, 5, 6]]
+    assert views[1].numpy().tolist() == [[30, 20, 10], [60, 50, 40], [90, 80, 70]]
+
+
+def test_channels_move_together_and_sides_may_differ() -> None:
+    images = np.arange(1, 13, dtype=np.uint8).reshape(1, 2, 3, 2)
+    view = augment(images, tf.constant([[STAY, 0.99, 0.0]]), WeakAugmentation(1, flip=False))
+    assert view.numpy().tolist() == [[[[3, 4], [5, 6], [0, 0]], [[9, 10], [11, 12], [0, 0]]]]
+
+
+@pytest.mark.parametrize("dtype", [tf.uint8, tf.float32])
+def test_type_and_shape_stay(dtype: tf.DType) -> None:
+    draws = tf.random.stateless_uniform([4, DRAWS_PER_IMAGE], (0, 1))
+    views = augment(tf.zeros([4, 5, 6, 3], dtype), draws, WeakAugmentation(2, flip=True))
+    assert views.dtype == dtype
+    assert views.shape == (4, 5, 6, 3)
+
+
+def test_scale_maps_a_byte_to_minus_one_and_one() -> None:
+    scaled = scale(tf.constant([0, 51, 255], tf.uint8))
+    assert scaled.dtype == tf.float32
+    np.testing.assert_allclose(scaled, [-1, -0.6, 1], rtol=1e-6)
+    assert (scaled[0], scaled[2]) == (-1, 1)

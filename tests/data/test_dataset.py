@@ -1,0 +1,135 @@
+"""A data set as a run sees it: what is held out, thinned out and corrupted, and in which order."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ieg.data.dataset import Dataset, prepare
+from ieg.data.imbalance import exponential_counts
+from ieg.errors import InputError
+
+
+def digits(suffix: str = "", *, seed: int = 1, probe_ratio: float = 0.0, **more: Any) -> Dataset:
+    return prepare(f"digits{suffix}", seed=seed, probe_ratio=probe_ratio, **more)
+
+
+def test_without_noise_or_probe_everything_is_as_it_is() -> None:
+    data = digits()
+    np.testing.assert_array_equal(data.train_indices, np.arange(1437))
+    np.testing.assert_array_equal(data.given_labels, data.train.labels)
+    assert data.probe_indices is None
+    assert len(data.evaluation.labels) == 360
+    assert (data.noise.asked, data.noise.measured) == (0, 0)
+    assert data.num_classes == 10
+
+
+def test_class_counts_are_of_given_labels_to_train_on() -> None:
+    data = digits("_uniform_0.4", probe_ratio=0.05)
+    counts = [(data.given_labels[data.train_indices] == k).sum() for k in range(10)]
+    np.testing.assert_array_equal(data.class_counts, counts)
+
+
+@pytest.mark.parametrize("suffix", ["_uniform_0.4", "_symmetric_0.4", "_imbal_0.5_0.4"])
+def test_probe_examples_are_clean_balanced_and_not_trained_on(suffix: str) -> None:
+    data = digits(suffix, probe_ratio=0.05)
+    probe = data.probe_indices
+    np.testing.assert_array_equal(data.train.labels[probe], np.indices(probe.shape)[0])
+    np.testing.assert_array_equal(data.given_labels[probe], data.train.labels[probe])
+    assert not np.isin(probe, data.train_indices).any()
+
+
+def test_probe_is_taken_from_the_training_data() -> None:
+    data = digits(probe_ratio=0.05)  # floor(1437 · 0.05) = 71
+    assert data.probe_indices.shape == (10, 7)
+    assert len(data.train_indices) == 1437 - 70
+
+
+@pytest.mark.parametrize("suffix", ["_uniform_0.4", "_asymmetric_0.4", "_symmetric_0.4"])
+def test_a_probe_leaves_the_labels_of_the_other_images_alone(suffix: str) -> None:
+    # With symmetric noise this holds only when noise comes before the probe data are held out.
+    whole, rest = digits(suffix), digits(suffix, probe_ratio=0.2)
+    shared = rest.train_indices
+    np.testing.assert_array_equal(rest.given_labels[shared], whole.given_labels[shared])
+    held = rest.probe_indices
+    assert (whole.given_labels[held] != whole.train.labels[held]).any()
+
+
+@pytest.mark.parametrize("suffix", ["_uniform_0.4", "_asymmetric_0.4"])
+def test_a_validation_split_leaves_the_labels_of_the_other_images_alone(suffix: str) -> None:
+    whole, rest = digits(suffix), digits(suffix, eval_split="validation", probe_ratio=0.02)
+    shared = rest.train_indices
+    np.testing.assert_array_equal(rest.given_labels[shared], whole.given_labels[shared])
+
+
+def test_a_long_tail_leaves_the_labels_of_the_other_images_alone() -> None:
+    whole, tail = digits("_uniform_0.4"), digits("_imbal_0.1_0.4")
+    shared = tail.train_indices
+    np.testing.assert_array_equal(tail.given_labels[shared], whole.given_labels[shared])
+
+
+def test_noise_hits_what_the_long_tail_leaves() -> None:
+    data = digits("_imbal_0.1_0.9")
+    dropped = np.setdiff1d(np.arange(1437), data.train_indices)
+    np.testing.assert_array_equal(data.given_labels[dropped], data.train.labels[dropped])
+    assert data.noise.measured > 0.7
+
+
+def test_the_long_tail_is_cut_by_true_labels_before_the_probe_is_held_out() -> None:
+    data = digits("_imbal_0.25_0.4", probe_ratio=0.05)
+    probe = data.probe_indices.ravel()
+    in_use = data.train.labels[np.concatenate([data.train_indices, probe])]
+    smallest = np.bincount(data.train.labels).min()
+    counts = exponential_counts(smallest, 0.25, 10)
+    np.testing.assert_array_equal(np.bincount(in_use), counts)
+    assert len(probe) == 10 * (int(counts.sum() * 0.05) // 10)
+
+
+def test_the_validation_split_is_stratified_clean_and_not_trained_on() -> None:
+    data = digits("_uniform_0.9", eval_split="validation", validation_ratio=0.2, probe_ratio=0.05)
+    sizes = np.bincount(data.train.labels)
+    np.testing.assert_array_equal(np.bincount(data.evaluation.labels), np.round(0.2 * sizes))
+    used = {data.train.images[i].tobytes() for i in data.train_indices}
+    used |= {data.train.images[i].tobytes() for i in data.probe_indices.ravel()}
+    assert len(used) == 1437 - len(data.evaluation.labels)
+    assert not used & {image.tobytes() for image in data.evaluation.images}
+
+
+def test_validation_images_and_labels_belong_together() -> None:
+    data = digits(eval_split="validation")
+    label_of = {i.tobytes(): y for i, y in zip(data.train.images, data.train.labels, strict=True)}
+    labels = [label_of[image.tobytes()] for image in data.evaluation.images]
+    np.testing.assert_array_equal(data.evaluation.labels, labels)
+
+
+def test_the_report_counts_the_examples_to_train_on() -> None:
+    data = digits("_symmetric_0.5", probe_ratio=0.2)
+    train = data.train_indices
+    wrong = data.given_labels[train] != data.train.labels[train]
+    assert data.noise.measured == pytest.approx(wrong.mean())
+    assert data.noise.asked == 0.5
+    np.testing.assert_allclose(data.noise.transition.sum(axis=1), 1)
+
+
+def test_the_seed_decides_on_everything_that_is_drawn() -> None:
+    first, same, other = (
+        digits("_imbal_0.5_0.4", seed=seed, probe_ratio=0.05, eval_split="validation")
+        for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first.given_labels, same.given_labels)
+    np.testing.assert_array_equal(first.train_indices, same.train_indices)
+    np.testing.assert_array_equal(first.probe_indices, same.probe_indices)
+    assert not np.array_equal(first.given_labels, other.given_labels)
+    assert not np.array_equal(first.train_indices, other.train_indices)
+    assert not np.array_equal(first.probe_indices, other.probe_indices)
+    assert not np.array_equal(first.evaluation.images, other.evaluation.images)
+
+
+def test_a_long_tail_that_empties_a_class_is_refused() -> None:
+    with pytest.raises(InputError, match=r"imbalance factor 0.001 leaves class"):
+        digits("_imbal_0.001")
+
+
+def test_a_name_outside_the_grammar_is_refused() -> None:
+    with pytest.raises(InputError, match=r"unknown noise type 'typo'"):
+        digits("_typo_0.4")

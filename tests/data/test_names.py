@@ -1,0 +1,56 @@
+"""The grammar of data set names."""
+
+import re
+
+import pytest
+
+from ieg.data.names import DatasetName, parse
+from ieg.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("digits", DatasetName("digits", imbalance=None, noise=None, ratio=0.0)),
+        ("digits_uniform_0.4", DatasetName("digits", noise="uniform", ratio=0.4)),
+        ("digits_symmetric_1", DatasetName("digits", noise="symmetric", ratio=1.0)),
+        ("digits_asymmetric_0", DatasetName("digits", noise="asymmetric", ratio=0.0)),
+        ("digits_imbal_0.1", DatasetName("digits", imbalance=0.1)),
+        ("digits_imbal_1", DatasetName("digits", imbalance=1.0)),
+        ("digits_imbal_0.02_0.2", DatasetName("digits", 0.02, "uniform", 0.2)),
+    ],
+)
+def test_a_name_means_base_imbalance_and_noise(name: str, expected: DatasetName) -> None:
+    assert parse(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("cifar", "unknown data set"),
+        ("digitsuniform_0.4", "unknown data set"),
+        ("", "unknown data set"),
+        ("digits_imbal", "the imbalance factor is missing"),
+        ("digits_uniform", "the noise ratio is missing"),
+        ("digits_typo_0.4", "unknown noise type 'typo'"),
+        ("digits_0.4", "'0.4' is not understood"),
+        ("digits_", "'' is not understood"),
+        ("digits_imbal_0.1_uniform_0.2", "'imbal_0.1_uniform_0.2' is not understood"),
+        ("digits_uniform_half", "the noise ratio must be a number, not 'half'"),
+        ("digits_imbal_0.1_half", "the noise ratio must be a number, not 'half'"),
+        ("digits_imbal_half", "the imbalance factor must be a number, not 'half'"),
+        ("digits_uniform_1.1", r"the noise ratio must be in \[0, 1\], not 1.1"),
+        ("digits_uniform_-0.1", r"the noise ratio must be in \[0, 1\], not -0.1"),
+        ("digits_uniform_nan", r"the noise ratio must be in \[0, 1\], not nan"),
+        ("digits_imbal_0.1_2", r"the noise ratio must be in \[0, 1\], not 2"),
+        ("digits_imbal_0", r"the imbalance factor must be in \(0, 1\], not 0"),
+        ("digits_imbal_100", r"the imbalance factor must be in \(0, 1\], not 100"),
+    ],
+)
+def test_an_error_names_the_problem_and_shows_the_grammar(name: str, problem: str) -> None:
+    grammar = r"a name is BASE, BASE_NOISE_RATIO, BASE_imbal_FACTOR or BASE_imbal_FACTOR_RATIO"
+    with pytest.raises(InputError, match=f"^--dataset={name}: {problem}; {grammar}") as raised:
+        parse(name)
+    listed = str(raised.value).split(" with BASE ")[-1]
+    for known in ("digits", "asymmetric", "symmetric", "uniform"):
+        assert re.search(rf"\b{known}\b", listed)

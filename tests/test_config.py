@@ -1,0 +1,282 @@
+"""From what a user typed to a resolved configuration, and the flags made from dataclasses."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from absl import flags
+
+from ieg import config, networks
+from ieg.config import Config, resolve
+from ieg.data import sources
+from ieg.errors import InputError
+from ieg.methods import REGISTRY as METHODS
+from ieg.methods import Method
+from ieg.options import option
+
+
+def typed(*words: str) -> dict[str, Any]:
+    """Flags that a command line sets, by name."""
+    values = flags.FlagValues()
+    config.define_flags(values)
+    assert values(["ieg", *words]) == ["ieg"]
+    return {name: values[name].value for name in values if values[name].present}
+
+
+@pytest.fixture
+def made_up_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A method that exists during one test, with an option and defaults of its own."""
+
+    @dataclass(frozen=True)
+    class Options:
+        made_up_width: int | None = option(None, "a width", above=0)
+
+    class MadeUp(Method):
+        defaults: ClassVar = {
+            "learning_rate": 0.3,
+            "max_iteration": 7,
+            "l2_weight_decay": 0.2,
+            "network_name": "resnet32",
+            "made_up_width": 4,
+        }
+
+    MadeUp.Options = Options
+    METHODS.names()  # its modules register first
+    monkeypatch.setitem(METHODS._entries, "made_up", MadeUp)
+
+
+def assert_origin(arguments: Mapping[str, Any], name: str, value: Any, origin: str) -> None:
+    settings = resolve(arguments)
+    assert settings.values()[name] == value
+    assert settings.origins[name] == origin
+
+
+def test_what_nobody_sets_has_its_default() -> None:
+    assert_origin({}, "momentum", 0.9, "default")
+    assert_origin({"method": "l2r"}, "meta_stepsize", 0.1, "default")
+
+
+def test_the_network_goes_before_the_default() -> None:
+    assert Config.l2_weight_decay != 5e-4
+    assert_origin({}, "l2_weight_decay", 5e-4, "network cnn")
+    assert_origin({"network_name": "resnet32"}, "l2_weight_decay", 5e-4, "network resnet32")
+
+
+@pytest.mark.usefixtures("made_up_method")
+def test_the_method_goes_before_network_and_default() -> None:
+    chosen = {"method": "made_up"}
+    assert_origin(chosen, "learning_rate", 0.3, "method made_up")
+    assert_origin(chosen, "l2_weight_decay", 0.2, "method made_up")
+    assert_origin(chosen, "made_up_width", 4, "method made_up")
+
+
+@pytest.mark.usefixtures("made_up_method")
+@pytest.mark.parametrize("method", ["supervised", "made_up"])
+def test_the_preset_of_the_data_goes_before_the_method(method: str) -> None:
+    preset = sources.REGISTRY.get("digits").preset
+    assert preset
+    for name, value in preset.items():
+        assert_origin({"method": method}, name, value, "preset of the data set")
+
+
+@pytest.mark.usefixtures("made_up_method")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("max_iteration", 9), ("l2_weight_decay", 0.0), ("momentum", 0.0), ("made_up_width", 5)],
+)
+def test_what_is_typed_goes_before_everything(name: str, value: Any) -> None:
+    assert_origin({"method": "made_up", name: value}, name, value, "command line")
+
+
+def test_what_is_typed_counts_even_when_it_equals_the_default() -> None:
+    assert_origin({"momentum": 0.9}, "momentum", 0.9, "command line")
+
+
+@pytest.mark.usefixtures("made_up_method")
+def test_the_decay_is_that_of_the_network_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The method would like resnet32, the preset says cnn and wins.
+    monkeypatch.setattr(METHODS.get("made_up"), "defaults", {"network_name": "resnet32"})
+    settings = resolve({"method": "made_up"})
+    assert settings.config.network_name == "cnn"
+    assert settings.origins["l2_weight_decay"] == "network cnn"
+
+
+def test_every_value_has_an_origin_and_is_in_the_settings() -> None:
+    settings = resolve({"method": "l2r"})
+    classes = (Config, METHODS.get("l2r").Options)
+    names = {field.name for cls in classes for field in dataclasses.fields(cls)}
+    assert set(settings.values()) == set(settings.origins) == names
+
+
+def test_a_configuration_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        resolve({}).config.seed = 1  # type: ignore[misc]
+
+
+def test_where_and_how_long_a_run_goes_does_not_define_the_experiment() -> None:
+    experiment = resolve({"method": "l2r"}).experiment()
+    assert {"method", "dataset", "seed", "batch_size", "meta_stepsize"} <= set(experiment)
+    elsewhere = {"mode", "checkpoint_path", "max_iteration", "max_epoch", "distribution_strategy"}
+    assert not elsewhere & set(experiment)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("batch_size", 0, "above 0"),
+        ("seed", -1, "at least 0"),
+        ("max_epoch", 0, "above 0"),
+        ("learning_rate", float("nan"), "above 0"),
+        ("momentum", 1.0, "at least 0 and below 1"),
+        ("validation_ratio", 0.0, "above 0 and below 1"),
+        ("probe_dataset_hold_ratio", 1.0, "at least 0 and below 1"),
+        ("cos_t_mul", 0.5, "at least 1"),
+        ("mode", "predict", "one of train, evaluation"),
+        ("eval_split", "train", "one of test, validation"),
+        ("meta_stepsize", 0.0, "above 0"),
+        ("meta_partial_level", -2, "at least -1"),
+        ("meta_gradient", "reverse", "one of forward, nested"),
+    ],
+)
+def test_a_value_out_of_range_is_refused_with_the_range(name: str, value: Any, wanted: str) -> None:
+    with pytest.raises(InputError, match=f"^--{name}={value}: must be {wanted}$"):
+        resolve({"method": "l2r", name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("probe_dataset_hold_ratio", 0.0), ("cos_t_mul", 1.0), ("seed", 0), ("max_epoch", None)],
+)
+def test_a_value_at_the_end_of_its_range_is_accepted(name: str, value: Any) -> None:
+    assert resolve({name: value}).values()[name] == value
+
+
+def test_an_option_of_another_method_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^--meta_stepsize is no option of --method=supervised$"):
+        resolve({"method": "supervised", "meta_stepsize": 0.2})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("method", "l2rr", r"^unknown method 'l2rr' \(did you mean 'l2r'\?\); .*supervised"),
+        ("network_name", "cnnn", r"^unknown network 'cnnn' \(did you mean 'cnn'\?\); .*resnet32"),
+        ("dataset", "digit", "^--dataset=digit: unknown data set; a name is BASE"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_known_ones(
+    name: str, value: str, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        resolve({name: value})
+
+
+def test_nothing_is_set_unless_it_is_typed() -> None:
+    assert typed() == {}
+
+
+def test_flags_have_the_types_of_their_fields() -> None:
+    words = ["--seed=3", "--learning_rate=1", "--dataset=digits", "--decay_steps=10,20"]
+    values = typed(*words, "--max_epoch=5")
+    assert values == {
+        "seed": 3,
+        "learning_rate": 1.0,
+        "dataset": "digits",
+        "decay_steps": "10,20",
+        "max_epoch": 5,
+    }
+    assert isinstance(values["learning_rate"], float)
+
+
+@pytest.mark.parametrize(
+    ("word", "name", "value"),
+    [
+        ("--use_ema", "use_ema", True),
+        ("--nouse_ema", "use_ema", False),
+        ("--use_ema=false", "use_ema", False),
+        ("--deterministic", "deterministic", True),
+        ("--nodeterministic", "deterministic", False),
+    ],
+)
+def test_switches_are_on_off_or_unset(word: str, name: str, value: bool) -> None:
+    assert typed(word) == {name: value}
+    assert_origin(typed(word), name, value, "command line")
+    assert resolve({}).config.deterministic is None
+
+
+@pytest.mark.parametrize("word", ["--seed=three", "--use_ema=perhaps", "--learning_rate=fast"])
+def test_a_word_of_another_type_is_refused(word: str) -> None:
+    name = word.split("=")[0]
+    with pytest.raises(flags.IllegalFlagValueError, match=f"flag {name}="):
+        typed(word)
+
+
+def test_an_unknown_flag_is_refused() -> None:
+    with pytest.raises(flags.UnrecognizedFlagError, match=r"Unknown command line flag 'sede'"):
+        typed("--sede=3")
+
+
+def test_a_flag_file_is_read_and_later_flags_go_first(tmp_path: Path) -> None:
+    file = tmp_path / "flags.txt"
+    file.write_text("# a comment\n--seed=3\n--nouse_ema\n--method=supervised\n")
+    assert typed(f"--flagfile={file}", "--seed=4") == {
+        "seed": 4,
+        "use_ema": False,
+        "method": "supervised",
+    }
+
+
+def test_options_of_every_method_are_flags() -> None:
+    values = flags.FlagValues()
+    config.define_flags(values)
+    fields = {f.name for cls in config.option_classes().values() for f in dataclasses.fields(cls)}
+    assert set(values) == fields
+    assert {"seed", "meta_stepsize"} <= fields
+
+
+@pytest.mark.usefixtures("made_up_method")
+def test_an_option_of_a_new_method_is_a_flag_by_itself() -> None:
+    settings = resolve(typed("--method=made_up", "--made_up_width=3"))
+    assert settings.options.made_up_width == 3
+    assert "for --method=made_up:\n  --made_up_width  (default: unset)" in config.help_text()
+
+
+def test_an_option_that_two_share_is_one_flag_of_one_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = {
+        name: dataclasses.make_dataclass(name, [("width", kind, option(1, "a width"))])
+        for name, kind in [("a", int), ("b", int), ("c", float)]
+    }
+    monkeypatch.setattr(config, "option_classes", lambda: {n: kinds[n] for n in "ab"})
+    assert typed("--width=3") == {"width": 3}
+    monkeypatch.setattr(config, "option_classes", lambda: kinds)
+    with pytest.raises(TypeError, match=r"^--width of c has another type elsewhere$"):
+        typed()
+
+
+def test_the_help_names_every_flag_with_its_default() -> None:
+    values = flags.FlagValues()
+    config.define_flags(values)
+    lines = config.help_text().splitlines()
+    for name in values:
+        (line,) = [i for i, text in enumerate(lines) if text.split()[:1] == [f"--{name}"]]
+        assert "(default: " in lines[line]
+        assert lines[line + 1].strip() == values[name].help
+
+
+def test_the_help_lists_choices_defaults_and_what_there_is() -> None:
+    text = config.help_text()
+    assert "  --mode [train|evaluation]  (default: train)\n" in text
+    assert "  --max_epoch  (default: unset)\n" in text
+    assert "for --method=supervised: none" in text
+    assert "--flagfile=FILE" in text
+    lines = text.splitlines()
+    for start, registry in [
+        ("methods:", METHODS),
+        ("networks:", networks.REGISTRY),
+        ("data:", sources.REGISTRY),
+    ]:
+        (listed,) = [line for line in lines if line.startswith(start)]
+        assert listed.removeprefix(start).strip().split(", ") == registry.names()

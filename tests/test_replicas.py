@@ -1,0 +1,126 @@
+"""Two replicas that share a global batch train like one; helpers that couple them."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ieg import config, experiment, networks, replicas
+from ieg.training import devices
+from ieg.training.step import compile_step
+
+STEPS = 20
+
+
+@networks.register("test_no_batch_norm", weight_decay=5e-4)
+def no_batch_norm(input_shape, num_classes, *, dropout_rate):
+    """Batch statistics differ between replicas by design, so this network has none."""
+    return keras.Sequential(
+        [
+            keras.Input(input_shape),
+            keras.layers.Conv2D(8, 3, activation="relu"),
+            keras.layers.Flatten(),
+            networks.layers.CountedDropout(0.2),
+            keras.layers.Dense(num_classes),
+        ]
+    )
+
+
+def train(strategy_name, batch_size, tmp_path, **typed):
+    settings = config.resolve(
+        {
+            "dataset": "digits_uniform_0.4",
+            "network_name": "test_no_batch_norm",
+            "distribution_strategy": strategy_name,
+            "batch_size": batch_size,
+            "checkpoint_path": str(tmp_path),
+            **typed,
+        }
+    )
+    built = experiment.build(settings)
+    step = compile_step(built.strategy, built.method, built.state, built.rule())
+    schedule = built.schedule()
+    scalars = []
+    for s, batch in enumerate(built.pipeline.batches(built.strategy, 0, STEPS)):
+        rate = tf.constant(schedule(s), tf.float32)
+        values = step(batch, rate, tf.constant(s, tf.int64), built.method.variant(s))
+        scalars.append({name: float(value) for name, value in values.items()})
+    return built, scalars
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        {"method": "supervised"},
+        {"method": "l2r", "meta_gradient": "forward"},
+        {"method": "l2r", "meta_gradient": "nested"},
+        {"method": "supervised", "accumulation_steps": 2, "clip_norm": 0.5},
+    ],
+    ids=str,
+)
+def test_one_replica_equals_two(typed, tmp_path):
+    one, one_scalars = train("none", 40, tmp_path, **typed)
+    two, two_scalars = train("mirrored", 20, tmp_path, **typed)
+    assert two.strategy.num_replicas_in_sync == 2
+    before = networks.create("test_no_batch_norm", (8, 8, 1), 10, seed=12345)
+    for a, b, start in zip(
+        one.state.params, two.state.params, before.trainable_variables, strict=True
+    ):
+        assert np.abs(a.numpy() - start.numpy()).max() > 1e-3, "training moved nothing"
+        np.testing.assert_allclose(b.numpy(), a.numpy(), atol=1e-5)
+    for a, b in zip(one.state.average, two.state.average, strict=True):
+        np.testing.assert_allclose(b.numpy(), a.numpy(), atol=1e-5)
+    for a, b in zip(one_scalars, two_scalars, strict=True):
+        assert a == pytest.approx(b, abs=2e-4)
+    for name, column in one.state.ledger.read().items():
+        np.testing.assert_allclose(two.state.ledger.read()[name], column, atol=1e-4)
+
+
+def test_replicas_keep_identical_variables(tmp_path):
+    two, _ = train("mirrored", 20, tmp_path, method="l2r")
+    state = two.state
+    for variable in [*state.params, *state.average, *state.network_state, state.ledger.means]:
+        first, second = two.strategy.experimental_local_results(variable)
+        np.testing.assert_array_equal(first.numpy(), second.numpy())
+
+
+def test_helpers_are_the_identity_on_one_replica():
+    values = tf.constant([1.0, 2.0, 6.0])
+    assert replicas.count() == 1
+    np.testing.assert_array_equal(replicas.total(values), values)
+    np.testing.assert_array_equal(replicas.mean(values), values)
+    np.testing.assert_array_equal(replicas.gather(values), values)
+    assert float(replicas.batch_mean(values)) == 3.0
+
+
+def test_helpers_across_two_replicas():
+    strategy = devices.strategy("mirrored")
+    with strategy.scope():
+        table = tf.Variable(
+            tf.zeros(4),
+            trainable=False,
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
+
+    @tf.function
+    def run():
+        def replica():
+            mine = tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, tf.float32)
+            values = tf.stack([mine, mine + 2])  # [0, 2] and [1, 3]
+            everyone = replicas.gather(values)
+            replicas.scatter_add(table, tf.cast(everyone, tf.int32), everyone + 1)
+            return (
+                replicas.total(replicas.batch_mean(values)),
+                replicas.mean(mine),
+                everyone,
+            )
+
+        return strategy.run(replica)
+
+    total, mean, everyone = (strategy.experimental_local_results(x) for x in run())
+    assert [float(x) for x in total] == [1.5, 1.5]
+    assert [float(x) for x in mean] == [0.5, 0.5]
+    for copy in everyone:
+        np.testing.assert_array_equal(copy, [0, 2, 1, 3])
+    for copy in strategy.experimental_local_results(table):
+        np.testing.assert_array_equal(copy, [1, 2, 3, 4])

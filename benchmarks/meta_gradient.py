@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import ieg.quiet  # noqa: F401 - before anything else imports TensorFlow
+import ieg.quiet  # noqa: F401
 
 import numpy as np
 import tensorflow as tf
@@ -167,7 +167,10 @@ def _print(
 ) -> None:
     exact = "deterministic" if arguments.deterministic else "not deterministic"
     table = Table(
-        "step", "ms", "ratio to plain", "peak memory MB",
+        "step",
+        "ms",
+        "ratio to plain",
+        "peak memory MB",
         title=f"{name}, batch {arguments.batch} + probe {arguments.batch}, {exact}",
     )
     for variant, time_taken, peak in zip(VARIANTS, seconds, peaks, strict=True):

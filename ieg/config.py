@@ -5,7 +5,7 @@ the data set, the method's own defaults, the network's, then the defaults writte
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,17 +28,15 @@ class Config:
     mode: str = option(
         "train", "train or evaluation", choices=("train", "evaluation"), experiment=False
     )
-    checkpoint_path: str = option(
-        "/tmp/ieg", "root of the run folders", experiment=False
-    )
+    checkpoint_path: str = option("/tmp/ieg", "root of the run folders", experiment=False)
     restore_step: int = option(
         0, "evaluation: the step to restore; 0 is the latest", at_least=0, experiment=False
     )
     dataset_dir: str = option("./data", "where data sets live", experiment=False)
     seed: int = option(12345, "seed of split, noise, start weights, order and views", at_least=0)
-    max_iteration: int = option(200000, "training steps", above=0, experiment=False)
+    max_iteration: int | None = option(200000, "training steps", above=0, experiment=False)
     max_epoch: int | None = option(
-        None, "passes over the training data; sets max_iteration", above=0, experiment=False
+        None, "the same as passes over the training data", above=0, experiment=False
     )
     batch_size: int = option(100, "images per replica and step", above=0)
     val_batch_size: int = option(
@@ -47,9 +45,7 @@ class Config:
     eval_freq: int = option(
         500, "steps between evaluations with checkpoint; divided by the replicas", above=0
     )
-    eval_split: str = option(
-        "test", "what accuracy is measured on", choices=("test", "validation")
-    )
+    eval_split: str = option("test", "what accuracy is measured on", choices=("test", "validation"))
     validation_ratio: float = option(
         0.1, "share of the training split for eval_split=validation", above=0, below=1
     )
@@ -70,7 +66,7 @@ class Config:
     decay_steps: str | None = option(
         None, "first cosine period, exponential step or milestones, in steps: comma separated"
     )
-    decay_epochs: str = option("1", "the same in epochs; used when decay_steps is not given")
+    decay_epochs: str | None = option("1", "the same in epochs")
     decay_rate: float = option(0.1, "factor at each milestone of custom_step", above=0)
     cos_t_mul: float = option(1.5, "each cosine period is this much longer", at_least=1)
     cos_m_mul: float = option(0.9, "each cosine period starts this much lower", above=0)
@@ -90,8 +86,14 @@ class Config:
         experiment=False,
     )
     deterministic: bool | None = option(
-        None, "bit for bit the same in every run; unset: on without GPUs, off with", experiment=False
+        None,
+        "bit for bit the same in every run; unset: on without GPUs, off with",
+        experiment=False,
     )
+
+
+#: Two ways to say one thing: who says it in one way does not mean what was said in the other.
+_ALTERNATIVES = (("max_iteration", "max_epoch"), ("decay_steps", "decay_epochs"))
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,14 @@ class Settings:
         return {name: values[name] for name in defining}
 
 
+_DEFINE: dict[type, Callable[..., Any]] = {
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    bool: flags.DEFINE_bool,
+    str: flags.DEFINE_string,
+}
+
+
 def option_classes() -> dict[str, type]:
     """Who → dataclass whose fields are flags: "common" and every method."""
     return {"common": Config, **{name: METHODS.get(name).Options for name in METHODS.names()}}
@@ -136,13 +146,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
                     raise TypeError(f"--{field.name} of {who} has another type elsewhere")
                 continue
             defined[field.name] = kind
-            define = {
-                int: flags.DEFINE_integer,
-                float: flags.DEFINE_float,
-                bool: flags.DEFINE_bool,
-                str: flags.DEFINE_string,
-            }[kind]
-            define(field.name, None, field.metadata["help"], flag_values=flag_values)
+            _DEFINE[kind](field.name, None, field.metadata["help"], flag_values=flag_values)
             flag = flag_values[field.name]
             flag.parser = _ClearParser(flag.parser, options.KINDS[kind])
 
@@ -163,7 +167,9 @@ class _ClearParser(flags.ArgumentParser):
 
 def help_text() -> str:
     """All flags with help and default, the common ones first, then those of each method."""
-    lines = ["usage: python -m ieg.main [--flag=value ...]   (--flagfile=FILE reads flags from FILE)"]
+    lines = [
+        "usage: python -m ieg.main [--flag=value ...]   (--flagfile=FILE reads flags from FILE)"
+    ]
     lines += [f"methods:  {', '.join(METHODS.names())}"]
     lines += [f"networks: {', '.join(networks.REGISTRY.names())}"]
     lines += [f"data:     {', '.join(sources.REGISTRY.names())}"]
@@ -196,8 +202,10 @@ def resolve(typed: Mapping[str, Any]) -> Settings:
     own = {f.name: f.default for f in dataclasses.fields(method.Options)}
     layers: list[tuple[str, Mapping[str, Any]]] = [
         ("default", common | own),
-        (f"network {network_name}",
-         {"l2_weight_decay": networks.REGISTRY.get(network_name).weight_decay}),
+        (
+            f"network {network_name}",
+            {"l2_weight_decay": networks.REGISTRY.get(network_name).weight_decay},
+        ),
         (f"method {method_name}", method.defaults),
         ("preset of the data set", preset),
         ("command line", typed),
@@ -206,6 +214,7 @@ def resolve(typed: Mapping[str, Any]) -> Settings:
     origins: dict[str, str] = {}
     for origin, layer in layers:
         known = {name: value for name, value in layer.items() if name in common | own}
+        known = _without_alternatives(known) | known
         values.update(known)
         origins.update(dict.fromkeys(known, origin))
     foreign = [name for name in typed if name not in values]
@@ -218,6 +227,12 @@ def resolve(typed: Mapping[str, Any]) -> Settings:
         options=method.Options(**{name: values[name] for name in own}),
         origins=origins,
     )
+
+
+def _without_alternatives(layer: Mapping[str, Any]) -> dict[str, None]:
+    """What a layer unsets: the other way to say what it says, from less specific layers."""
+    pairs = [*_ALTERNATIVES, *((b, a) for a, b in _ALTERNATIVES)]
+    return {other: None for name, other in pairs if name in layer}
 
 
 def _early(typed: Mapping[str, Any], preset: Mapping[str, Any], name: str) -> Any:

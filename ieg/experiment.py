@@ -60,10 +60,11 @@ class Experiment:
 
     @property
     def last_step(self) -> int:
-        """Steps of the whole run; an epoch count, when given, sets it."""
-        if self.config.max_epoch is None:
-            return self.config.max_iteration
-        return self.config.max_epoch * self.pipeline.steps_per_epoch
+        """Steps of the whole run; of two counts given together the epochs hold."""
+        if self.config.max_epoch is not None:
+            return self.config.max_epoch * self.pipeline.steps_per_epoch
+        assert self.config.max_iteration is not None  # only the other count unsets it
+        return self.config.max_iteration
 
     def rule(self) -> UpdateRule:
         """How gradients become new weights."""
@@ -114,15 +115,14 @@ class Experiment:
         return Predictor(self, weights)
 
     def _decay_steps(self) -> list[int]:
-        config = self.config
-        if config.lr_schedule == "custom_step" and config.decay_steps is None:
-            # Those of a preset belong to the schedule of that preset.
-            origins = self.settings.origins
-            if origins["decay_epochs"] not in (origins["lr_schedule"], "command line"):
-                raise InputError(
-                    "--lr_schedule=custom_step needs its milestones: --decay_epochs or --decay_steps"
-                )
+        config, origins = self.config, self.settings.origins
         name = "decay_epochs" if config.decay_steps is None else "decay_steps"
+        # Those of a preset belong to the schedule of that preset.
+        own = origins[name] in (origins["lr_schedule"], "command line")
+        if config.lr_schedule == "custom_step" and (origins[name] == "default" or not own):
+            raise InputError(
+                "--lr_schedule=custom_step needs its milestones: --decay_epochs or --decay_steps"
+            )
         scale = self.pipeline.steps_per_epoch if name == "decay_epochs" else 1
         text = str(getattr(config, name))
         try:
@@ -244,8 +244,17 @@ def build(settings: Settings) -> Experiment:
     folder = folder_of(config)
     checkpoints = Checkpoints(state.checkpoint(), folder.checkpoints)
     experiment = Experiment(
-        settings, deterministic, strategy, dataset, model, method, pipeline, state, checkpoints,
+        settings,
+        deterministic,
+        strategy,
+        dataset,
+        model,
+        method,
+        pipeline,
+        state,
+        checkpoints,
         folder,
     )
-    experiment.schedule(), experiment.plan()  # raise now rather than after the folder is made
+    experiment.schedule()  # this and the next raise before the folder is made
+    experiment.plan()
     return experiment

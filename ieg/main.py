@@ -1,13 +1,14 @@
-"""`python -m ieg.main --dataset=... --method=...`: flags become a configuration, and one command runs."""
+"""`python -m ieg.main --dataset=... --method=...`: flags become a configuration; one command runs."""
 
 import signal
 import sys
 from collections.abc import Sequence
 
+import ieg.quiet  # noqa: F401
+
 from absl import flags
 from rich.console import Console
 
-import ieg.quiet  # noqa: F401 - before anything else imports TensorFlow
 from ieg import config
 from ieg.commands import evaluation, train
 from ieg.errors import InputError, TrainingStopped

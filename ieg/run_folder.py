@@ -43,7 +43,7 @@ class RunFolder:
         """
         try:
             self.figures.mkdir(parents=True, exist_ok=True)
-            self._lock = open(self.path / ".lock", "a")
+            self._lock = open(self.path / ".lock", "a")  # noqa: SIM115 - held until close
         except OSError as error:
             raise InputError(
                 f"cannot write to {self.path}: {error.strerror}; choose another --checkpoint_path"
@@ -99,8 +99,14 @@ class RunFolder:
             return []
         try:
             with open(path, newline="") as file:
-                names, *rows = csv.reader(file)
-            return [_metrics_row(names, cells) for cells in rows]
+                names, *lines = csv.reader(file)
+            rows = [
+                {n: float(c) if c else None for n, c in zip(names, cells, strict=True)}
+                for cells in lines
+            ]
+            if "step" not in names or any(row["step"] is None for row in rows):
+                raise ValueError("it must say the step of each row")
+            return rows
         except (ValueError, OSError, csv.Error) as error:
             raise InputError(f"{path} is damaged: {error}") from None
 
@@ -146,13 +152,6 @@ class RunFolder:
             if not isinstance(content.get(key), kind):
                 raise InputError(f"{path} is damaged: {key!r} is missing or of the wrong type")
         return content
-
-
-def _metrics_row(names: list[str], cells: list[str]) -> dict[str, float | None]:
-    row = {n: float(c) if c else None for n, c in zip(names, cells, strict=True)}
-    if row.get("step") is None:
-        raise ValueError("a row has no step")
-    return row
 
 
 @contextlib.contextmanager

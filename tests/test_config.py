@@ -207,10 +207,18 @@ def test_switches_are_on_off_or_unset(word: str, name: str, value: bool) -> None
     assert resolve({}).config.deterministic is None
 
 
-@pytest.mark.parametrize("word", ["--seed=three", "--use_ema=perhaps", "--learning_rate=fast"])
-def test_a_word_of_another_type_is_refused(word: str) -> None:
-    name = word.split("=")[0]
-    with pytest.raises(flags.IllegalFlagValueError, match=f"flag {name}="):
+@pytest.mark.parametrize(
+    ("word", "wanted"),
+    [
+        ("--seed=three", "a whole number"),
+        ("--seed=1.5", "a whole number"),
+        ("--max_epoch=many", "a whole number"),
+        ("--learning_rate=fast", "a number"),
+        ("--use_ema=perhaps", "true or false"),
+    ],
+)
+def test_a_word_of_another_type_is_refused(word: str, wanted: str) -> None:
+    with pytest.raises(flags.IllegalFlagValueError, match=f"^flag {word}: must be {wanted}$"):
         typed(word)
 
 

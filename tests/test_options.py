@@ -14,6 +14,7 @@ from ieg.options import check, option, value_type
 class Made:
     whole: int = option(1, "a whole number")
     real: float = option(1.0, "a number", above=0, at_most=2)
+    free: float = option(0.0, "any number")
     share: float = option(0.5, "a number", at_least=0, below=1)
     maybe: int | None = option(None, "a whole number or none", above=0)
     switch: bool | None = option(None, "on, off or unset")
@@ -55,6 +56,8 @@ def test_a_field_has_its_default_and_its_help() -> None:
         ("switch", False),
         ("word", "green"),
         ("whole", -5),
+        ("whole", 2**31 - 1),
+        ("free", -1e9),
     ],
 )
 def test_check_accepts_what_is_within_the_range(name: str, value: Any) -> None:
@@ -71,6 +74,14 @@ def test_check_accepts_what_is_within_the_range(name: str, value: Any) -> None:
         ("share", 1, "^--share=1: must be at least 0 and below 1$"),
         ("maybe", 0, "^--maybe=0: must be above 0$"),
         ("word", "blue", "^--word=blue: must be one of red, green$"),
+        ("word", 3, "^--word=3: must be text$"),
+        ("whole", 1.0, "^--whole=1.0: must be a whole number$"),
+        ("whole", True, "^--whole=True: must be a whole number$"),
+        ("whole", 2**31, "^--whole=2147483648: must be at most 2147483647$"),
+        ("real", "1", "^--real=1: must be a number$"),
+        ("free", float("inf"), "^--free=inf: must be finite$"),
+        ("free", float("nan"), "^--free=nan: must be finite$"),
+        ("switch", 0, "^--switch=0: must be true or false$"),
     ],
 )
 def test_check_names_the_flag_and_what_would_be_right(name: str, value: Any, message: str) -> None:

@@ -81,5 +81,8 @@ def _print_settings(experiment: Experiment, console: Console) -> None:
     for origin, settings in groups.items():
         console.print(
             f"settings from {origin}: {', '.join(settings)}",
-            highlight=False, markup=False, soft_wrap=True, style="dim",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+            style="dim",
         )

@@ -68,8 +68,8 @@ def _of_the_run(settings: Settings) -> Settings:
                 f"--{name}={value}: the run in {folder.path} was trained with {values[name]}"
             )
     resolved = configuration.resolve({**values, **typed})
-    # What was typed agrees with the run, or does not define it.
-    origins = {name: "command line" if name in typed else "the run" for name in resolved.origins}
+    free = typed.keys() - defining.keys()  # whatever else was typed is as in the run
+    origins = {name: "command line" if name in free else "the run" for name in resolved.origins}
     return dataclasses.replace(resolved, origins=origins)
 
 

@@ -39,7 +39,9 @@ def run(settings: Settings, console: Console) -> int:
     if result is not None and result["steps"] == experiment.last_step and not going_back:
         console.print(
             f"finished already: top-1 {result['top1']:.4f} after {result['steps']} steps; "
-            "a larger --max_iteration goes on", highlight=False, soft_wrap=True,
+            "a larger --max_iteration goes on",
+            highlight=False,
+            soft_wrap=True,
         )
         return 0
     return _Run(experiment, console).execute()
@@ -128,7 +130,9 @@ class _Run:
             self.console.print(
                 f"stopped at step {stop.step} of {self.experiment.last_step}; all is saved in "
                 f"{self.folder.path}\nto go on: {_command(self.experiment.settings)}",
-                highlight=False, markup=False, soft_wrap=True,
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
             )
             return 128 + stop.signal
         finally:
@@ -152,7 +156,8 @@ class _Run:
         if longer and self.experiment.config.lr_schedule == "cosine_one":
             self.console.print(
                 "note: cosine_one now stretches over more steps, so the learning rate jumps back "
-                "up; a run of this length from the start would differ", highlight=False,
+                "up; a run of this length from the start would differ",
+                highlight=False,
             )
 
     def _trainer(self) -> Trainer:
@@ -199,7 +204,9 @@ class _Run:
         self.console.print(
             f"step {step}: top-1 {tested['top1']:.4f} (raw {row['top1_raw']:.4f}), "
             f"loss {training['loss']:.4f}, fit to wrong labels {_share(row['wrong_label_fit'])}, "
-            f"recovered {_share(row['recovered'])}", highlight=False, soft_wrap=True,
+            f"recovered {_share(row['recovered'])}",
+            highlight=False,
+            soft_wrap=True,
         )
 
     def _finish(self, trainer: Trainer) -> None:
@@ -225,7 +232,9 @@ class _Run:
         self.console.print(
             f"done: top-1 {result['top1']:.4f} (best {result['top1_best']:.4f} at step "
             f"{result['best_step']}) after {result['seconds']:.0f} s; results in {folder.path}",
-            highlight=False, markup=False, soft_wrap=True,
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
         )
 
     def _identity(self) -> dict[str, Any]:
@@ -283,19 +292,24 @@ def _examples(experiment: Experiment) -> dict[str, Any]:
 
 def _draw(experiment: Experiment, confusion: list[list[int]], examples: dict[str, Any]) -> None:
     """The figures of a run; histograms where noise left something to tell apart."""
-    folder, dataset = experiment.folder, experiment.dataset
+    folder, dataset, config = experiment.folder, experiment.dataset, experiment.config
+    title = f"{config.method} on {dataset.name}, noise rate {dataset.noise.measured:.3f}"
     rows = folder.read_metrics()
     metrics = {
         name: np.array([np.nan if row[name] is None else row[name] for row in rows], float)
         for name in rows[-1]
     }
-    figures.learning_curves(metrics, folder.figures / "curves.png")
-    figures.confusion(np.array(confusion), dataset.class_names, folder.figures / "confusion.png")
-    wrong = examples["given_label"] != examples["true_label"]
+    figures.learning_curves(metrics, folder.figures / "curves.png", title=title)
+    figures.confusion(
+        np.array(confusion), dataset.class_names, folder.figures / "confusion.png", title=title
+    )
+    known = examples["true_label"] >= 0
+    wrong = (examples["given_label"] != examples["true_label"])[known]
     if wrong.any() and not wrong.all():
         for name in ("loss", *experiment.method.per_example):
             path = folder.figures / f"{name}_histogram.png"
-            figures.clean_and_wrong_histogram(examples[name], wrong, name, path)
+            values = examples[name][known]
+            figures.clean_and_wrong_histogram(values, wrong, name, path, title=title)
 
 
 def _command(settings: Settings) -> str:

@@ -79,9 +79,7 @@ def prepare(
         kept = np.setdiff1d(kept, held)
         evaluation = Split(source.train.images[held], labels[held])
     if asked.imbalance is not None:
-        kept = imbalance.thin_out(
-            labels, kept, asked.imbalance, num_classes=num_classes, seed=seed
-        )
+        kept = imbalance.thin_out(labels, kept, asked.imbalance, num_classes=num_classes, seed=seed)
     given = noise.corrupt(
         labels,
         kept,

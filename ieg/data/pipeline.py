@@ -58,8 +58,10 @@ class Pipeline:
     def __init__(self, dataset: Dataset, *, batch_size: int, seed: int, with_probe: bool) -> None:
         size = len(dataset.train_indices)
         if batch_size > size:
-            raise InputError(f"a global batch of {batch_size} is larger than the {size} images to "
-                             "train on; choose a smaller --batch_size")
+            raise InputError(
+                f"a global batch of {batch_size} is larger than the {size} images to "
+                "train on; choose a smaller --batch_size"
+            )
         self.batch_size = batch_size
         self.steps_per_epoch = size // batch_size
         self._seed = seed
@@ -86,6 +88,7 @@ class Pipeline:
         Each class goes through its own examples in a new order every round, so a batch is balanced
         to within one example and may repeat the few that there are.
         """
+        assert self._probe is not None  # asked for with_probe
         num_classes, per_class = self._probe.shape
         position = step * self.batch_size + tf.range(self.batch_size, dtype=tf.int64)
         label, visit = position % num_classes, position // num_classes

@@ -22,7 +22,7 @@ def on_split(predict: Predict, dataset: Dataset) -> dict[str, Any]:
     """
     labels, num_classes = dataset.evaluation.labels, dataset.num_classes
     logits = predict(dataset.evaluation.images)
-    predictions = logits.argmax(axis=1)
+    predictions = metrics.predicted_classes(logits)
     per_class = metrics.per_class_accuracy(predictions, labels, num_classes)
     return {
         "top1": metrics.top_k_accuracy(logits, labels, 1),
@@ -47,7 +47,7 @@ def on_training_labels(
 
     Unaugmented images; see `metrics.label_noise_accuracies`.
     """
-    predictions = predict(dataset.train.images[indices]).argmax(axis=1)
+    predictions = metrics.predicted_classes(predict(dataset.train.images[indices]))
     return metrics.label_noise_accuracies(
         predictions, dataset.given_labels[indices], dataset.train.labels[indices]
     )

@@ -219,7 +219,5 @@ def _replaced(params: Tensors, moving: list[int], subset: Tensors) -> Tensors:
 
 def _gradient(tape: tf.GradientTape, value: tf.Tensor, sources: Tensors) -> Tensors:
     """Dense gradients, zero where `value` does not depend on a source."""
-    gradients = tape.gradient(
-        value, sources, unconnected_gradients=tf.UnconnectedGradients.ZERO
-    )
+    gradients = tape.gradient(value, sources, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     return [tf.convert_to_tensor(g) for g in gradients]  # embeddings give IndexedSlices

@@ -5,6 +5,7 @@ Ren et al., "Learning to Reweight Examples for Robust Deep Learning", ICML 2018.
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any
 
 import tensorflow as tf
 
@@ -37,7 +38,7 @@ class L2R(Method):
     needs = Needs(probe=True)
     per_example = ("weight",)
 
-    def __init__(self, options: Options, context: Context) -> None:
+    def __init__(self, options: Any, context: Context) -> None:
         super().__init__(options, context)
         self._moving = parts.lookahead_variables(context.model, options.meta_partial_level)
 
@@ -67,7 +68,7 @@ class L2R(Method):
         )
 
     def _look_ahead(self, batch: Batch, state: StepState, targets: tf.Tensor) -> MetaGradient:
-        """∂L_probe/∂ε at ε = 0, algorithm 1 lines 4 to 9; batch norm in training mode throughout."""
+        """∂L_probe/∂ε at ε = 0 (algorithm 1, lines 4 to 9); batch norm always in training mode."""
         assert batch.probe is not None  # the trainer sees to what `needs` asks for
         probe = batch.probe
         probe_targets = tf.one_hot(probe.label, self.context.num_classes)

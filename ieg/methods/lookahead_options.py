@@ -12,7 +12,7 @@ class LookaheadOptions:
     meta_stepsize: float = option(0.1, "length of the virtual (look-ahead) step", above=0)
     meta_gradient: str = option(
         "forward",
-        "how the look-ahead is differentiated: one forward-mode pass, or nested tapes (same number)",
+        "how the look-ahead is differentiated: one forward-mode pass, or nested tapes (the same)",
         choices=("forward", "nested"),
     )
     meta_partial_level: int = option(

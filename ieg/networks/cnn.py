@@ -7,9 +7,7 @@ from ieg.networks.layers import batch_norm, dropout
 
 
 @register("cnn", weight_decay=5e-4)
-def cnn(
-    input_shape: tuple[int, int, int], num_classes: int, *, dropout_rate: float
-) -> keras.Model:
+def cnn(input_shape: tuple[int, int, int], num_classes: int, *, dropout_rate: float) -> keras.Model:
     """Three 3x3 convolutions (32, 64 and 128 channels), each with batch norm and ReLU.
 
     The second stage halves the resolution; the classifier sees the average over positions.

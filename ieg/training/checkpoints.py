@@ -57,7 +57,9 @@ class Checkpoints:
         steps = self.steps()
         if step and step not in steps:
             known = f"there are: {', '.join(map(str, steps))}" if steps else "there is none"
-            raise InputError(f"--restore_step={step}: no such checkpoint in {self._folder}; {known}")
+            raise InputError(
+                f"--restore_step={step}: no such checkpoint in {self._folder}; {known}"
+            )
         return step or max(steps, default=0)
 
     def restore(self, step: int = 0) -> int:
@@ -76,7 +78,7 @@ class Checkpoints:
             self._checkpoint.restore(path).assert_existing_objects_matched()
         except AssertionError:
             problem = "belongs to another network or method"
-        except (ValueError, tf.errors.OpError):
+        except (ValueError, LookupError, RuntimeError, tf.errors.OpError):  # all by cut-off files
             problem = "is damaged, or belongs to another network"
         else:
             return wanted

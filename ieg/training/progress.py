@@ -45,7 +45,9 @@ class ProgressBar:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
         self._bar.stop()
@@ -61,5 +63,7 @@ class ProgressBar:
         self._bar.update(self._task, completed=step, description=text)
         if not self._console.is_terminal and now - self._last_line > _LINE_EVERY_SECONDS:
             left = (self._last - step) * self._batch_size / rate
-            self._console.print(f"step {step}/{self._last} {text} {left:.0f} s left", highlight=False)
+            self._console.print(
+                f"step {step}/{self._last} {text} {left:.0f} s left", highlight=False
+            )
             self._last_line = now

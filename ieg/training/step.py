@@ -1,4 +1,4 @@
-"""One compiled training step: the method's gradients, then all that is the same for every method."""
+"""One compiled training step: the method's gradients, then what is the same for every method."""
 
 from collections.abc import Callable, Hashable
 from typing import NamedTuple
@@ -99,7 +99,9 @@ def _apply(
     if rule.accumulation_steps > 1:
         share = 1 / rule.accumulation_steps
         sums = [state.sums[j] for j in moving]
-        gradients = [tf.convert_to_tensor(s) + share * g for s, g in zip(sums, gradients, strict=True)]
+        gradients = [
+            tf.convert_to_tensor(s) + share * g for s, g in zip(sums, gradients, strict=True)
+        ]
         replicas.assign(sums, [tf.zeros_like(g) if last else g for g in gradients])
     if not last:
         return tf.linalg.global_norm(gradients)
@@ -128,9 +130,7 @@ def _apply(
 
 def _keep_network_state(output: StepOutput, state: TrainState) -> None:
     """Moving statistics become their mean over the replicas; counters are equal already."""
-    values = [
-        replicas.mean(x) if x.dtype.is_floating else x for x in output.network_state
-    ]
+    values = [replicas.mean(x) if x.dtype.is_floating else x for x in output.network_state]
     replicas.assign(state.network_state, values)
 
 

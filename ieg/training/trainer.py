@@ -166,8 +166,8 @@ class Trainer:
             for name in ("loss", "gradient_norm"):
                 if not math.isfinite(scalars[name]):
                     raise TrainingStopped(
-                        f"{name.replace('_', ' ')} is {scalars[name]} at step {first + offset}; "
-                        "a smaller --learning_rate or --clip_norm may help"
+                        f"{name.replace('_', ' ')} is {scalars[name]} at step "
+                        f"{first + offset + 1}; a smaller --learning_rate or --clip_norm may help"
                     )
             self._state.meter.add(scalars)
         self._unread.clear()

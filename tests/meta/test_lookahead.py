@@ -176,10 +176,6 @@ def test_modes_agree_on_networks_with_batch_norm(name, level):
 def test_errors_say_what_was_expected():
     problem = Problem()
     with pytest.raises(ValueError, match="'forward' or 'nested', not 'backward'"):
-        meta_gradient(
-            problem.inner(), problem.outer, problem.params, problem.phi, mode="backward"
-        )
+        meta_gradient(problem.inner(), problem.outer, problem.params, problem.phi, mode="backward")
     with pytest.raises(ValueError, match="momentum buffers"):
-        meta_gradient(
-            problem.inner(buffers=None), problem.outer, problem.params, problem.phi
-        )
+        meta_gradient(problem.inner(buffers=None), problem.outer, problem.params, problem.phi)

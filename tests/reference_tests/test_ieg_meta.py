@@ -131,9 +131,7 @@ def test_supervised_part_and_momentum_step(data):
         with tf.GradientTape() as tape:
             tape.watch(params)
             logits = tiny.network(params, data["images"])
-            first = tf.reduce_mean(
-                cross_entropy(soft_targets(given(data), guessed, trust), logits)
-            )
+            first = tf.reduce_mean(cross_entropy(soft_targets(given(data), guessed, trust), logits))
             start = soft_targets(given(data), guessed, float(data["trust_init"]))
             second = tf.reduce_sum(weights * cross_entropy(start, logits))
             loss = (first + second) / 2

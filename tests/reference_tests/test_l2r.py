@@ -53,9 +53,7 @@ def cases(data):
 def test_logits_and_losses(data):
     for i, _ in cases(data):
         tiny.close(tiny.network(tiny.params(data), data["images"]), data["logits"][i], "value")
-        tiny.close(
-            example_losses(data, tiny.params(data)), data["per_example_loss"][i], "value"
-        )
+        tiny.close(example_losses(data, tiny.params(data)), data["per_example_loss"][i], "value")
 
 
 def test_batch_statistics(data):
@@ -105,9 +103,7 @@ def test_weights(data):
         gradient = tf.constant(data["grad_eps"][i], tf.float32)
         tiny.close(example_weights(gradient, "clamp"), data["weights_clamp"][i], "weights")
         # With the smaller guard of another implementation the weights are nearly the same.
-        tiny.close(
-            example_weights(gradient, "clamp"), data["weights_clamp_eps1e-10"][i], "weights"
-        )
+        tiny.close(example_weights(gradient, "clamp"), data["weights_clamp_eps1e-10"][i], "weights")
         tiny.close(tf.sigmoid(-gradient), data["weights_sigmoid_raw"][i], "weights")
         tiny.close(example_weights(gradient, "sigmoid"), data["weights_sigmoid_norm"][i], "weights")
 

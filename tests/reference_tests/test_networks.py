@@ -22,7 +22,6 @@ OUR_NAMES = {
     "proselflc_shufflenetv2": "shufflenetv2",
     "proselflc_resnet18": "resnet18",
     "proselflc_resnet34": "resnet34",
-    "proselflc_resnet50": "resnet50_v15",
 }
 NAMES = [
     str(name)

@@ -22,5 +22,7 @@ def asymmetric(
     whole data set is smaller than `ratio`. Arguments and result as in `NoiseType`.
     """
     if confusion is None:
-        raise InputError("asymmetric noise needs a confusion map, which this data set does not have")
+        raise InputError(
+            "asymmetric noise needs a confusion map, which this data set does not have"
+        )
     return np.where(hit < ratio, confusion[labels], labels)

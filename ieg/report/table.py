@@ -1,0 +1,90 @@
+"""Mean and spread over seeds of all finished runs below a folder, as a Markdown table.
+
+    python -m ieg.report.table runs/digits
+
+Settings of one row differ in the seed only. Bad input gives one line on stderr and exit status 2.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ieg.errors import InputError
+
+#: What tells one row from another.
+SETTING = ("dataset", "method", "network", "steps")
+
+#: Column title → key in result.json.
+COLUMNS = {
+    "top-1, last step": "top1",
+    "top-1, best step": "top1_best",
+    "fit to wrong labels": "wrong_label_fit",
+    "recovered": "recovered",
+    "seconds": "seconds",
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Prints the table; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path, help="searched for result.json files")
+    arguments = parser.parse_args(argv)
+    try:
+        print(markdown(read_results(arguments.folder)))
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def read_results(folder: Path) -> list[dict[str, Any]]:
+    """The content of every result.json below a folder.
+
+    Raises:
+      InputError: there is none, or one cannot be read.
+    """
+    results = []
+    for path in sorted(folder.rglob("result.json")):
+        try:
+            results.append(json.loads(path.read_text()))
+        except ValueError as error:
+            raise InputError(f"cannot read {path}: {error}") from None
+    if not results:
+        raise InputError(f"no finished run below {folder}")
+    return results
+
+
+def markdown(results: Sequence[Mapping[str, Any]]) -> str:
+    """One row per setting: mean ± standard deviation over its seeds.
+
+    Args:
+      results: contents of result.json files.
+    """
+    groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for result in results:
+        groups.setdefault(tuple(result[name] for name in SETTING), []).append(result)
+    lines = [
+        f"| {' | '.join([*SETTING, 'seeds', *COLUMNS])} |",
+        f"| {' | '.join(['---'] * (len(SETTING) + 1 + len(COLUMNS)))} |",
+    ]
+    for setting, runs in sorted(groups.items(), key=lambda item: tuple(map(str, item[0]))):
+        cells = [_mean(key, [run.get(key) for run in runs]) for key in COLUMNS.values()]
+        lines.append(f"| {' | '.join([*map(str, setting), str(len(runs)), *cells])} |")
+    return "\n".join(lines)
+
+
+def _mean(key: str, values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return "-"
+    if key == "seconds":
+        return f"{statistics.mean(known):.0f}"
+    return f"{statistics.mean(known):.3f} ± {statistics.pstdev(known):.3f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,293 @@
+"""The training loop: when it evaluates and saves, how it stops, and what an update is."""
+
+import io
+import math
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from rich.console import Console
+
+from ieg import config, experiment
+from ieg.errors import TrainingStopped
+from ieg.training.averaging import ema_decay
+from ieg.training.state import Meter
+from ieg.training.step import compile_step
+from ieg.training.trainer import Interrupted, Plan, Trainer
+
+
+class Recorded:
+    """A trainer whose step does nothing but report a loss, and all that it did.
+
+    Args:
+      last: steps of the whole run.
+      evaluate_after: planned evaluations.
+      first: steps done before.
+      loss: 0-based step → training loss.
+      during: called in every step with its 0-based number.
+    """
+
+    def __init__(
+        self,
+        last: int,
+        evaluate_after: set[int],
+        *,
+        first: int = 0,
+        loss: Callable[[int], float] = float,
+        during: Callable[[int], None] = lambda step: None,
+    ) -> None:
+        self.evaluations: list[tuple[int, float, dict[str, float]]] = []
+        self.saved: list[int] = []
+        self.steps: list[tuple[int, int, float, str]] = []
+        self.state = SimpleNamespace(step=tf.Variable(first, dtype=tf.int64), meter=Meter())
+        self.printed = io.StringIO()
+
+        def step(batch: int, rate: tf.Tensor, step: tf.Tensor, variant: str) -> dict[str, Any]:
+            number = int(step)
+            during(number)
+            self.steps.append((number, batch, round(float(rate), 6), variant))
+            losses = {"loss": tf.constant(loss(number), tf.float64)}
+            return losses | {"train_accuracy": tf.constant(0.5), "gradient_norm": tf.constant(1.0)}
+
+        def batches(strategy: Any, start: int, stop: int) -> Iterator[int]:
+            return iter(range(100 + start, 100 + stop))
+
+        self.trainer = Trainer(
+            strategy=tf.distribute.get_strategy(),
+            method=SimpleNamespace(variant=lambda step: "odd" if step % 2 else "even"),
+            pipeline=SimpleNamespace(batches=batches, steps_per_epoch=10, batch_size=4),
+            state=self.state,
+            step=step,
+            schedule=lambda step: 1 / (1 + step),
+            plan=Plan(last_step=last, evaluate_after=frozenset(evaluate_after)),
+            checkpoints=SimpleNamespace(save=self.saved.append),
+            evaluate=lambda *values: self.evaluations.append(values),
+            saved=lambda step: self.saved.append(-step),
+            console=Console(file=self.printed),
+        )
+
+
+def test_every_step_gets_its_own_batch_rate_and_variant() -> None:
+    run = Recorded(3, {3})
+    run.trainer.run()
+    assert run.steps == [
+        (0, 100, 1.0, "even"),
+        (1, 101, 0.5, "odd"),
+        (2, 102, pytest.approx(1 / 3, abs=1e-6), "even"),
+    ]
+
+
+def test_it_evaluates_and_saves_at_the_planned_steps_only() -> None:
+    run = Recorded(7, {2, 5, 7})
+    run.trainer.run()
+    assert [step for step, _, _ in run.evaluations] == [2, 5, 7]
+    assert run.saved == [2, -2, 5, -5, 7, -7]
+
+
+def test_an_evaluation_gets_the_means_since_the_one_before_and_the_last_rate() -> None:
+    run = Recorded(5, {2, 5})
+    run.trainer.run()
+    means = {"train_accuracy": 0.5, "gradient_norm": 1.0}
+    assert run.evaluations == [
+        (2, 1 / 2, {"loss": (0 + 1) / 2, **means}),
+        (5, 1 / 5, {"loss": (2 + 3 + 4) / 3, **means}),
+    ]
+    assert run.state.meter.means() == {}
+
+
+def test_means_are_right_over_more_steps_than_the_host_leaves_unread() -> None:
+    run = Recorded(57, {57})
+    run.trainer.run()
+    assert run.evaluations[0][2]["loss"] == sum(range(57)) / 57
+
+
+def test_it_goes_on_from_the_steps_that_were_done_before() -> None:
+    run = Recorded(6, {2, 4, 6}, first=3)
+    run.trainer.run()
+    assert [(step, batch) for step, batch, _, _ in run.steps] == [(3, 103), (4, 104), (5, 105)]
+    assert run.saved == [4, -4, 6, -6]
+    assert run.evaluations[0][2]["loss"] == 3
+
+
+def test_a_finished_run_does_nothing() -> None:
+    run = Recorded(6, {6}, first=6)
+    run.trainer.run()
+    assert (run.steps, run.saved, run.trainer.examples_per_second()) == ([], [], None)
+
+
+def test_examples_per_second_leave_out_the_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The clock moves on by 100 s in the first step, which is traced, and by half a second later.
+    now = [0.0]
+    monkeypatch.setattr("ieg.training.trainer.time.monotonic", lambda: now[0])
+
+    def during(step: int) -> None:
+        now[0] += 100 if step == 0 else 0.5
+
+    run = Recorded(11, {11}, during=during)
+    run.trainer.run()
+    assert run.trainer.examples_per_second() == 4 / 0.5
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("bad", [0, 6, 24])
+def test_a_loss_that_is_not_finite_names_its_step_and_saves_nothing_more(
+    value: float, bad: int
+) -> None:
+    run = Recorded(40, {5, 40}, loss=lambda step: value if step == bad else 1.0)
+    with pytest.raises(TrainingStopped, match=f"loss is {value} at step {bad + 1}; a smaller"):
+        run.trainer.run()
+    assert run.saved == ([5, -5] if bad > 5 else [])
+    assert len(run.steps) <= bad + 20
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_lets_the_step_finish_and_saves(number: int) -> None:
+    def during(step: int) -> None:
+        if step == 3:
+            os.kill(os.getpid(), number)
+
+    run = Recorded(9, {2, 9}, during=during)
+    with pytest.raises(Interrupted) as stop:
+        run.trainer.run()
+    assert (stop.value.signal, stop.value.step) == (number, 4)
+    assert len(run.steps) == 4
+    assert run.saved == [2, -2, 4, -4]
+    assert [step for step, _, _ in run.evaluations] == [2]
+    # What was measured since the last evaluation waits in the state for the next one.
+    assert run.state.meter.means()["loss"] == (2 + 3) / 2
+
+
+def test_a_signal_in_a_step_with_an_evaluation_saves_once() -> None:
+    run = Recorded(9, {4, 9}, during=lambda step: step == 3 and os.kill(os.getpid(), 15))
+    with pytest.raises(Interrupted):
+        run.trainer.run()
+    assert run.saved == [4, -4]
+
+
+def test_a_signal_in_the_last_step_changes_nothing() -> None:
+    run = Recorded(4, {4}, during=lambda step: step == 3 and os.kill(os.getpid(), 15))
+    run.trainer.run()
+    assert run.saved == [4, -4]
+
+
+def test_a_second_ctrl_c_ends_at_once() -> None:
+    def during(step: int) -> None:
+        if step == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    run = Recorded(9, {9}, during=during)
+    with pytest.raises(KeyboardInterrupt):
+        run.trainer.run()
+    assert len(run.steps) == 3 and not run.saved
+
+
+def test_handlers_of_signals_are_put_back() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    Recorded(2, {2}).trainer.run()
+    with pytest.raises(TrainingStopped):
+        Recorded(2, {2}, loss=lambda step: math.nan).trainer.run()
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_it_runs_outside_the_main_thread() -> None:
+    run = Recorded(3, {3})
+    thread = threading.Thread(target=run.trainer.run)
+    thread.start()
+    thread.join()
+    assert run.saved == [3, -3]
+
+
+# -- the update that a step makes --
+
+
+def built(tmp_path: Path, **typed: Any) -> experiment.Experiment:
+    fixed = {"dataset": "digits_uniform_0.4", "method": "supervised", "batch_size": 16}
+    return experiment.build(config.resolve({**fixed, "checkpoint_path": str(tmp_path), **typed}))
+
+
+def take_steps(made: experiment.Experiment, rates: list[float]) -> list[Any]:
+    """Runs one step per rate and returns the batches."""
+    step = compile_step(made.strategy, made.method, made.state, made.rule())
+    batches = list(made.pipeline.batches(made.strategy, 0, len(rates)))
+    for number, (batch, rate) in enumerate(zip(batches, rates, strict=True)):
+        step(batch, tf.constant(rate), tf.constant(number, tf.int64), made.method.variant(number))
+    return batches
+
+
+def gradients(made: experiment.Experiment, batch: Any) -> list[np.ndarray]:
+    """Of the mean cross entropy of a batch at the current weights, without weight decay."""
+    with tf.GradientTape() as tape:
+        logits = made.model(batch.image, training=True)
+        loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(batch.label, logits))
+    return [g.numpy() for g in tape.gradient(loss, made.state.params)]
+
+
+def values(variables: list[tf.Variable]) -> list[np.ndarray]:
+    return [v.numpy() for v in variables]
+
+
+def assert_close(actual: list[np.ndarray], expected: list[np.ndarray]) -> None:
+    for a, e in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(a, e, rtol=1e-5, atol=1e-6)
+
+
+def test_two_accumulated_batches_are_one_update_with_the_mean_gradient(tmp_path: Path) -> None:
+    made = built(tmp_path, accumulation_steps=2, l2_weight_decay=0.25)
+    start = values(made.state.params)
+    reference = built(tmp_path, l2_weight_decay=0.25)
+    batches = take_steps(made, [7.0, 0.5])  # the rate of the first is not used
+    first, second = (gradients(reference, batch) for batch in batches)
+    means = [(a + b) / 2 for a, b in zip(first, second, strict=True)]
+    wanted = [g + 0.25 * p for g, p in zip(means, start, strict=True)]
+    assert_close(values(made.state.buffers), wanted)
+    assert_close(
+        values(made.state.params), [p - 0.5 * b for p, b in zip(start, wanted, strict=True)]
+    )
+    assert all(not s.any() for s in values(made.state.sums))
+
+
+def test_before_the_last_batch_only_the_sums_change(tmp_path: Path) -> None:
+    made = built(tmp_path, accumulation_steps=2)
+    start, average = values(made.state.params), values(made.state.average)
+    (batch,) = take_steps(made, [0.5])
+    np.testing.assert_equal(values(made.state.params), start)
+    np.testing.assert_equal(values(made.state.average), average)
+    assert not any(b.any() for b in values(made.state.buffers))
+    halves = [g / 2 for g in gradients(built(tmp_path), batch)]
+    assert_close(values(made.state.sums), halves)
+    assert int(made.state.step) == 1
+
+
+def test_two_plain_steps_follow_momentum_decay_and_average(tmp_path: Path) -> None:
+    made = built(tmp_path, momentum=0.5, l2_weight_decay=0.25)
+    twin = built(tmp_path)
+    params = values(made.state.params)
+    buffers = [np.zeros_like(p) for p in params]
+    average = params
+    batches = take_steps(made, [0.5, 0.25])
+    for number, (batch, rate) in enumerate(zip(batches, [0.5, 0.25], strict=True)):
+        for variable, value in zip(twin.state.params, params, strict=True):
+            variable.assign(value)
+        found = gradients(twin, batch)
+        buffers = [0.5 * b + g + 0.25 * p for b, g, p in zip(buffers, found, params, strict=True)]
+        params = [p - rate * b for p, b in zip(params, buffers, strict=True)]
+        kept = float(ema_decay(number))
+        average = [kept * a + (1 - kept) * p for a, p in zip(average, params, strict=True)]
+    assert_close(values(made.state.params), params)
+    assert_close(values(made.state.buffers), buffers)
+    assert_close(values(made.state.average), average)
+
+
+def test_a_clipped_update_has_the_length_of_the_bound(tmp_path: Path) -> None:
+    made = built(tmp_path, clip_norm=0.125)
+    take_steps(made, [0.1])
+    squares = sum(float((b**2).sum()) for b in values(made.state.buffers))
+    assert math.sqrt(squares) == pytest.approx(0.125, rel=1e-5)

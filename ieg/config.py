@@ -79,6 +79,10 @@ class Config:
     accumulation_steps: int = option(
         1, "batches whose gradients are averaged for one update", above=0
     )
+    pretrained_ckpt: str | None = option(
+        None, "start from the weights of this run folder or checkpoint"
+    )
+    fix_network_features: bool = option(False, "train only the classifier")
     distribution_strategy: str = option(
         "auto",
         "none, mirrored (all devices of this machine), or auto: mirrored with several GPUs",

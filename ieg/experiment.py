@@ -17,7 +17,7 @@ from ieg.methods import REGISTRY as METHODS
 from ieg.methods import Context, Method
 from ieg.networks import parts
 from ieg.run_folder import RunFolder
-from ieg.training import devices, schedules
+from ieg.training import devices, pretrained, schedules
 from ieg.training.checkpoints import Checkpoints
 from ieg.training.ledger import Ledger
 from ieg.training.state import TrainState
@@ -35,6 +35,7 @@ class Experiment:
       strategy: whose replicas share the work.
       dataset: what it trains on and is tested on.
       model: the network.
+      start: where its weights come from, in words.
       method: what a step computes.
       pipeline: batches by step.
       state: all that training changes.
@@ -47,6 +48,7 @@ class Experiment:
     strategy: tf.distribute.Strategy
     dataset: Dataset
     model: keras.Model
+    start: str
     method: Method
     pipeline: Pipeline
     state: TrainState
@@ -148,11 +150,14 @@ class Predictor:
     def __init__(self, experiment: Experiment, weights: list[tf.Variable]) -> None:
         model, state = experiment.model, experiment.state
 
-        @tf.function
-        def logits(images: tf.Tensor) -> tf.Tensor:
+        def replica_logits(images: tf.Tensor) -> tf.Tensor:
             values = [tf.convert_to_tensor(v) for v in weights]
             others = [tf.convert_to_tensor(v) for v in state.network_state]
             return model.stateless_call(values, others, images, training=False)[0]
+
+        @tf.function
+        def logits(batch: Any) -> Any:
+            return experiment.strategy.run(replica_logits, args=(batch,))
 
         self._logits = logits
         self._strategy = experiment.strategy
@@ -217,13 +222,7 @@ def build(settings: Settings) -> Experiment:
         with_probe=method_class.needs.probe,
     )
     with strategy.scope():
-        model = networks.create(
-            config.network_name,
-            dataset.train.images.shape[1:],
-            dataset.num_classes,
-            dropout_rate=config.dropout_rate,
-            seed=config.seed,
-        )
+        model, start = _network(config, dataset)
         context = Context(
             model=model,
             num_classes=dataset.num_classes,
@@ -249,6 +248,7 @@ def build(settings: Settings) -> Experiment:
         strategy,
         dataset,
         model,
+        start,
         method,
         pipeline,
         state,
@@ -258,3 +258,24 @@ def build(settings: Settings) -> Experiment:
     experiment.schedule()  # this and the next raise before the folder is made
     experiment.plan()
     return experiment
+
+
+def _network(config: Config, dataset: Dataset) -> tuple[keras.Model, str]:
+    """The network with its starting weights, and in words where those come from."""
+    model = networks.create(
+        config.network_name,
+        dataset.train.images.shape[1:],
+        dataset.num_classes,
+        dropout_rate=config.dropout_rate,
+        seed=config.seed,
+    )
+    # A run with a checkpoint of its own goes on from that, even when the other one is gone.
+    own = tf.train.latest_checkpoint(str(folder_of(config).checkpoints))
+    start = "random weights" if own is None else "its last checkpoint"
+    if config.pretrained_ckpt is not None and own is None:
+        whole = pretrained.load(model, config.pretrained_ckpt)
+        start = config.pretrained_ckpt + ("" if whole else " except the classifier")
+    if config.fix_network_features:
+        pretrained.freeze_features(model)
+        start += ", features fixed"
+    return model, start

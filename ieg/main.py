@@ -1,4 +1,4 @@
-"""`python -m ieg.main --dataset=... --method=...`: flags become a configuration; one command runs."""
+"""`python -m ieg.main --method=...`: flags become a configuration, and one command runs."""
 
 import signal
 import sys

@@ -253,7 +253,7 @@ def test_a_checkpoint_of_another_network_or_method(
         ("--batch_size=30", "--batch_size was 20 and is 30 now"),
         ("--momentum=0", "--momentum was 0.9 and is 0.0 now"),
         ("--nouse_ema", "--use_ema was True and is False now"),
-        ("--decay_steps=40", "--decay_steps was None and is 40 now"),
+        ("--decay_steps=40", "--decay_steps was 800 and is 40 now"),
         ("--max_iteration=5", "has reached step 6 already, which is more than the 5 asked for"),
     ],
 )

@@ -96,6 +96,31 @@ def test_what_is_typed_counts_even_when_it_equals_the_default() -> None:
 
 
 @pytest.mark.usefixtures("made_up_method")
+@pytest.mark.parametrize(
+    ("said", "value", "other"),
+    [
+        ("max_epoch", 3, "max_iteration"),
+        ("max_iteration", 9, "max_epoch"),
+        ("decay_steps", "7", "decay_epochs"),
+        ("decay_epochs", "7", "decay_steps"),
+    ],
+)
+def test_what_is_said_in_one_way_unsets_the_other_way(
+    said: str, value: Any, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = {"max_iteration": 1, "max_epoch": 1, "decay_steps": "1", "decay_epochs": "1"}
+    monkeypatch.setattr(METHODS.get("made_up"), "defaults", both)
+    typed = {"method": "made_up", said: value}
+    assert_origin(typed, said, value, "command line")
+    assert_origin(typed, other, None, "command line")
+
+
+def test_what_is_said_in_both_ways_stays_in_both() -> None:
+    settings = resolve({"max_epoch": 3, "max_iteration": 9})
+    assert (settings.config.max_epoch, settings.config.max_iteration) == (3, 9)
+
+
+@pytest.mark.usefixtures("made_up_method")
 def test_the_decay_is_that_of_the_network_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     # The method would like resnet32, the preset says cnn and wins.
     monkeypatch.setattr(METHODS.get("made_up"), "defaults", {"network_name": "resnet32"})
@@ -148,7 +173,7 @@ def test_a_value_out_of_range_is_refused_with_the_range(name: str, value: Any, w
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("probe_dataset_hold_ratio", 0.0), ("cos_t_mul", 1.0), ("seed", 0), ("max_epoch", None)],
+    [("probe_dataset_hold_ratio", 0.0), ("cos_t_mul", 1.0), ("seed", 0), ("momentum", 0.0)],
 )
 def test_a_value_at_the_end_of_its_range_is_accepted(name: str, value: Any) -> None:
     assert resolve({name: value}).values()[name] == value
@@ -242,6 +267,7 @@ def test_options_of_every_method_are_flags() -> None:
     config.define_flags(values)
     fields = {f.name for cls in config.option_classes().values() for f in dataclasses.fields(cls)}
     assert set(values) == fields
+    assert {values[name].value for name in values} == {None}
     assert {"seed", "meta_stepsize"} <= fields
 
 

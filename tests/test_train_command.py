@@ -102,7 +102,8 @@ def test_config_json_has_every_value_with_its_origin(l2r: tuple[Path, str]) -> N
         "network_name": ("cnn", "preset of the data set"),
         "l2_weight_decay": (5e-4, "network cnn"),
         "momentum": (0.9, "default"),
-        "max_epoch": (None, "default"),
+        "deterministic": (None, "default"),
+        "decay_epochs": (None, "command line"),  # unset by --decay_steps
         "meta_stepsize": (0.1, "default"),
     }
     for name, (value, origin) in expected.items():
@@ -220,7 +221,8 @@ def test_it_says_first_what_it_is_going_to_do(l2r: tuple[Path, str]) -> None:
         "1 CPU replica, deterministic",
         "30 with a global batch of 20",
         str(folder),
-        "settings from command line: method=l2r",
+        "settings from command line: ",
+        "decay_steps=7",
     ):
         assert words in plan
     for step in EVALUATED_AFTER[1:]:

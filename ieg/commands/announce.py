@@ -30,7 +30,10 @@ def announce(experiment: Experiment, console: Console) -> None:
         ),
         "noise": _noise_line(experiment),
         "classes": f"{_counts(dataset.class_counts)} training images per given label",
-        "network": f"{config.network_name}, {experiment.model.count_params():,} parameters",
+        "network": (
+            f"{config.network_name}, {experiment.model.count_params():,} parameters, "
+            f"from {experiment.start}"
+        ),
         "devices": f"{replicas} {kind} replica{'s' if replicas > 1 else ''}{exact}",
         "steps": (
             f"{experiment.last_step:,} with a global batch of {pipeline.batch_size} "

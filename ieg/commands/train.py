@@ -314,9 +314,13 @@ def _draw(experiment: Experiment, confusion: list[list[int]], examples: dict[str
 
 def _command(settings: Settings) -> str:
     """What to type to go on with the same run: the same flags, from the latest checkpoint."""
-    values = settings.values()
-    typed = {name for name, origin in settings.origins.items() if origin == "command line"}
-    flags = [f"--{name}={values[name]}" for name in values if name in typed - {"restore_step"}]
+    typed = {
+        name: value
+        for name, value in settings.values().items()
+        if settings.origins[name] == "command line" and value is not None
+    }
+    typed.pop("restore_step", None)
+    flags = [f"--{name}={value}" for name, value in typed.items()]
     return shlex.join(["python", "-m", "ieg.main", *flags])
 
 

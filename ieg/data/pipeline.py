@@ -174,7 +174,7 @@ def _shuffle(
 def sweep(
     images: np.ndarray,
     strategy: tf.distribute.Strategy,
-    predict: Callable[[tf.Tensor], tf.Tensor],
+    predict: Callable[[Any], Any],
     *,
     batch_size: int,
 ) -> np.ndarray:
@@ -185,8 +185,8 @@ def sweep(
     Args:
       images: [N, H, W, C] uint8.
       strategy: whose replicas share the work.
-      predict: [B, H, W, C] float32 in [-1, 1] → [B, ...], called in replica context; a
-        `tf.function` keeps its traces from sweep to sweep.
+      predict: batch of all replicas, each [B, H, W, C] float32 in [-1, 1] → outputs of all
+        replicas, each [B, ...]; a `tf.function` keeps its traces from sweep to sweep.
       batch_size: per replica.
     Returns:
       [N, ...] in the order of `images`.
@@ -202,5 +202,5 @@ def sweep(
             return weak_views.scale(tf.constant(parts[context.replica_id_in_sync_group]))
 
         batch = strategy.experimental_distribute_values_from_function(value)
-        outputs.append(np.asarray(strategy.gather(strategy.run(predict, args=(batch,)), axis=0)))
+        outputs.append(np.asarray(strategy.gather(predict(batch), axis=0)))
     return np.concatenate(outputs)[: len(images)]

@@ -65,6 +65,7 @@ class TrainState:
         accumulate: bool,
     ) -> None:
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.network = [v.value for v in model.variables]
         self.params = [v.value for v in model.trainable_variables]
         self.network_state = [v.value for v in model.non_trainable_variables]
         self.buffers = [_slot(tf.zeros_like(p)) for p in self.params]
@@ -75,13 +76,18 @@ class TrainState:
         self.meter = Meter()
 
     def checkpoint(self) -> tf.train.Checkpoint:
-        """All of it, for saving and restoring."""
+        """All of it, for saving and restoring.
+
+        The network's variables, and their averages, go by their place in the whole network, which
+        does not depend on what was trained: `pretrained.load` finds them there.
+        """
+        places = {id(variable): str(place) for place, variable in enumerate(self.network)}
+        averaged = zip(self.params, self.average, strict=False)  # the average may be off
         return tf.train.Checkpoint(
             step=self.step,
-            params=self.params,
-            network_state=self.network_state,
+            network=self.network,
+            average={places[id(param)]: average for param, average in averaged},
             buffers=self.buffers,
-            average=self.average,
             sums=self.sums,
             method=self.method_variables,
             ledger=self.ledger,

@@ -65,10 +65,15 @@ def test_the_order_in_which_examples_are_listed_does_not_matter() -> None:
     np.testing.assert_array_equal(thin(0.25), thin(0.25, EVERYTHING[::-1]))
 
 
-def test_a_class_left_empty_is_refused_with_a_factor_that_works() -> None:
+@pytest.mark.parametrize(("largest", "smallest_factor"), [(20, "0.05"), (19, "0.0527")])
+def test_a_class_left_empty_is_refused_with_a_factor_that_works(
+    largest: int, smallest_factor: str
+) -> None:
+    kept = np.concatenate([np.flatnonzero(LABELS != 1), np.flatnonzero(LABELS == 1)[:largest]])
     with pytest.raises(
-        InputError, match=r"imbalance factor 0.001 leaves class 1 without an image.* is 0\.05$"
-    ) as raised:
-        thin(0.001)
-    works = float(re.findall(r"[\d.]+", str(raised.value))[-1])
-    assert np.bincount(LABELS[thin(works)]).min() == 1
+        InputError,
+        match=f"^imbalance factor 0.001 leaves class 1 without an image: class 0 keeps {largest}, "
+        f"so the smallest factor that works is {re.escape(smallest_factor)}$",
+    ):
+        thin(0.001, kept)
+    assert np.bincount(LABELS[thin(float(smallest_factor), kept)]).min() == 1

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from ieg.data import sources
 from ieg.data.names import DatasetName, parse
 from ieg.errors import InputError
 
@@ -22,6 +23,13 @@ from ieg.errors import InputError
 )
 def test_a_name_means_base_imbalance_and_noise(name: str, expected: DatasetName) -> None:
     assert parse(name) == expected
+
+
+def test_the_longest_known_base_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    digits = sources.REGISTRY.get("digits")
+    monkeypatch.setitem(sources.REGISTRY._entries, "digits_uniform", digits)
+    assert parse("digits_uniform") == DatasetName("digits_uniform")
+    assert parse("digits_uniform_imbal_0.1") == DatasetName("digits_uniform", imbalance=0.1)
 
 
 @pytest.mark.parametrize(

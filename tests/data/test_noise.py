@@ -6,7 +6,7 @@ import pytest
 from ieg.data import noise
 from ieg.errors import InputError
 
-CONFUSION = np.array([0, 2, 1, 4, 3])  # class 0 is mistaken for none
+CONFUSION = np.array([0, 2, 3, 1, 1])  # class 0 is mistaken for none
 LABELS = np.arange(20_000) % 5
 EVERYTHING = np.arange(len(LABELS))
 
@@ -55,7 +55,7 @@ def test_symmetric_by_hand() -> None:
 def test_asymmetric_by_hand() -> None:
     hit = np.array([0.1, 0.29, 0.3, 0.0, 0.9])
     noisy = apply("asymmetric", np.array([0, 1, 2, 3, 4]), 0.3, hit=hit)
-    np.testing.assert_array_equal(noisy, [0, 2, 2, 4, 4])
+    np.testing.assert_array_equal(noisy, [0, 2, 2, 1, 4])
 
 
 @pytest.mark.parametrize("num_classes", [2, 10])
@@ -110,7 +110,7 @@ def test_ratio_one_hits_every_example() -> None:
 def test_labels_stay_within_the_classes_and_keep_their_type(kind: str) -> None:
     noisy = corrupt(kind=kind, ratio=0.9)
     assert noisy.dtype == LABELS.dtype
-    assert set(noisy) == set(range(5))
+    assert set(noisy) <= set(range(5))
 
 
 def test_without_noise_labels_are_copied() -> None:

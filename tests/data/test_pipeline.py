@@ -239,7 +239,7 @@ def test_a_sweep_gives_every_image_once_in_order(
 ) -> None:
     strategy = mirrored if replicas == 2 else tf.distribute.get_strategy()
     images = noise_images(size)
-    swept = sweep(images, strategy, tf.function(lambda x: x), batch_size=3)
+    swept = sweep(images, strategy, tf.function(lambda batch: batch), batch_size=3)
     np.testing.assert_array_equal(swept, scale(images), strict=True)
 
 
@@ -248,7 +248,8 @@ def test_a_sweep_shares_the_work_between_replicas(mirrored: tf.distribute.Strate
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         return tf.fill([images.shape[0]], replica)
 
-    ids = sweep(noise_images(8), mirrored, tf.function(where), batch_size=2)
+    everywhere = tf.function(lambda batch: mirrored.run(where, args=(batch,)))
+    ids = sweep(noise_images(8), mirrored, everywhere, batch_size=2)
     np.testing.assert_array_equal(ids, [0, 0, 1, 1, 0, 0, 1, 1])
 
 

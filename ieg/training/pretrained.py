@@ -1,0 +1,70 @@
+"""Starting from the weights of another run, and training the classifier alone."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ieg.errors import InputError
+from ieg.networks import parts
+
+
+def load(model: keras.Model, path: str) -> bool:
+    """Sets a network to the weights of a checkpoint, averaged ones where it holds them.
+
+    Args:
+      model: the network; it must be the one of that checkpoint, but may tell other classes apart:
+        then the classifier keeps its own start.
+      path: a run folder (its latest checkpoint), or a checkpoint without its ending, such as
+        RUN/checkpoints/step-500.
+    Returns:
+      whether the classifier was set too.
+    Raises:
+      InputError: no checkpoint there, or of another network.
+    """
+    reader = _open(path)
+    head = {id(v) for v in parts.classifier(model).variables}
+    classifier_fits = True
+    values: list[np.ndarray | None] = []
+    for place, variable in enumerate(model.variables):
+        value = _read(reader, place)
+        if value is None or value.shape != tuple(variable.shape):
+            if value is None or id(variable) not in head:
+                raise InputError(
+                    f"--pretrained_ckpt={path}: weights of another network than {model.name!r}"
+                )
+            classifier_fits = False
+        values.append(value)
+    for variable, value in zip(model.variables, values, strict=True):
+        if classifier_fits or id(variable) not in head:
+            variable.assign(value)
+    return classifier_fits
+
+
+def freeze_features(model: keras.Model) -> None:
+    """Leaves the classifier as the only trainable layer; batch norm keeps its moving statistics."""
+    head = parts.classifier(model)
+    for layer in model.layers:
+        layer.trainable = layer is head
+
+
+def _open(path: str) -> Any:
+    folder = Path(path).expanduser()
+    prefix = tf.train.latest_checkpoint(str(folder / "checkpoints")) or str(folder)
+    try:
+        return tf.train.load_checkpoint(prefix)
+    except (ValueError, tf.errors.OpError):
+        raise InputError(
+            f"--pretrained_ckpt={path}: no checkpoint there; give a run folder, or a checkpoint "
+            "such as RUN/checkpoints/step-500"
+        ) from None
+
+
+def _read(reader: Any, place: int) -> np.ndarray | None:
+    for group in ("average", "network"):
+        name = f"{group}/{place}/.ATTRIBUTES/VARIABLE_VALUE"
+        if reader.has_tensor(name):
+            return reader.get_tensor(name)
+    return None

@@ -1,0 +1,273 @@
+"""Real processes that are killed or stopped: the same command goes on to the same end, bit for bit.
+
+A process takes four seconds to start, so that few of them do much: one uninterrupted run serves
+all tests of its method, and each killed process is also the one that resumed the process before.
+"""
+
+import itertools
+import os
+import random
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests import runs
+
+ROOT = Path(__file__).parents[1]
+
+DIGITS = (
+    "--dataset=digits_uniform_0.4",
+    "--batch_size=40",
+    "--max_iteration=120",
+    "--eval_freq=20",
+    "--decay_steps=50",
+    "--dropout_rate=0.2",
+)
+
+#: 32x32 colour images, of which the package itself has none without a download.
+COLOURS = """
+import ieg.quiet
+import sys
+import numpy as np
+from ieg.augment.weak import WeakAugmentation
+from ieg.data.sources import REGISTRY, Source, SourceEntry, Split
+from ieg.main import main
+
+COLOURS = np.array([[190, 70, 70], [70, 190, 70], [70, 70, 190], [150, 150, 60]])
+
+
+def split(count, seed):
+    labels = np.arange(count) % 4
+    noise = np.random.default_rng(seed).normal(0, 40, [count, 32, 32, 3])
+    images = COLOURS[labels][:, np.newaxis, np.newaxis] + noise
+    return Split(np.clip(images, 0, 255).astype(np.uint8), labels)
+
+
+def load(dataset_dir):
+    names = ("red", "green", "blue", "olive")
+    return Source(split(200, 0), split(40, 1), names, None, WeakAugmentation(pad=4, flip=True))
+
+
+REGISTRY.register("colours")(SourceEntry(load))
+sys.exit(main(sys.argv))
+"""
+
+COLOURS_L2R = (
+    "--dataset=colours_uniform_0.4",
+    "--method=l2r",
+    "--network_name=resnet32",
+    "--batch_size=8",
+    "--max_iteration=12",
+    "--eval_freq=4",
+    "--learning_rate=0.02",
+    "--probe_dataset_hold_ratio=0.1",
+    "--train_eval_size=40",
+    "--val_batch_size=40",
+)
+
+
+class Process:
+    """A training process.
+
+    Args:
+      root: root of the run folders; what the process prints is kept beside it.
+      command: what to run with this Python.
+    """
+
+    _numbers = itertools.count()
+
+    def __init__(self, root: Path, command: Sequence[str]) -> None:
+        self.root = root
+        self.log = root.parent / f"{next(self._numbers)}.log"
+        paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        with open(self.log, "w") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, *command],
+                cwd=root.parent,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def checkpoints(self) -> set[str]:
+        """Complete checkpoints; `temp` stands for one that is being written."""
+        found = self.root.glob("*/*/*/*/checkpoints/*")
+        return {
+            "temp" if "_temp" in path.name else path.stem
+            for path in found
+            if path.suffix == ".index" or "_temp" in path.name
+        }
+
+    def wait_for(self, happened: Callable[[], bool], pause: float = 0.01) -> None:
+        """Waits until something has happened; it must while the process runs."""
+        while not happened():
+            assert self.running(), self.log.read_text()
+            time.sleep(pause)
+
+    def send(self, number: int) -> int:
+        """Sends a signal to the process, which still runs, and returns its exit status."""
+        assert self.running(), self.log.read_text()
+        self._process.send_signal(number)
+        return self._process.wait()
+
+    def finish(self) -> None:
+        assert self._process.wait() == 0, self.log.read_text()
+
+    def end(self) -> None:
+        """Leaves no process behind, whatever a test has found."""
+        if self.running():
+            self._process.kill()
+        self._process.wait()
+
+
+Start = Callable[..., Process]
+
+
+@pytest.fixture(scope="module")
+def start() -> "Start":
+    """Starts processes that do not outlive the tests."""
+    started: list[Process] = []
+
+    def start(root: Path, *flags: str, script: Sequence[str] = ("-m", "ieg.main")) -> Process:
+        started.append(Process(root, [*script, f"--checkpoint_path={root}", *flags]))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.end()
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory, start: Start) -> Callable[[str], Path]:
+    """Method → the folder of a run on digits that nothing interrupted."""
+    finished: dict[str, Path] = {}
+
+    def folder(method: str) -> Path:
+        if method not in finished:
+            root = tmp_path_factory.mktemp(method) / "runs"
+            start(root, *DIGITS, f"--method={method}").finish()
+            finished[method] = runs.only_run(root)
+        return finished[method]
+
+    return folder
+
+
+def assert_same_end(resumed: Path, uninterrupted: Path, step: int) -> None:
+    runs.assert_same_checkpoint(resumed, uninterrupted, step)
+    assert runs.rows(resumed) == runs.rows(uninterrupted)
+    assert (resumed / "examples.csv").read_text() == (uninterrupted / "examples.csv").read_text()
+
+
+def kill_after_next_checkpoint(process: Process, seconds: float) -> None:
+    """SIGKILL some time after a checkpoint that this process wrote."""
+    before = process.checkpoints()
+    process.wait_for(lambda: bool(process.checkpoints() - before - {"temp"}))
+    time.sleep(seconds)
+    assert process.send(signal.SIGKILL) == -signal.SIGKILL
+
+
+def kill_while_a_checkpoint_is_written(process: Process, following: int) -> None:
+    """SIGKILL while the files of a checkpoint have their temporary names.
+
+    Args:
+      following: how many checkpoints are complete before that one.
+    """
+    process.wait_for(lambda: len(process.checkpoints() - {"temp"}) >= following)
+    process.wait_for(lambda: "temp" not in process.checkpoints())
+    process.wait_for(lambda: "temp" in process.checkpoints(), pause=5e-4)
+    assert process.send(signal.SIGKILL) == -signal.SIGKILL
+
+
+def test_l2r_killed_twice_ends_like_one_never_interrupted(
+    tmp_path: Path, start: Start, uninterrupted: Callable[[str], Path]
+) -> None:
+    delays, root = random.Random(1), tmp_path / "runs"
+    whole = uninterrupted("l2r")
+    flags = (*DIGITS, "--method=l2r")
+    kill_after_next_checkpoint(start(root, *flags), delays.uniform(0, 0.5))
+    kill_while_a_checkpoint_is_written(start(root, *flags), following=2)
+    last = start(root, *flags)
+    last.finish()
+    assert re.search(r"^going on from step [24]0$", last.log.read_text(), re.MULTILINE)
+    assert_same_end(runs.only_run(root), whole, 120)
+
+
+def test_l2r_at_32x32_killed_while_it_saves_ends_like_one_never_interrupted(
+    tmp_path: Path, start: Start
+) -> None:
+    script = tmp_path / "colours.py"
+    script.write_text(COLOURS)
+    whole = start(tmp_path / "whole", *COLOURS_L2R, script=[str(script)])
+    killed = start(tmp_path / "killed", *COLOURS_L2R, script=[str(script)])
+    kill_while_a_checkpoint_is_written(killed, following=1)
+    resumed = start(tmp_path / "killed", *COLOURS_L2R, script=[str(script)])
+    whole.finish()
+    resumed.finish()
+    assert re.search(r"^going on from step [48]$", resumed.log.read_text(), re.MULTILINE)
+    assert_same_end(runs.only_run(tmp_path / "killed"), runs.only_run(tmp_path / "whole"), 12)
+    weights = {row["weights_zero_ratio"] for row in runs.rows(runs.only_run(tmp_path / "killed"))}
+    assert weights != {"1"}  # examples did get weights, so that something was compared
+
+
+def stop_and_read(process: Process, number: int, after: str) -> tuple[int, list[str]]:
+    """Stops a process with a signal after some checkpoint.
+
+    Returns:
+      the step at which it stopped, and the arguments of the command that it printed.
+    """
+    process.wait_for(lambda: after in process.checkpoints())
+    time.sleep(0.3)
+    assert process.send(number) == 128 + number
+    lines = process.log.read_text().splitlines()
+    assert "Traceback" not in process.log.read_text()
+    stopped = re.fullmatch(
+        rf"stopped at step (\d+) of 120; all is saved in {process.root}/.*", lines[-2]
+    )
+    assert stopped and lines[-1].startswith("to go on: python -m ieg.main ")
+    step = int(stopped[1])
+    assert f"step-{step}" in process.checkpoints()
+    assert 20 <= step < 120
+    return step, shlex.split(lines[-1])[4:]
+
+
+def test_sigterm_and_ctrl_c_save_and_the_printed_command_goes_on(
+    tmp_path: Path, start: Start, uninterrupted: Callable[[str], Path]
+) -> None:
+    # A space in the path: the printed command must be quoted.
+    root, whole = tmp_path / "my runs", uninterrupted("l2r")
+    first = start(root, *DIGITS, "--method=l2r")
+    stopped, command = stop_and_read(first, signal.SIGTERM, after="step-20")
+    second = Process(root, command)
+    again, command = stop_and_read(second, signal.SIGINT, after="step-60")
+    last = Process(root, command)
+    last.finish()
+    assert f"\ngoing on from step {stopped}\n" in f"\n{second.log.read_text()}"
+    assert f"\ngoing on from step {again}\n" in last.log.read_text()
+    assert_same_end(runs.only_run(root), whole, 120)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["supervised", "l2r"])
+def test_killed_at_random_moments_ends_like_one_never_interrupted(
+    tmp_path: Path, start: Start, uninterrupted: Callable[[str], Path], method: str
+) -> None:
+    moments, root = random.Random(2), tmp_path / "runs"
+    for _ in range(8):
+        process = start(root, *DIGITS, f"--method={method}")
+        # From before TensorFlow is imported to after the last step.
+        deadline = time.monotonic() + moments.uniform(1, 20)
+        while time.monotonic() < deadline and process.running():
+            time.sleep(0.01)
+        process.end()
+    start(root, *DIGITS, f"--method={method}").finish()
+    assert_same_end(runs.only_run(root), uninterrupted(method), 120)

@@ -110,9 +110,9 @@ def test_what_is_said_in_one_way_unsets_the_other_way(
 ) -> None:
     both = {"max_iteration": 1, "max_epoch": 1, "decay_steps": "1", "decay_epochs": "1"}
     monkeypatch.setattr(METHODS.get("made_up"), "defaults", both)
-    typed = {"method": "made_up", said: value}
-    assert_origin(typed, said, value, "command line")
-    assert_origin(typed, other, None, "command line")
+    arguments = {"method": "made_up", said: value}
+    assert_origin(arguments, said, value, "command line")
+    assert_origin(arguments, other, None, "command line")
 
 
 def test_what_is_said_in_both_ways_stays_in_both() -> None:
@@ -304,6 +304,7 @@ def test_the_help_lists_choices_defaults_and_what_there_is() -> None:
     text = config.help_text()
     assert "  --mode [train|evaluation]  (default: train)\n" in text
     assert "  --max_epoch  (default: unset)\n" in text
+    assert "  --label_smoothing  (default: 0.0)\n" in text
     assert "for --method=supervised: none" in text
     assert "--flagfile=FILE" in text
     lines = text.splitlines()

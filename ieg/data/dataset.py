@@ -7,6 +7,7 @@ import numpy as np
 from ieg.augment.weak import WeakAugmentation
 from ieg.data import holdout, imbalance, names, noise, sources
 from ieg.data.sources import Split
+from ieg.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,8 @@ def prepare(
     Raises:
       InputError: the name does not fit the grammar, or a class would be left without examples.
     """
+    if eval_split not in ("test", "validation"):
+        raise InputError(f"eval_split must be 'test' or 'validation', not {eval_split!r}")
     asked = names.parse(name)
     source = sources.REGISTRY.get(asked.base).load(dataset_dir)
     labels, num_classes = source.train.labels, len(source.class_names)

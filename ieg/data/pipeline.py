@@ -128,8 +128,16 @@ class Pipeline:
     def batches(
         self, strategy: tf.distribute.Strategy, start: int, stop: int
     ) -> tf.distribute.DistributedDataset:
-        """The batches of steps start .. stop - 1, one part for each replica."""
+        """The batches of steps start .. stop - 1, one part for each replica.
+
+        Raises:
+          InputError: the replicas cannot share the batch evenly.
+        """
         replicas = strategy.num_replicas_in_sync
+        if self.batch_size % replicas:
+            raise InputError(
+                f"{replicas} replicas cannot share a global batch of {self.batch_size} evenly"
+            )
         size = self.batch_size // replicas
 
         def dataset(context: tf.distribute.InputContext) -> tf.data.Dataset:

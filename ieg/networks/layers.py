@@ -1,5 +1,6 @@
 """Layers that several networks use."""
 
+import random
 from typing import Any
 
 import keras
@@ -24,11 +25,14 @@ class CountedDropout(keras.layers.Layer):
 
     Args:
       rate: in (0, 1), share of the features set to 0; the others are scaled by 1 / (1 - rate).
+      seed: of the masks; None draws one from Python's generator, as Keras' initialisers do, so
+        that `networks.create` seeds it.
     """
 
-    def __init__(self, rate: float, **kwargs: Any) -> None:
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.rate = rate
+        self.seed = random.randrange(2**31) if seed is None else seed
 
     def build(self, input_shape: Any) -> None:
         """Creates the counter."""
@@ -44,7 +48,7 @@ class CountedDropout(keras.layers.Layer):
         replicas = context.num_replicas_in_sync if context else 1
         replica = context.replica_id_in_sync_group if context else 0
         rows = tf.shape(x)[0]
-        seed = tf.stack([tf.constant(1, tf.int32), tf.convert_to_tensor(self.counter)])
+        seed = tf.stack([tf.constant(self.seed, tf.int32), tf.convert_to_tensor(self.counter)])
         draws = tf.random.stateless_uniform([rows * replicas, x.shape[1]], seed)
         mine = draws[replica * rows : (replica + 1) * rows]
         self.counter.assign(self.counter + 1)
@@ -52,4 +56,4 @@ class CountedDropout(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """What Keras needs to make the layer again."""
-        return {**super().get_config(), "rate": self.rate}
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed}

@@ -33,10 +33,10 @@ def lookahead_variables(model: keras.Model, level: int) -> list[int]:
         return list(range(len(model.trainable_variables)))
     last = model.layers.index(classifier(model))
     stages = [i for i, layer in enumerate(model.layers) if isinstance(layer, keras.Model)]
-    if level > len(stages):
+    if not 0 <= level <= len(stages):
         raise InputError(
             f"--meta_partial_level={level}: network {model.name!r} has {len(stages)} stages; "
-            "-1 takes all variables"
+            "0 takes the classifier alone, -1 all variables"
         )
     first = last if level == 0 else stages[-level]
     chosen = {id(v) for layer in model.layers[first:] for v in layer.trainable_variables}

@@ -133,3 +133,8 @@ def test_a_long_tail_that_empties_a_class_is_refused() -> None:
 def test_a_name_outside_the_grammar_is_refused() -> None:
     with pytest.raises(InputError, match=r"unknown noise type 'typo'"):
         digits("_typo_0.4")
+
+
+def test_an_unknown_evaluation_split_is_refused() -> None:
+    with pytest.raises(InputError, match="'test' or 'validation', not 'tset'"):
+        prepare("digits", seed=1, probe_ratio=0, eval_split="tset")

@@ -258,3 +258,11 @@ def test_a_later_sweep_of_another_size_traces_nothing_anew() -> None:
     for size in (5, 7):
         sweep(noise_images(size), tf.distribute.get_strategy(), predict, batch_size=3)
         assert predict.experimental_get_tracing_count() == 1
+
+
+def test_replicas_that_cannot_share_the_batch_are_refused(
+    mirrored: tf.distribute.Strategy,
+) -> None:
+    pipeline = Pipeline(made_up(), batch_size=7, seed=1, with_probe=False)
+    with pytest.raises(InputError, match="2 replicas cannot share a global batch of 7 evenly"):
+        pipeline.batches(mirrored, 0, 1)

@@ -236,3 +236,13 @@ def test_the_counter_is_saved_with_the_network() -> None:
 
 def test_a_dropout_layer_can_be_made_again_from_its_config(dropout: CountedDropout) -> None:
     assert CountedDropout.from_config(dropout.get_config()).rate == RATE
+
+
+def test_dropout_masks_follow_the_seed_of_the_network() -> None:
+    seeds = [
+        layer.seed
+        for seed in (1, 1, 2)
+        for layer in networks.create("cnn", (8, 8, 1), 10, dropout_rate=0.5, seed=seed).layers
+        if isinstance(layer, CountedDropout)
+    ]
+    assert seeds[0] == seeds[1] != seeds[2]

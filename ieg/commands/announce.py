@@ -7,7 +7,6 @@ import tensorflow as tf
 from rich.console import Console
 
 import ieg
-from ieg.data import names
 from ieg.experiment import Experiment
 
 _LARGEST_PRINTED_MATRIX = 20
@@ -16,6 +15,7 @@ _LARGEST_PRINTED_MATRIX = 20
 def announce(experiment: Experiment, console: Console) -> None:
     """Prints method, data, network, devices, steps, where results go, and every setting."""
     config, dataset = experiment.config, experiment.dataset
+    title = ", ".join(filter(None, (dataset.name, dataset.note)))
     shape = "x".join(map(str, dataset.train.images.shape[1:]))
     probe = 0 if dataset.probe_indices is None else dataset.probe_indices.size
     pipeline, replicas = experiment.pipeline, experiment.strategy.num_replicas_in_sync
@@ -24,7 +24,7 @@ def announce(experiment: Experiment, console: Console) -> None:
     lines = {
         f"ieg {ieg.__version__}": f"{config.mode} with method {config.method}, seed {config.seed}",
         "data": (
-            f"{dataset.name}: {len(dataset.train_indices):,} training images {shape} in "
+            f"{title}: {len(dataset.train_indices):,} training images {shape} in "
             f"{dataset.num_classes} classes, {probe} clean probe images, "
             f"{len(dataset.evaluation.labels):,} {config.eval_split} images"
         ),
@@ -49,13 +49,11 @@ def announce(experiment: Experiment, console: Console) -> None:
 
 
 def _noise_line(experiment: Experiment) -> str:
-    asked = names.parse(experiment.dataset.name)
-    if asked.noise is None:
+    noise = experiment.dataset.noise
+    if noise.kind is None:
         return "none"
-    return (
-        f"{asked.noise} {asked.ratio:g} asked, "
-        f"{experiment.dataset.noise.measured:.3f} of the given labels are wrong"
-    )
+    asked = "" if noise.asked is None else f" {noise.asked:g} asked"
+    return f"{noise.kind}{asked}, {noise.measured:.3f} of the given labels are wrong"
 
 
 def _counts(counts: np.ndarray) -> str:
@@ -76,11 +74,12 @@ def _print_transition(experiment: Experiment, console: Console) -> None:
 
 
 def _print_settings(experiment: Experiment, console: Console) -> None:
-    """Every value with where it came from, grouped by origin."""
+    """Every value that is set with where it came from, grouped by origin."""
     groups: dict[str, list[str]] = {}
     values: dict[str, Any] = experiment.settings.values()
     for name, origin in experiment.settings.origins.items():
-        groups.setdefault(origin, []).append(f"{name}={values[name]}")
+        if values[name] is not None:
+            groups.setdefault(origin, []).append(f"{name}={values[name]}")
     for origin, settings in groups.items():
         console.print(
             f"settings from {origin}: {', '.join(settings)}",

@@ -84,12 +84,14 @@ def make_step(variant: Variant, name: str, batch_size: int) -> Callable[[], None
     shape = _SHAPES.get(name, (32, 32, 3))
     model = networks.create(name, shape, _CLASSES)
     method_class = METHODS.get(variant.method)
+    entry = networks.REGISTRY.get(name)
     context = Context(
         model=model,
         num_classes=_CLASSES,
         num_examples=batch_size,
         steps_per_epoch=1,
-        decay=parts.weight_decay(model, 5e-4),
+        decay=entry.train_decay(model, entry.weight_decay),
+        probe_decay=parts.weight_decay(model, entry.weight_decay),
         label_smoothing=0.0,
     )
     method = method_class(method_class.Options(**variant.options), context)

@@ -18,7 +18,7 @@ from ieg.methods import Context, Method
 from ieg.networks import parts
 from ieg.run_folder import RunFolder
 from ieg.training import devices, pretrained, schedules
-from ieg.training.checkpoints import Checkpoints
+from ieg.training.checkpoints import Checkpoints, latest
 from ieg.training.ledger import Ledger
 from ieg.training.state import TrainState
 from ieg.training.step import COMMON_COLUMNS, UpdateRule
@@ -228,7 +228,10 @@ def build(settings: Settings) -> Experiment:
             num_classes=dataset.num_classes,
             num_examples=len(dataset.train.labels),
             steps_per_epoch=pipeline.steps_per_epoch,
-            decay=parts.weight_decay(model, config.l2_weight_decay),
+            decay=networks.REGISTRY.get(config.network_name).train_decay(
+                model, config.l2_weight_decay
+            ),
+            probe_decay=parts.weight_decay(model, config.l2_weight_decay),
             label_smoothing=config.label_smoothing,
         )
         method = method_class(settings.options, context)
@@ -270,7 +273,7 @@ def _network(config: Config, dataset: Dataset) -> tuple[keras.Model, str]:
         seed=config.seed,
     )
     # A run with a checkpoint of its own goes on from that, even when the other one is gone.
-    own = tf.train.latest_checkpoint(str(folder_of(config).checkpoints))
+    own = latest(folder_of(config).checkpoints)
     start = "random weights" if own is None else "its last checkpoint"
     if config.pretrained_ckpt is not None and own is None:
         whole = pretrained.load(model, config.pretrained_ckpt)

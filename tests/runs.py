@@ -33,7 +33,7 @@ def assert_same_checkpoint(one: Path, other: Path, step: int) -> None:
     first, second = tensors(one, step), tensors(other, step)
     assert first.keys() == second.keys()
     kinds = {name.split("/")[0] for name in first}
-    assert kinds >= {"step", "params", "network_state", "buffers", "ledger", "meter"}
+    assert kinds >= {"step", "network", "buffers", "ledger", "meter"}
     for name, value in first.items():
         np.testing.assert_array_equal(value, second[name], err_msg=name, strict=True)
         assert value.tobytes() == second[name].tobytes()  # 0.0 equals -0.0, bits do not

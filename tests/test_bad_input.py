@@ -69,8 +69,8 @@ def without(values: dict, name: str) -> dict:
 
 
 NAMES = [
-    ("--dataset=mnist", "unknown data set", "BASE digits"),
-    ("--dataset=digits_foggy_0.4", "unknown noise type 'foggy'", "asymmetric|symmetric|uniform"),
+    ("--dataset=mnist", "unknown data set", "BASE cifar10,", "digits"),
+    ("--dataset=digits_foggy_0.4", "unknown noise type 'foggy'", "superpair|symmetric|uniform"),
     ("--dataset=digits_uniform", "noise ratio is missing", "BASE_NOISE_RATIO"),
     ("--dataset=digits_uniform_1.2", "must be in [0, 1], not 1.2"),
     ("--dataset=digits_uniform_-0.1", "must be in [0, 1], not -0.1"),
@@ -140,6 +140,8 @@ DO_NOT_FIT = [
     ("--decay_steps=inf", "--decay_steps=inf: must be numbers separated by commas"),
     ("--decay_steps=0", "at least one step"),
     ("--restore_step=5", "--restore_step=5: no such checkpoint", "there is none"),
+    ("--pretrained_ckpt=/no/such", "--pretrained_ckpt=/no/such: no checkpoint there",
+     "give a run folder"),
     ("--mode=evaluation", "no run in", "train one first"),
     ("--mode=evaluation --restore_step=5", "no run in", "train one first"),
 ]  # fmt: skip
@@ -214,6 +216,19 @@ def test_a_damaged_checkpoint(
     line = refused_unchanged(refused, run, flags)
     assert "step-6 is damaged" in line
     assert "--restore_step=4 takes another one" in line
+
+
+@pytest.mark.parametrize("damage", [cut_in_half, empty])
+@pytest.mark.parametrize("file", ["step-6.index", "step-6.data-00000-of-00001", "checkpoint"])
+def test_a_start_from_a_damaged_checkpoint(
+    refused: Refused, run: Path, tmp_path: Path, file: str, damage: Callable[[Path], None]
+) -> None:
+    damage(run / "checkpoints" / file)
+    other = tmp_path / "other"
+    line = refused_unchanged(refused, run, f"--pretrained_ckpt={run}", f"--checkpoint_path={other}")
+    assert str(run) in line
+    assert "damaged" in line or "no checkpoint there" in line
+    assert not other.exists()
 
 
 @pytest.mark.parametrize("flags", ["--mode=evaluation", "--max_iteration=8"])

@@ -60,8 +60,8 @@ def test_what_nobody_sets_has_its_default() -> None:
 
 
 def test_the_network_goes_before_the_default() -> None:
-    assert Config.l2_weight_decay != 5e-4
-    assert_origin({}, "l2_weight_decay", 5e-4, "network cnn")
+    assert Config.l2_weight_decay != 2e-3
+    assert_origin({}, "l2_weight_decay", 2e-3, "network cnn")
     assert_origin({"network_name": "resnet32"}, "l2_weight_decay", 5e-4, "network resnet32")
 
 

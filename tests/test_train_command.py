@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import math
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from ieg.main import main
 from ieg.methods import REGISTRY as METHODS
 from ieg.methods.supervised import Supervised
 from ieg.training.schedules import cosine_restarts
+from ieg.training.trainer import Interrupted
 from tests import runs
 
 # Cosine cycles of 7, 10.5 and 15.75 steps end at 7, 17.5 and 33.25.
@@ -100,7 +102,7 @@ def test_config_json_has_every_value_with_its_origin(l2r: tuple[Path, str]) -> N
         "batch_size": (20, "command line"),
         "decay_steps": ("7", "command line"),
         "network_name": ("cnn", "preset of the data set"),
-        "l2_weight_decay": (5e-4, "network cnn"),
+        "l2_weight_decay": (2e-3, "network cnn"),
         "momentum": (0.9, "default"),
         "deterministic": (None, "default"),
         "decay_epochs": (None, "command line"),  # unset by --decay_steps
@@ -148,7 +150,7 @@ def test_result_json_has_every_key(l2r: tuple[Path, str]) -> None:
     identity = {"method": "l2r", "dataset": "digits_uniform_0.4", "network": "cnn", "seed": 12345}
     assert result.items() >= {**identity, "eval_split": "test", "noise_rate_asked": 0.4}.items()
     assert result.keys() == {
-        *identity, "eval_split", "noise_rate_asked", "noise_rate", "steps", "seconds",
+        *identity, "data_note", "eval_split", "noise_rate_asked", "noise_rate", "steps", "seconds",
         "examples_per_second", "peak_memory_bytes", *MEASURED, "top1_raw", "per_class",
         "top1_best", "best_step", *FOLLOWED, *(f"{name}_best" for name in FOLLOWED),
     }  # fmt: skip
@@ -292,6 +294,24 @@ def test_going_back_leaves_no_result_of_the_steps_that_were_dropped(
     status, printed = command(tmp_path, *L2R)
     assert status == 0 and "going on from step 20" in printed
     assert [row["step"] for row in table(copied / "metrics.csv")] == EVALUATED_AFTER
+
+
+def test_the_command_that_is_printed_goes_on_from_the_latest_checkpoint(
+    copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(trainer: Any) -> None:
+        raise Interrupted(15, 25)
+
+    monkeypatch.setattr("ieg.commands.train.Trainer.run", interrupted)
+    flags = [*L2R, "--nodeterministic", "--restore_step=20"]
+    status, printed = command(tmp_path, *flags)
+    assert status == 143
+    stopped, to_go_on = printed.splitlines()[-2:]
+    assert stopped == f"stopped at step 25 of 30; all is saved in {copied}"
+    words = shlex.split(to_go_on)
+    assert words[:6] == ["to", "go", "on:", "python", "-m", "ieg.main"]
+    wanted = {*L2R, f"--checkpoint_path={tmp_path}", "--deterministic=False"}
+    assert set(words[6:]) == wanted
 
 
 def test_epochs_set_the_number_of_steps(tmp_path: Path) -> None:

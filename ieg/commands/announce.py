@@ -15,7 +15,7 @@ _LARGEST_PRINTED_MATRIX = 20
 def announce(experiment: Experiment, console: Console) -> None:
     """Prints method, data, network, devices, steps, where results go, and every setting."""
     config, dataset = experiment.config, experiment.dataset
-    title = ", ".join(filter(None, (dataset.name, dataset.note)))
+    data = ", ".join(filter(None, (dataset.name, dataset.note)))
     shape = "x".join(map(str, dataset.train.images.shape[1:]))
     probe = 0 if dataset.probe_indices is None else dataset.probe_indices.size
     pipeline, replicas = experiment.pipeline, experiment.strategy.num_replicas_in_sync
@@ -24,7 +24,7 @@ def announce(experiment: Experiment, console: Console) -> None:
     lines = {
         f"ieg {ieg.__version__}": f"{config.mode} with method {config.method}, seed {config.seed}",
         "data": (
-            f"{title}: {len(dataset.train_indices):,} training images {shape} in "
+            f"{data}: {len(dataset.train_indices):,} training images {shape} in "
             f"{dataset.num_classes} classes, {probe} clean probe images, "
             f"{len(dataset.evaluation.labels):,} {config.eval_split} images"
         ),

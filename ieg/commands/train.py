@@ -5,23 +5,18 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
 from ieg import memory
+from ieg.commands import outcome
 from ieg.commands.announce import announce
 from ieg.config import Settings
-from ieg.data import names
 from ieg.errors import InputError
 from ieg.evaluation import evaluate
 from ieg.experiment import Experiment, build, stored_config
-from ieg.report import figures
 from ieg.training.step import compile_step
 from ieg.training.trainer import Interrupted, Trainer
-
-#: Kept in result.json for the last evaluation and for the best one.
-_NOISE_KEYS = ("wrong_label_fit", "clean_train", "recovered")
 
 
 def run(settings: Settings, console: Console) -> int:
@@ -120,7 +115,7 @@ class _Run:
         try:
             self._restore()
             self.folder.write_json("config.json", _facts(self.experiment))
-            self.folder.write_json("data.json", _data_facts(self.experiment))
+            self.folder.write_json("data.json", outcome.data_facts(self.experiment))
             self.events = tf.summary.create_file_writer(str(self.folder.events))
             self.started = time.monotonic()
             trainer = self._trainer()
@@ -214,7 +209,7 @@ class _Run:
         experiment, dataset, folder = self.experiment, self.experiment.dataset, self.folder
         tested = evaluate.on_split(self.averaged, dataset)
         result = {
-            **self._identity(),
+            **outcome.identity(experiment),
             "steps": experiment.last_step,
             "seconds": self._seconds(),
             "examples_per_second": trainer.examples_per_second(),
@@ -223,11 +218,11 @@ class _Run:
             "top1_raw": evaluate.on_split(self.raw, dataset)["top1"],
             "per_class": tested["per_class"],
             **evaluate.on_training_labels(self.averaged, dataset, dataset.train_indices),
-            **_best(folder.read_metrics()),
+            **outcome.best(folder.read_metrics()),
         }
-        examples = _examples(experiment)
+        examples = outcome.examples_table(experiment)
         folder.write_table("examples.csv", examples)
-        _draw(experiment, tested["confusion"], examples)
+        outcome.draw(experiment, tested["confusion"], examples)
         folder.write_json("result.json", result)
         self.console.print(
             f"done: top-1 {result['top1']:.4f} (best {result['top1_best']:.4f} at step "
@@ -236,80 +231,6 @@ class _Run:
             markup=False,
             soft_wrap=True,
         )
-
-    def _identity(self) -> dict[str, Any]:
-        config, noise = self.experiment.config, self.experiment.dataset.noise
-        return {
-            "method": config.method,
-            "dataset": config.dataset,
-            "network": config.network_name,
-            "seed": config.seed,
-            "eval_split": config.eval_split,
-            "noise_rate_asked": noise.asked,
-            "noise_rate": noise.measured,
-        }
-
-
-def _best(rows: list[dict[str, float | None]]) -> dict[str, Any]:
-    """The evaluation with the highest top-1 (the first of equals), and what else held there."""
-    best = max(rows, key=lambda row: row["top1"] or 0.0)
-    return {
-        "top1_best": best["top1"],
-        "best_step": int(best["step"] or 0),
-        **{f"{name}_best": best[name] for name in _NOISE_KEYS},
-    }
-
-
-def _data_facts(experiment: Experiment) -> dict[str, Any]:
-    """What data.json holds: sizes, class counts and what the noise did."""
-    dataset, probe = experiment.dataset, experiment.dataset.probe_indices
-    return {
-        "dataset": dataset.name,
-        "class_names": list(dataset.class_names),
-        "training_images": len(dataset.train_indices),
-        "probe_images": 0 if probe is None else probe.size,
-        "probe_indices": [] if probe is None else probe.ravel().tolist(),
-        "evaluation_images": len(dataset.evaluation.labels),
-        "class_counts": dataset.class_counts.tolist(),
-        "noise_type": names.parse(dataset.name).noise,
-        "noise_rate_asked": dataset.noise.asked,
-        "noise_rate": dataset.noise.measured,
-        "transition_matrix": dataset.noise.transition.tolist(),
-    }
-
-
-def _examples(experiment: Experiment) -> dict[str, Any]:
-    """Columns of examples.csv: labels, and what training says about each training example."""
-    dataset, indices = experiment.dataset, experiment.dataset.train_indices
-    values = {name: column[indices] for name, column in experiment.state.ledger.read().items()}
-    return {
-        "index": indices,
-        "given_label": dataset.given_labels[indices],
-        "true_label": dataset.train.labels[indices],
-        **values,
-    }
-
-
-def _draw(experiment: Experiment, confusion: list[list[int]], examples: dict[str, Any]) -> None:
-    """The figures of a run; histograms where noise left something to tell apart."""
-    folder, dataset, config = experiment.folder, experiment.dataset, experiment.config
-    title = f"{config.method} on {dataset.name}, noise rate {dataset.noise.measured:.3f}"
-    rows = folder.read_metrics()
-    metrics = {
-        name: np.array([np.nan if row[name] is None else row[name] for row in rows], float)
-        for name in rows[-1]
-    }
-    figures.learning_curves(metrics, folder.figures / "curves.png", title=title)
-    figures.confusion(
-        np.array(confusion), dataset.class_names, folder.figures / "confusion.png", title=title
-    )
-    known = examples["true_label"] >= 0
-    wrong = (examples["given_label"] != examples["true_label"])[known]
-    if wrong.any() and not wrong.all():
-        for name in ("loss", *experiment.method.per_example):
-            path = folder.figures / f"{name}_histogram.png"
-            values = examples[name][known]
-            figures.clean_and_wrong_histogram(values, wrong, name, path, title=title)
 
 
 def _command(settings: Settings) -> str:

@@ -1,12 +1,14 @@
 """A data set as a run sees it: imbalance, then noise, then probe data, all by (name, seed)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ieg.augment.weak import WeakAugmentation
 from ieg.data import holdout, imbalance, names, noise, sources
-from ieg.data.sources import Split
+from ieg.data.names import DatasetName
+from ieg.data.sources import Source, Split
 from ieg.errors import InputError
 
 
@@ -24,6 +26,7 @@ class Dataset:
       evaluation: the split that accuracy is measured on.
       noise: what the noise did to the examples to train on.
       weak: the weak augmentation of the training images.
+      note: what a reader of results must know about the data, or None.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Dataset:
     evaluation: Split
     noise: noise.NoiseReport
     weak: WeakAugmentation
+    note: str | None = None
 
     @property
     def num_classes(self) -> int:
@@ -74,7 +78,8 @@ def prepare(
     if eval_split not in ("test", "validation"):
         raise InputError(f"eval_split must be 'test' or 'validation', not {eval_split!r}")
     asked = names.parse(name)
-    source = sources.REGISTRY.get(asked.base).load(dataset_dir)
+    entry = sources.REGISTRY.get(asked.base)
+    source = entry.load(dataset_dir)
     labels, num_classes = source.train.labels, len(source.class_names)
     kept, evaluation = np.arange(len(labels)), source.test
     if eval_split == "validation":
@@ -82,16 +87,10 @@ def prepare(
         kept = np.setdiff1d(kept, held)
         evaluation = Split(source.train.images[held], labels[held])
     if asked.imbalance is not None:
-        kept = imbalance.thin_out(labels, kept, asked.imbalance, num_classes=num_classes, seed=seed)
-    given = noise.corrupt(
-        labels,
-        kept,
-        kind=asked.noise,
-        ratio=asked.ratio,
-        num_classes=num_classes,
-        confusion=source.confusion,
-        seed=seed,
-    )
+        kept = imbalance.thin_out(
+            labels, kept, asked.imbalance, profile=asked.profile, num_classes=num_classes, seed=seed
+        )
+    given, facts = _given_labels(source, entry.own_noise, asked, kept, seed)
     probe = None
     if probe_ratio > 0:
         probe = holdout.probe_set(labels, kept, probe_ratio, num_classes=num_classes, seed=seed)
@@ -105,6 +104,28 @@ def prepare(
         train_indices=kept,
         probe_indices=probe,
         evaluation=evaluation,
-        noise=noise.measure(labels[kept], given[kept], num_classes, asked.ratio),
+        noise=noise.measure(labels[kept], given[kept], num_classes, **facts),
         weak=source.weak,
+        note=source.note,
     )
+
+
+def _given_labels(
+    source: Source, own_noise: str | None, asked: DatasetName, kept: np.ndarray, seed: int
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """[N] labels to train on, and what `noise.measure` reports about them unmeasured."""
+    if source.given_labels is not None:
+        return source.given_labels.copy(), {"kind": own_noise, "asked": None}
+    classes = noise.describe(
+        len(source.class_names),
+        confusion=source.confusion,
+        superclass=source.superclass,
+        seed=seed,
+    )
+    given = noise.corrupt(
+        source.train.labels, kept, kind=asked.noise, ratio=asked.ratio, classes=classes, seed=seed
+    )
+    if asked.noise is None:
+        return given, {}
+    expected = noise.REGISTRY.get(asked.noise).expected(asked.ratio, classes)
+    return given, {"kind": asked.noise, "asked": asked.ratio, "expected": expected}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ieg.data import noise, sources
+from ieg.data import imbalance, noise, sources
 from ieg.errors import InputError
 
 
@@ -15,36 +15,48 @@ class DatasetName:
       imbalance: in (0, 1], smallest over largest class; None leaves the classes as they are.
       noise: name of the noise type; None leaves the labels as they are.
       ratio: in [0, 1], share of labels that the noise is asked to hit.
+      profile: how class sizes lie between the largest and the smallest, see `imbalance.PROFILES`.
     """
 
     base: str
     imbalance: float | None = None
     noise: str | None = None
     ratio: float = 0.0
+    profile: str = "imbal"
 
 
 def parse(name: str) -> DatasetName:
     """Reads a name such as `digits_uniform_0.4`, `digits_imbal_0.1` or `digits_imbal_0.1_0.2`.
 
-    Long tail and noise together mean uniform noise on what the long tail leaves.
+    Imbalance and noise together mean uniform noise on what the imbalance leaves.
 
     Raises:
       InputError: the name does not fit the grammar; the message shows it.
     """
     base = _base(name)
     words = name[len(base) + 1 :].split("_") if name != base else []
+    asked = _meaning(name, base, words)
+    own = sources.REGISTRY.get(base).own_noise
+    if own is not None and asked.noise is not None:
+        raise _error(name, f"{base} has {own} of its own, so no noise can be added")
+    return asked
+
+
+def _meaning(name: str, base: str, words: list[str]) -> DatasetName:
+    kinds, profiles = noise.REGISTRY.names(), imbalance.PROFILES
     match words:
         case []:
             return DatasetName(base)
-        case ["imbal", factor]:
-            return DatasetName(base, imbalance=_factor(name, factor))
-        case ["imbal", factor, ratio]:
-            return DatasetName(base, _factor(name, factor), "uniform", _ratio(name, ratio))
-        case [kind, ratio] if kind in noise.REGISTRY.names():
+        case [profile, factor] if profile in profiles:
+            return DatasetName(base, imbalance=_factor(name, factor), profile=profile)
+        case [profile, factor, ratio] if profile in profiles:
+            factor_and_noise = (_factor(name, factor), "uniform", _ratio(name, ratio))
+            return DatasetName(base, *factor_and_noise, profile)
+        case [kind, ratio] if kind in kinds:
             return DatasetName(base, noise=kind, ratio=_ratio(name, ratio))
-        case ["imbal"]:
+        case [profile] if profile in profiles:
             raise _error(name, "the imbalance factor is missing")
-        case [kind] if kind in noise.REGISTRY.names():
+        case [kind] if kind in kinds:
             raise _error(name, "the noise ratio is missing")
         case [kind, _]:
             raise _error(name, f"unknown noise type {kind!r}")
@@ -84,6 +96,6 @@ def _error(name: str, problem: str) -> InputError:
     kinds = "|".join(noise.REGISTRY.names())
     return InputError(
         f"--dataset={name}: {problem}; a name is BASE, BASE_NOISE_RATIO, BASE_imbal_FACTOR or "
-        f"BASE_imbal_FACTOR_RATIO with BASE {bases}; NOISE {kinds}; RATIO in [0, 1]; "
-        "FACTOR (smallest over largest class) in (0, 1]"
+        "BASE_imbal_FACTOR_RATIO (imbalstep for two class sizes instead of a long tail) with BASE "
+        f"{bases}; NOISE {kinds}; RATIO in [0, 1]; FACTOR (smallest over largest class) in (0, 1]"
     )

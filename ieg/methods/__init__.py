@@ -37,7 +37,8 @@ class Context(NamedTuple):
       num_classes: K.
       num_examples: N, size of the whole training split; `Batch.index` stays below it.
       steps_per_epoch: steps in one pass over the training data.
-      decay: weight decay coefficient of each trainable variable.
+      decay: weight decay coefficient of each trainable variable in the training loss.
+      probe_decay: the same in the loss of a look-ahead's probe batch.
       label_smoothing: in [0, 1), for the training loss.
     """
 
@@ -46,6 +47,7 @@ class Context(NamedTuple):
     num_examples: int
     steps_per_epoch: int
     decay: list[float]
+    probe_decay: list[float]
     label_smoothing: float
 
 

@@ -102,7 +102,7 @@ class L2R(Method):
             state.params,
             epsilon,
             mode=self.options.meta_gradient,
-            outer_decay=self.context.decay,
+            outer_decay=self.context.probe_decay,
         )
 
 

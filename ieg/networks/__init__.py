@@ -6,6 +6,7 @@ that alone `parts.py` tells features, classifier and stages apart; no variable i
 """
 
 import contextlib
+import inspect
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,7 +14,11 @@ from typing import Protocol
 
 import keras
 
+from ieg.networks import parts
 from ieg.registry import Registry
+
+#: (model, coefficient) → decay coefficient of each trainable variable.
+DecayFunction = Callable[[keras.Model, float], list[float]]
 
 
 class NetworkFunction(Protocol):
@@ -36,20 +41,29 @@ class NetworkEntry:
     Attributes:
       build: makes it.
       weight_decay: the coefficient that it is usually trained with.
+      train_decay: how the training loss spreads that coefficient over the variables.
     """
 
     build: NetworkFunction
     weight_decay: float
+    train_decay: DecayFunction = parts.weight_decay
+
+    @property
+    def description(self) -> str:
+        """What it is, in one line."""
+        return (inspect.getdoc(self.build) or "").split("\n")[0]
 
 
 REGISTRY: Registry[NetworkEntry] = Registry("network", __name__)
 
 
-def register(name: str, *, weight_decay: float) -> Callable[[NetworkFunction], NetworkFunction]:
-    """Decorator for a network function."""
+def register(
+    name: str, *, weight_decay: float, train_decay: DecayFunction = parts.weight_decay
+) -> Callable[[NetworkFunction], NetworkFunction]:
+    """Decorator for a network function; the arguments are those of `NetworkEntry`."""
 
     def add(build: NetworkFunction) -> NetworkFunction:
-        REGISTRY.register(name)(NetworkEntry(build, weight_decay))
+        REGISTRY.register(name)(NetworkEntry(build, weight_decay, train_decay))
         return build
 
     return add

@@ -1,30 +1,27 @@
 """A small convolutional network for the 8x8 digits, and for trying things out."""
 
+from typing import Any
+
 import keras
 
 from ieg.networks import register
-from ieg.networks.layers import batch_norm, dropout
+from ieg.networks.blocks import head, stage
+from ieg.networks.layers import batch_norm_relu, conv
 
 
-@register("cnn", weight_decay=5e-4)
+@register("cnn", weight_decay=2e-3)
 def cnn(input_shape: tuple[int, int, int], num_classes: int, *, dropout_rate: float) -> keras.Model:
     """Three 3x3 convolutions (32, 64 and 128 channels), each with batch norm and ReLU.
 
     The second stage halves the resolution; the classifier sees the average over positions.
+    94,186 parameters for 10 classes and one colour; images of any size.
     """
     image = keras.Input(input_shape)
-    x = _stage(image, 32, stride=1, name="stage1")
-    x = _stage(x, 64, stride=2, name="stage2")
-    x = _stage(x, 128, stride=1, name="stage3")
-    x = keras.layers.GlobalAveragePooling2D()(x)
-    x = dropout(x, dropout_rate)
-    return keras.Model(image, keras.layers.Dense(num_classes)(x), name="cnn")
+    x = stage(image, "stage1", _layer, channels=32, stride=1)
+    x = stage(x, "stage2", _layer, channels=64, stride=2)
+    x = stage(x, "stage3", _layer, channels=128, stride=1)
+    return keras.Model(image, head(x, num_classes, dropout_rate), name="cnn")
 
 
-def _stage(x: keras.KerasTensor, channels: int, *, stride: int, name: str) -> keras.KerasTensor:
-    inputs = keras.Input(x.shape[1:])
-    y = keras.layers.Conv2D(
-        channels, 3, strides=stride, padding="same", use_bias=False, kernel_initializer="he_normal"
-    )(inputs)
-    y = keras.layers.ReLU()(batch_norm(y))
-    return keras.Model(inputs, y, name=name)(x)
+def _layer(x: Any, *, channels: int, stride: int) -> Any:
+    return batch_norm_relu(conv(x, channels, 3, stride, centred=False))

@@ -6,10 +6,65 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+#: Initialisers that Keras has no name for, as dictionaries: each layer makes one of its own, since
+#: a shared object would start all of them from the same numbers.
+#: Normal with standard deviation sqrt(2 / (k·k·out)).
+FAN_OUT_NORMAL = {
+    "class_name": "VarianceScaling",
+    "config": {"scale": 2.0, "mode": "fan_out", "distribution": "untruncated_normal"},
+}
+#: Normal, cut at two standard deviations, variance 1 / (k·k·in).
+FAN_IN_NORMAL = {"class_name": "VarianceScaling", "config": {}}
+#: Uniform within ±1 / sqrt(k·k·in), what PyTorch's layers start from.
+FAN_IN_UNIFORM = {
+    "class_name": "VarianceScaling",
+    "config": {"scale": 1 / 3, "mode": "fan_in", "distribution": "uniform"},
+}
 
-def batch_norm(x: Any) -> Any:
+
+def batch_norm(x: Any, momentum: float = 0.9) -> Any:
     """Batch normalisation as the papers of this field set it: momentum 0.9, epsilon 1e-5."""
-    return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
+    return keras.layers.BatchNormalization(momentum=momentum, epsilon=1e-5)(x)
+
+
+def batch_norm_relu(x: Any, momentum: float = 0.9) -> Any:
+    """Batch normalisation, then ReLU."""
+    return keras.layers.ReLU()(batch_norm(x, momentum))
+
+
+def conv(
+    x: Any,
+    channels: int,
+    size: int,
+    stride: int = 1,
+    *,
+    centred: bool = True,
+    use_bias: bool = False,
+    initializer: Any = "he_normal",
+) -> Any:
+    """A convolution [B, H, W, C] → [B, ⌈H/stride⌉, ⌈W/stride⌉, channels].
+
+    Args:
+      x: [B, H, W, C].
+      channels: of the result.
+      size: side of the kernel, odd.
+      stride: 1 or 2.
+      centred: whether a strided one is padded by (size - 1) / 2 on every side too. TensorFlow's
+        'same' pads even sides more on the right and the bottom.
+      use_bias: whether it has a bias.
+      initializer: of the kernel; a name, or a dictionary of this module.
+    """
+    padding = "same"
+    if stride > 1 and centred:
+        x, padding = pad(x, size), "valid"
+    return keras.layers.Conv2D(
+        channels, size, stride, padding, use_bias=use_bias, kernel_initializer=initializer
+    )(x)
+
+
+def pad(x: Any, size: int) -> Any:
+    """Zeros on every side, as many as a kernel with sides of that length reaches out."""
+    return keras.layers.ZeroPadding2D((size - 1) // 2)(x) if size > 1 else x
 
 
 def dropout(x: Any, rate: float) -> Any:

@@ -17,6 +17,19 @@ def classifier(model: keras.Model) -> keras.layers.Layer:
     raise InputError(f"network {model.name!r} has no layer with weights")
 
 
+def with_features(model: keras.Model) -> keras.Model:
+    """The same network with what its classifier sees as a second output.
+
+    Args:
+      model: a network as this package describes them.
+    Returns:
+      images → (logits [B, K], features [B, D]), features behind dropout. It shares all variables
+      and has them in the order of `model`, so that `stateless_call` takes the same lists.
+    """
+    features = classifier(model).input
+    return keras.Model(model.inputs, [*model.outputs, features], name=model.name)
+
+
 def lookahead_variables(model: keras.Model, level: int) -> list[int]:
     """Which trainable variables take the look-ahead, `--meta_partial_level`.
 

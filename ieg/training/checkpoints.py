@@ -1,14 +1,30 @@
 """Checkpoints by step, and clear words when one is missing, damaged or of another network."""
 
+import contextlib
 import logging
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
 from ieg.errors import InputError
 
+#: What TensorFlow raises for a checkpoint that is damaged or cut off.
+DAMAGED = (ValueError, LookupError, RuntimeError, tf.errors.OpError)
+
 _KEPT = 3
 _PREFIX = "step"
+
+
+def latest(folder: Path) -> str | None:
+    """Path of the latest checkpoint in a folder, as TensorFlow takes it, or None.
+
+    Raises:
+      InputError: the list of checkpoints, a file that TensorFlow keeps, is damaged.
+    """
+    with _list_of(folder) as state:
+        return str(folder / Path(state.model_checkpoint_path).name) if state else None
 
 
 class Checkpoints:
@@ -32,7 +48,7 @@ class Checkpoints:
         Raises:
           InputError: the list of them, a file that TensorFlow keeps, is damaged.
         """
-        return sorted(self._saved())
+        return sorted(_saved(self._folder))
 
     def save(self, step: int) -> None:
         """Writes a checkpoint; it counts only once all of its bytes are on disk.
@@ -78,7 +94,7 @@ class Checkpoints:
             self._checkpoint.restore(path).assert_existing_objects_matched()
         except AssertionError:
             problem = "belongs to another network or method"
-        except (ValueError, LookupError, RuntimeError, tf.errors.OpError):  # all by cut-off files
+        except DAMAGED:
             problem = "is damaged, or belongs to another network"
         else:
             return wanted
@@ -88,7 +104,7 @@ class Checkpoints:
 
     def forget_after(self, step: int) -> None:
         """Deletes the checkpoints of later steps, for a run that goes on from an earlier one."""
-        saved = self._saved()
+        saved = _saved(self._folder)
         kept = sorted(s for s in saved if s <= step)
         names = [f"{_PREFIX}-{s}" for s in kept]
         tf.compat.v1.train.update_checkpoint_state(
@@ -102,23 +118,31 @@ class Checkpoints:
             for file in self._folder.glob(f"{_PREFIX}-{later}.*"):
                 file.unlink()
 
-    def _saved(self) -> dict[int, float]:
-        """Step → when it was saved, in seconds since the epoch."""
-        try:
-            state = tf.train.get_checkpoint_state(str(self._folder))
-            if state is None:
-                if (self._folder / "checkpoint").exists():
-                    raise ValueError("not in the format of TensorFlow")
-                return {}
-            paths = (Path(p) for p in state.all_model_checkpoint_paths)
-            steps = [int(p.name.removeprefix(f"{_PREFIX}-")) for p in paths]
-            return dict(zip(steps, state.all_model_checkpoint_timestamps, strict=True))
-        except ValueError as error:
-            raise InputError(
-                f"{self._folder / 'checkpoint'}, the list of checkpoints, is damaged: {error}"
-            ) from None
-
     def _manager(self) -> tf.train.CheckpointManager:
         return tf.train.CheckpointManager(
             self._checkpoint, str(self._folder), max_to_keep=_KEPT, checkpoint_name=_PREFIX
         )
+
+
+def _saved(folder: Path) -> dict[int, float]:
+    """Step of each checkpoint → when it was saved, in seconds since the epoch."""
+    with _list_of(folder) as state:
+        if state is None:
+            return {}
+        paths = (Path(p) for p in state.all_model_checkpoint_paths)
+        steps = [int(p.name.removeprefix(f"{_PREFIX}-")) for p in paths]
+        return dict(zip(steps, state.all_model_checkpoint_timestamps, strict=True))
+
+
+@contextlib.contextmanager
+def _list_of(folder: Path) -> Iterator[Any]:
+    """TensorFlow's list of the checkpoints in a folder, or None; a damaged one is an InputError."""
+    try:
+        state = tf.train.get_checkpoint_state(str(folder))
+        if state is None and (folder / "checkpoint").exists():
+            raise ValueError("not in the format of TensorFlow")
+        yield state
+    except ValueError as error:
+        raise InputError(
+            f"{folder / 'checkpoint'}, the list of checkpoints, is damaged: {error}"
+        ) from None

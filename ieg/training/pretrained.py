@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from ieg.errors import InputError
 from ieg.networks import parts
+from ieg.training import checkpoints
 
 
 def load(model: keras.Model, path: str) -> bool:
@@ -29,7 +30,7 @@ def load(model: keras.Model, path: str) -> bool:
     classifier_fits = True
     values: list[np.ndarray | None] = []
     for place, variable in enumerate(model.variables):
-        value = _read(reader, place)
+        value = _read(reader, place, path)
         if value is None or value.shape != tuple(variable.shape):
             if value is None or id(variable) not in head:
                 raise InputError(
@@ -52,19 +53,22 @@ def freeze_features(model: keras.Model) -> None:
 
 def _open(path: str) -> Any:
     folder = Path(path).expanduser()
-    prefix = tf.train.latest_checkpoint(str(folder / "checkpoints")) or str(folder)
+    prefix = checkpoints.latest(folder / "checkpoints") or str(folder)
     try:
         return tf.train.load_checkpoint(prefix)
-    except (ValueError, tf.errors.OpError):
+    except checkpoints.DAMAGED:
         raise InputError(
             f"--pretrained_ckpt={path}: no checkpoint there; give a run folder, or a checkpoint "
             "such as RUN/checkpoints/step-500"
         ) from None
 
 
-def _read(reader: Any, place: int) -> np.ndarray | None:
+def _read(reader: Any, place: int, path: str) -> np.ndarray | None:
     for group in ("average", "network"):
         name = f"{group}/{place}/.ATTRIBUTES/VARIABLE_VALUE"
         if reader.has_tensor(name):
-            return reader.get_tensor(name)
+            try:
+                return reader.get_tensor(name)
+            except checkpoints.DAMAGED:
+                raise InputError(f"--pretrained_ckpt={path}: the checkpoint is damaged") from None
     return None

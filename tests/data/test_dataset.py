@@ -125,6 +125,29 @@ def test_the_seed_decides_on_everything_that_is_drawn() -> None:
     assert not np.array_equal(first.evaluation.images, other.evaluation.images)
 
 
+def test_the_report_says_which_noise_and_what_to_expect_of_it() -> None:
+    report = digits("_symmetric_0.45").noise
+    assert report.kind == "symmetric"
+    expected = 0.05 * np.ones((10, 10)) + 0.5 * np.eye(10)
+    np.testing.assert_allclose(report.expected, expected, atol=1e-15)
+    untouched = digits().noise
+    assert (untouched.kind, untouched.expected) == (None, None)
+
+
+def test_a_step_keeps_two_class_sizes() -> None:
+    data = digits("_imbalstep_0.1_0.4")
+    smallest = np.bincount(data.train.labels).min()
+    sizes = np.bincount(data.train.labels[data.train_indices])
+    np.testing.assert_array_equal(sizes, [smallest] * 5 + [int(0.1 * smallest)] * 5)
+    assert data.noise.kind == "uniform"
+    assert data.noise.measured == pytest.approx(0.36, abs=0.06)
+
+
+def test_noise_that_the_data_set_cannot_have_is_refused() -> None:
+    with pytest.raises(InputError, match=r"superpair noise needs superclasses"):
+        digits("_superpair_0.4")
+
+
 def test_a_long_tail_that_empties_a_class_is_refused() -> None:
     with pytest.raises(InputError, match=r"imbalance factor 0.001 leaves class"):
         digits("_imbal_0.001")

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from ieg.data.imbalance import exponential_counts, thin_out
+from ieg.data.imbalance import exponential_counts, first_of_each, step_counts, thin_out
 from ieg.errors import InputError
 
 
@@ -25,6 +25,21 @@ def test_exponential_counts_by_hand(
     np.testing.assert_array_equal(exponential_counts(largest, factor, num_classes), expected)
 
 
+@pytest.mark.parametrize(
+    ("largest", "factor", "num_classes", "expected"),
+    [
+        (100, 0.01, 4, [100, 100, 1, 1]),
+        (100, 0.255, 2, [100, 25]),
+        (100, 0.1, 5, [100, 100, 10, 10, 10]),
+        (9, 1.0, 3, [9, 9, 9]),
+    ],
+)
+def test_step_counts_by_hand(
+    largest: int, factor: float, num_classes: int, expected: list[int]
+) -> None:
+    np.testing.assert_array_equal(step_counts(largest, factor, num_classes), expected)
+
+
 # Classes of 40, 20 and 30 examples, in mixed order: the head can take 20 at most.
 LABELS = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [40, 20, 30]))
 EVERYTHING = np.arange(len(LABELS))
@@ -36,6 +51,16 @@ def thin(factor: float, kept: np.ndarray = EVERYTHING, seed: int = 1) -> np.ndar
 
 def test_class_sizes_fall_from_the_size_of_the_smallest_class() -> None:
     np.testing.assert_array_equal(np.bincount(LABELS[thin(0.25)]), [20, 10, 5])
+
+
+def test_a_step_has_two_class_sizes() -> None:
+    kept = thin_out(LABELS, EVERYTHING, 0.25, profile="imbalstep", num_classes=3, seed=1)
+    np.testing.assert_array_equal(np.bincount(LABELS[kept]), [20, 5, 5])
+
+
+def test_counts_are_taken_of_each_class_as_far_as_there_are_examples() -> None:
+    kept = first_of_each(LABELS, EVERYTHING, np.array([3, 50, 0]), seed=1)
+    np.testing.assert_array_equal(np.bincount(LABELS[kept], minlength=3), [3, 20, 0])
 
 
 def test_only_examples_in_use_are_kept() -> None:

@@ -19,6 +19,12 @@ from ieg.errors import InputError
         ("digits_imbal_0.1", DatasetName("digits", imbalance=0.1)),
         ("digits_imbal_1", DatasetName("digits", imbalance=1.0)),
         ("digits_imbal_0.02_0.2", DatasetName("digits", 0.02, "uniform", 0.2)),
+        ("digits_imbalstep_0.1", DatasetName("digits", imbalance=0.1, profile="imbalstep")),
+        ("digits_imbalstep_0.1_0.2", DatasetName("digits", 0.1, "uniform", 0.2, "imbalstep")),
+        ("cifar10", DatasetName("cifar10")),
+        ("cifar100_superpair_0.4", DatasetName("cifar100", noise="superpair", ratio=0.4)),
+        ("cifar10n_worst", DatasetName("cifar10n_worst")),
+        ("cifar100n_fine_imbal_0.1", DatasetName("cifar100n_fine", imbalance=0.1)),
     ],
 )
 def test_a_name_means_base_imbalance_and_noise(name: str, expected: DatasetName) -> None:
@@ -39,6 +45,7 @@ def test_the_longest_known_base_counts(monkeypatch: pytest.MonkeyPatch) -> None:
         ("digitsuniform_0.4", "unknown data set"),
         ("", "unknown data set"),
         ("digits_imbal", "the imbalance factor is missing"),
+        ("digits_imbalstep", "the imbalance factor is missing"),
         ("digits_uniform", "the noise ratio is missing"),
         ("digits_typo_0.4", "unknown noise type 'typo'"),
         ("digits_0.4", "'0.4' is not understood"),
@@ -52,12 +59,15 @@ def test_the_longest_known_base_counts(monkeypatch: pytest.MonkeyPatch) -> None:
         ("digits_uniform_nan", r"the noise ratio must be in \[0, 1\], not nan"),
         ("digits_imbal_0.1_2", r"the noise ratio must be in \[0, 1\], not 2"),
         ("digits_imbal_0", r"the imbalance factor must be in \(0, 1\], not 0"),
+        ("cifar10n_worst_uniform_0.2", "cifar10n_worst has human labels of its own, so no noise"),
+        ("cifar10n_rand1_imbal_0.1_0.2", "cifar10n_rand1 has human labels of its own, so no noise"),
+        ("cifar10n", "unknown data set"),
         ("digits_imbal_100", r"the imbalance factor must be in \(0, 1\], not 100"),
     ],
 )
 def test_an_error_names_the_problem_and_shows_the_grammar(name: str, problem: str) -> None:
     grammar = r"a name is BASE, BASE_NOISE_RATIO, BASE_imbal_FACTOR or BASE_imbal_FACTOR_RATIO"
-    with pytest.raises(InputError, match=f"^--dataset={name}: {problem}; {grammar}") as raised:
+    with pytest.raises(InputError, match=f"^--dataset={name}: {problem}.*; {grammar}") as raised:
         parse(name)
     listed = str(raised.value).split(" with BASE ")[-1]
     for known in ("digits", "asymmetric", "symmetric", "uniform"):

@@ -2,26 +2,28 @@
 
 import numpy as np
 
-from ieg.data.noise import REGISTRY
+from ieg.data.noise import REGISTRY, Classes, NoiseType
 
 
-@REGISTRY.register("symmetric")
 def symmetric(
-    labels: np.ndarray,
-    ratio: float,
-    *,
-    hit: np.ndarray,
-    pick: np.ndarray,
-    num_classes: int,
-    confusion: np.ndarray | None,
+    labels: np.ndarray, ratio: float, *, hit: np.ndarray, pick: np.ndarray, classes: Classes
 ) -> np.ndarray:
     """Exactly round(ratio · n) examples get a label drawn uniformly from the OTHER K-1 classes.
 
-    Arguments and result as in `NoiseType`.
+    Arguments and result as in `Corruption`.
     """
     count = round(ratio * len(labels))
     chosen = np.argsort(hit, kind="stable")[:count]
-    shift = 1 + np.floor(pick[chosen] * (num_classes - 1)).astype(labels.dtype)
+    shift = 1 + np.floor(pick[chosen] * (classes.count - 1)).astype(labels.dtype)
     noisy = labels.copy()
-    noisy[chosen] = (labels[chosen] + shift) % num_classes
+    noisy[chosen] = (labels[chosen] + shift) % classes.count
     return noisy
+
+
+def expected(ratio: float, classes: Classes) -> np.ndarray:
+    """[K, K], 1-r on the diagonal and r/(K-1) elsewhere."""
+    identity = np.eye(classes.count)
+    return (1 - ratio) * identity + ratio / (classes.count - 1) * (1 - identity)
+
+
+REGISTRY.register("symmetric")(NoiseType(symmetric, expected))

@@ -32,6 +32,9 @@ class Source:
       class_names: K names.
       confusion: [K] the class that each class is mistaken for, for asymmetric noise.
       weak: the weak augmentation that suits these images.
+      superclass: [K] the group that each class belongs to, for superpair noise.
+      given_labels: [N] the labels to train on, of a data set that has others than the true ones.
+      note: what a reader of results must know, such as that these are not the official images.
     """
 
     train: Split
@@ -39,6 +42,9 @@ class Source:
     class_names: tuple[str, ...]
     confusion: np.ndarray | None
     weak: WeakAugmentation
+    superclass: np.ndarray | None = None
+    given_labels: np.ndarray | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,10 +54,13 @@ class SourceEntry:
     Attributes:
       load: reads it; the argument is the folder where data sets live.
       preset: settings that suit this data set, by the name of the flag.
+      own_noise: what made the `given_labels` that the source comes with, such as "human labels";
+        None for a source that comes with true labels only.
     """
 
     load: Callable[[str], Source]
     preset: Mapping[str, Any] = field(default_factory=dict)
+    own_noise: str | None = None
 
 
 REGISTRY: Registry[SourceEntry] = Registry("data set", __name__)

@@ -18,7 +18,6 @@ PRESET = {
     "max_iteration": 800,
     "decay_steps": "800",
     "eval_freq": 100,
-    "l2_weight_decay": 2e-3,
     "probe_dataset_hold_ratio": 0.035,  # five clean examples of each digit
 }
 

@@ -1,0 +1,96 @@
+"""Reads CIFAR through TensorFlow Datasets, in the order of the official archive.
+
+Its files are shuffled, but every example carries an id such as "train_00042": the number counts the
+archive's records from 0, over the files in the order of their names.
+"""
+
+import importlib
+import os
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ieg.data.cifar import IMAGE_SHAPE, Contents, Layout, Records
+from ieg.errors import InputError
+
+_BATCH = 1000
+
+
+def load(layout: Layout, folder: Path) -> Contents:
+    """The data set from where TensorFlow Datasets keeps it, else downloaded by it into `folder`.
+
+    Raises:
+      InputError: that package is not installed or cannot provide the data; the message says the two
+        ways to get them.
+    """
+    missing = f"{layout.title} is not in {folder} (--dataset_dir)"
+    archive = f"put the official archive {layout.archive} there"
+    try:
+        tfds = importlib.import_module("tensorflow_datasets")
+    except ImportError:
+        raise InputError(
+            f"{missing}: {archive}, or pip install tensorflow-datasets importlib_resources on a "
+            "machine that may download it"
+        ) from None
+    try:
+        return read(layout, _prepared(tfds, layout, folder), tfds)
+    except InputError:
+        raise
+    except Exception as error:  # which ones, without a network, depends on the version
+        reason = textwrap.shorten(f"{type(error).__name__}: {error}", 200)
+        raise InputError(
+            f"{missing}, and TensorFlow Datasets cannot provide it ({reason}): {archive}, or try "
+            "again where it may be downloaded"
+        ) from None
+
+
+def read(layout: Layout, builder: Any, tfds: Any) -> Contents:
+    """The data set in the order of its ids.
+
+    Args:
+      layout: which of the two.
+      builder: a `tfds.core.DatasetBuilder` whose data are prepared.
+      tfds: the module `tensorflow_datasets`.
+    Raises:
+      InputError: the ids are not those of the archive's records.
+    """
+    train, test = (_split(layout, builder, tfds, split) for split in ("train", "test"))
+    return Contents(train, test, tuple(builder.info.features["label"].names))
+
+
+def _prepared(tfds: Any, layout: Layout, folder: Path) -> Any:
+    """The data where the package keeps them by default, if they are there; else in the folder."""
+    usual = tfds.builder(layout.name)
+    if os.path.isdir(usual.data_dir):
+        return usual
+    builder = tfds.builder(layout.name, data_dir=str(folder))
+    builder.download_and_prepare()
+    return builder
+
+
+def _split(layout: Layout, builder: Any, tfds: Any, split: str) -> Records:
+    size = builder.info.splits[split].num_examples
+    records, seen = Records.empty(size), np.zeros(size, np.int64)
+    for batch in tfds.as_numpy(builder.as_dataset(split=split, batch_size=_BATCH)):
+        place = np.array([_number(name.decode(), split) for name in batch["id"]])
+        if place.min() < 0 or place.max() >= size or batch["image"].shape[1:] != IMAGE_SHAPE:
+            break
+        seen[place] += 1
+        records.images[place] = batch["image"]
+        records.labels[place] = batch["label"]
+        if layout.num_superclasses:
+            records.superlabels[place] = batch["coarse_label"]
+    if not (seen == 1).all():
+        raise InputError(
+            f"{layout.title} of TensorFlow Datasets in {builder.data_dir} is not as expected: the "
+            f"ids must be {split}_00000 to {split}_{size - 1:05d}, each once, with images of 32x32"
+        )
+    return records
+
+
+def _number(name: str, split: str) -> int:
+    """42 for "train_00042", -1 for what is no such id."""
+    digits = name.removeprefix(f"{split}_")
+    return int(digits) if digits.isdecimal() and digits != name else -1

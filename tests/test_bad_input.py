@@ -329,6 +329,7 @@ def test_checkpoints_without_a_config_json(refused: Refused, run: Path) -> None:
     assert "no config.json" in refused_unchanged(refused, run, "--max_iteration=8")
 
 
+@pytest.mark.parametrize("flags", ["--max_iteration=8", "--restore_step=4"])
 @pytest.mark.parametrize(
     "damage",
     [
@@ -342,13 +343,14 @@ def test_checkpoints_without_a_config_json(refused: Refused, run: Path) -> None:
     ],
     ids=["word", "no step", "cell too many", "cut", "no column of steps", "binary", "empty"],
 )
-def test_a_damaged_metrics_csv(refused: Refused, run: Path, damage: Callable[[str], str]) -> None:
+def test_a_damaged_metrics_csv(
+    refused: Refused, run: Path, damage: Callable[[str], str], flags: str
+) -> None:
     file = run / "metrics.csv"
     text = file.read_text()
     assert text.splitlines()[2].startswith("4,")
     file.write_text(damage(text))
-    line = refused_unchanged(refused, run, "--max_iteration=8")
-    assert f"{file} is damaged" in line
+    assert f"{file} is damaged" in refused_unchanged(refused, run, flags)
 
 
 @pytest.mark.parametrize("name", ["result.json", "progress.json"])

@@ -8,7 +8,7 @@ import keras
 from ieg.errors import InputError
 from ieg.networks.layers import batch_norm, batch_norm_relu, conv, dropout
 
-#: Networks with two stems take that of ImageNet when both sides of the images are as long.
+#: Networks with two stems take the one of ImageNet when no side of the images is shorter.
 LARGE_SIDE = 64
 
 #: (x [B, H, W, C], channels, stride) → [B, H/stride, W/stride, channels].

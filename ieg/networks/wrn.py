@@ -25,14 +25,14 @@ def wrn28_10(
     dropout_rate: float,
     width: int = 160,
 ) -> keras.Model:
-    """The wide residual network 28-10 of AutoAugment and IEG, pre-activation, with extra skips.
+    """The wide network of IEG and FSR: pre-activation, and further shortcuts.
 
     Three stages of four basic blocks with 160, 320 and 640 channels, 6n + 4 layers: Zagoruyko and
-    Komodakis 2016, section 2. Unlike there, no shortcut has weights (average pooling and zero
-    channels on both sides), there is no dropout inside the blocks, the first block's shortcut
-    starts behind its batch norm and ReLU, and further shortcuts lead from the start to the end of
-    each stage and from the first convolution to the end of the last stage. 36,220,634 parameters
-    for 10 classes.
+    Komodakis 2016, section 2. Unlike there, no shortcut has weights (average pooling, and zero
+    channels on both sides); further ones lead from the start to the end of each stage and from the
+    first convolution to the end of the last stage; the very first block's shortcut starts behind
+    its batch norm and ReLU; and strided convolutions are padded as TensorFlow does, on the right
+    and the bottom. 36,220,634 parameters for 10 classes.
 
     Args:
       input_shape: H, W, C.

@@ -16,7 +16,7 @@ from typing import Any
 from ieg.errors import InputError
 
 #: What tells one row from another.
-SETTING = ("dataset", "method", "network", "steps")
+SETTING = ("dataset", "data_note", "method", "network", "steps")
 
 #: Column title → key in result.json.
 COLUMNS = {
@@ -66,7 +66,8 @@ def markdown(results: Sequence[Mapping[str, Any]]) -> str:
     """
     groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for result in results:
-        groups.setdefault(tuple(result[name] for name in SETTING), []).append(result)
+        setting = tuple("" if result[name] is None else result[name] for name in SETTING)
+        groups.setdefault(setting, []).append(result)
     lines = [
         f"| {' | '.join([*SETTING, 'seeds', *COLUMNS])} |",
         f"| {' | '.join(['---'] * (len(SETTING) + 1 + len(COLUMNS)))} |",

@@ -1,5 +1,6 @@
 """Networks against the recorded sizes and outputs of the published ones."""
 
+import functools
 import os
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 import tensorflow as tf
 
 from ieg import networks
+from ieg.networks import parts
+from ieg.networks.wrn import wrn28_10
 
 REFERENCE_DIR = Path(os.environ.get("IEG_REFERENCE_DIR") or Path(__file__).parents[1] / "reference")
 
@@ -22,18 +25,24 @@ OUR_NAMES = {
     "proselflc_shufflenetv2": "shufflenetv2",
     "proselflc_resnet18": "resnet18",
     "proselflc_resnet34": "resnet34",
+    "proselflc_resnet50": "resnet50_v15",
 }
-NAMES = [
-    str(name)
-    for name in (*REFERENCE["names"], *REFERENCE["torch_names"])
-    if OUR_NAMES.get(str(name), str(name)) in networks.REGISTRY.names()
-]
+NAMES = [str(name) for name in (*REFERENCE["names"], *REFERENCE["torch_names"])]
+CLASS_COUNTS = REFERENCE["class_counts"].tolist()
 KINDS = {"kernel", "gamma", "beta", "bias"}
 
 
 def create(name: str, num_classes: int) -> keras.Model:
     shape = REFERENCE["images64" if name == "resnet50" else "images32"].shape[1:]
+    if name == "wrn_w16":
+        return wrn28_10(shape, num_classes, dropout_rate=0.0, width=16)
     return networks.create(OUR_NAMES.get(name, name), shape, num_classes)
+
+
+@functools.cache
+def model_of(name: str) -> keras.Model:
+    """With the first class count, to which everything but the counts belongs."""
+    return create(name, CLASS_COUNTS[0])
 
 
 def record(name: str, what: str) -> np.ndarray:
@@ -66,43 +75,46 @@ def uniform(count: int) -> np.ndarray:
     return 2 * h / 2**32 - 1
 
 
-def filled(variable: keras.Variable) -> tf.Tensor:
+@functools.cache
+def filling(kind: str, shape: tuple[int, ...]) -> tf.Tensor:
     """What the file's rule puts into a tensor of that kind and shape."""
-    shape = tuple(variable.shape)
     u = uniform(int(np.prod(shape))).reshape(shape)
-    if kind(variable) == "kernel":
+    if kind == "kernel":
         # A depthwise kernel is [h, w, channels, 1], and each output sees one channel.
         fan_in = np.prod(shape[:2] if len(shape) == 4 and shape[3] == 1 else shape[:-1])
         u = u * np.sqrt(6 / fan_in)
     else:
-        start, spread = {"gamma": (1, 0.2), "moving_variance": (1, 0.3)}.get(
-            kind(variable), (0, 0.1)
-        )
+        start, spread = {"gamma": (1, 0.2), "moving_variance": (1, 0.3)}.get(kind, (0, 0.1))
         u = start + spread * u
     return tf.constant(u, tf.float32)
 
 
-def logits(name: str, expected: np.ndarray, *, training: bool) -> np.ndarray:
-    """Of the filled network, on as many of the file's images as there are expected rows."""
-    images = REFERENCE["images64" if name == "resnet50" else "images32"][: len(expected)]
-    model = create(name, int(REFERENCE["class_counts"][0]))
-    outputs, _ = model.stateless_call(
-        [filled(v) for v in model.trainable_variables],
-        [filled(v) for v in model.non_trainable_variables],
-        tf.constant(images),
-        training=training,
+def outputs(model: keras.Model, images: np.ndarray, *, training: bool) -> list[np.ndarray]:
+    """Logits, and features when the model gives them, of the network with filled variables."""
+    trainable, others = (
+        [filling(kind(v), tuple(v.shape)) for v in variables]
+        for variables in (model.trainable_variables, model.non_trainable_variables)
     )
-    return outputs.numpy()
+    results, _ = model.stateless_call(trainable, others, tf.constant(images), training=training)
+    return [x.numpy() for x in tf.nest.flatten(results)]
 
 
-def test_the_file_has_networks_of_ours() -> None:
-    assert "resnet32" in NAMES
+def logits(name: str, expected: np.ndarray, *, training: bool) -> np.ndarray:
+    """Of as many of the file's images as there are expected rows."""
+    images = REFERENCE["images64" if name == "resnet50" else "images32"][: len(expected)]
+    (result,) = outputs(model_of(name), images, training=training)
+    return result
+
+
+def assert_close_to_the_largest(ours: np.ndarray, expected: np.ndarray) -> None:
+    """Random weights without normalisation make numbers of very different sizes."""
+    assert np.abs(ours - expected).max() <= 1e-4 * np.abs(expected).max()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_parameter_counts_and_output_shapes(name: str) -> None:
-    for column, num_classes in enumerate(REFERENCE["class_counts"].tolist()):
-        model = create(name, num_classes)
+    for column, num_classes in enumerate(CLASS_COUNTS):
+        model = create(name, num_classes) if column else model_of(name)
         for kind_of_count, variables in [
             ("trainable_parameters", model.trainable_variables),
             ("non_trainable_parameters", model.non_trainable_variables),
@@ -116,12 +128,23 @@ def test_parameter_counts_and_output_shapes(name: str) -> None:
 
 
 @recorded("trainable_shapes")
-def test_trainable_shapes_and_kinds(name: str) -> None:
-    model = create(name, int(REFERENCE["class_counts"][0]))
-    ours = sorted((kind(v), tuple(v.shape)) for v in model.trainable_variables)
+def test_trainable_shapes_and_kinds_in_creation_order(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    created: list[keras.Variable] = []
+    add_weight = keras.layers.Layer.add_weight
+
+    def recording(self, *args, **kwargs):
+        created.append(add_weight(self, *args, **kwargs))
+        return created[-1]
+
+    monkeypatch.setattr(keras.layers.Layer, "add_weight", recording)
+    model = create(name, CLASS_COUNTS[0])
+    ours = [(kind(v), tuple(v.shape)) for v in created if v.trainable]
+    assert len(ours) == len(model.trainable_variables)
     shapes = [tuple(row[row > 0].tolist()) for row in REFERENCE[f"{name}_trainable_shapes"]]
     kinds = REFERENCE[f"{name}_trainable_kinds"].tolist()
-    assert ours == sorted(zip(kinds, shapes, strict=True))
+    assert ours == list(zip(kinds, shapes, strict=True))
     assert set(kinds) <= KINDS
 
 
@@ -136,5 +159,13 @@ def test_logits_with_batch_statistics(name: str) -> None:
 @recorded("logits_eval")
 def test_logits_with_moving_statistics(name: str) -> None:
     expected = REFERENCE[f"{name}_logits_eval"]
-    error = np.abs(logits(name, expected, training=False) - expected).max()
-    assert error <= 1e-4 * np.abs(expected).max()
+    assert_close_to_the_largest(logits(name, expected, training=False), expected)
+
+
+@recorded("features_eval")
+def test_features_with_moving_statistics(name: str) -> None:
+    expected = REFERENCE[f"{name}_features_eval"]
+    images = REFERENCE["images32"][: len(expected)]
+    model = parts.with_features(model_of(name))
+    _, features = outputs(model, images, training=False)
+    assert_close_to_the_largest(features, expected)

@@ -10,6 +10,7 @@ from ieg.report import table
 def result(**changes):
     base = {
         "dataset": "digits_uniform_0.4",
+        "data_note": None,
         "method": "l2r",
         "network": "cnn",
         "steps": 10,
@@ -39,8 +40,10 @@ def test_mean_and_deviation_over_seeds():
 
 
 def test_settings_that_differ_get_rows_of_their_own():
-    lines = table.markdown([result(), result(method="supervised"), result(steps=20)]).splitlines()
-    assert len(lines) == 2 + 3
+    others = [result(method="supervised"), result(steps=20), result(data_note="letters")]
+    lines = table.markdown([result(), *others]).splitlines()
+    assert len(lines) == 2 + 4
+    assert sum("| letters |" in line for line in lines) == 1
 
 
 def test_command_reads_folders(tmp_path, capsys):
@@ -49,7 +52,7 @@ def test_command_reads_folders(tmp_path, capsys):
         folder.mkdir()
         (folder / "result.json").write_text(json.dumps(result(seed=seed)))
     assert table.main([str(tmp_path)]) == 0
-    assert "| digits_uniform_0.4 | l2r | cnn | 10 | 2 |" in capsys.readouterr().out
+    assert "| digits_uniform_0.4 |  | l2r | cnn | 10 | 2 |" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("content", [None, "{"])

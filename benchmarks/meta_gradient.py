@@ -110,7 +110,7 @@ def make_step(variant: Variant, name: str, batch_size: int) -> Callable[[], None
             buffers=[tf.zeros_like(v) for v in values],
             variables={},
         )
-        output = method.step(batch, state, None)
+        output = method.step(batch, state, method.variant(0))
         return output.gradients, output.network_state, output.loss
 
     def run() -> None:

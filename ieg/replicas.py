@@ -51,6 +51,12 @@ def batch_mean(values: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(values) / tf.cast(tf.size(values) * count(), values.dtype)
 
 
+def equal_weights(like: tf.Tensor) -> tf.Tensor:
+    """[B] float32 of 1 / (B · replicas) for [B, ...]: they sum to one over the global batch."""
+    size = tf.shape(like)[0]
+    return tf.fill([size], 1 / tf.cast(size * count(), tf.float32))
+
+
 def assign(variables: Sequence[tf.Variable], values: Sequence[tf.Tensor]) -> None:
     """Writes values that are equal on all replicas, without reducing them once more.
 

@@ -28,6 +28,9 @@ class Options(LookaheadOptions):
         "example weights from the meta-gradient g: max(-g, 0) or sigmoid(-g), then normalised",
         choices=("clamp", "sigmoid"),
     )
+    l2r_warmup_epochs: int = option(
+        0, "epochs with equal weights before the look-ahead begins", at_least=0
+    )
 
 
 @REGISTRY.register("l2r")
@@ -42,13 +45,22 @@ class L2R(Method):
         super().__init__(options, context)
         self._moving = parts.lookahead_variables(context.model, options.meta_partial_level)
 
+    def variant(self, step: int) -> Hashable:
+        """Whether the look-ahead weighs the examples of this step; before that all count alike."""
+        return step >= self.options.l2r_warmup_epochs * self.context.steps_per_epoch
+
     def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:
         """Weights from g_i = ∂L_probe/∂ε_i at ε = 0, then L = Σ w_i ce(q_i, f(x_i; θ))."""
         targets = label_smoothing(
             batch.label, self.context.num_classes, self.context.label_smoothing
         )
-        meta = self._look_ahead(batch, state, targets)
-        weights = example_weights(meta.gradient, self.options.weight_mode, replicas.total)
+        scalars = {}
+        if variant:
+            meta = self._look_ahead(batch, state, targets)
+            weights = example_weights(meta.gradient, self.options.weight_mode, replicas.total)
+            scalars = {"probe_loss": meta.outer_loss, "probe_accuracy": meta.aux}
+        else:
+            weights = replicas.equal_weights(batch.label)
         with tf.GradientTape() as tape:
             tape.watch(state.params)
             logits, network_state = self.network(state.params, state.network_state, batch.image)
@@ -58,12 +70,7 @@ class L2R(Method):
             network_state=network_state,
             loss=loss,
             logits=logits,
-            scalars={
-                "probe_loss": meta.outer_loss,
-                "probe_accuracy": meta.aux,
-                "weights_zero_ratio": replicas.batch_mean(tf.cast(weights <= 0, tf.float32)),
-                **_weight_shares(weights, batch),
-            },
+            scalars=scalars | _weight_shares(weights, batch),
             per_example={"weight": weights},
         )
 
@@ -107,9 +114,10 @@ class L2R(Method):
 
 
 def _weight_shares(weights: tf.Tensor, batch: Batch) -> dict[str, tf.Tensor]:
-    """Share of the weight that lies on truly clean examples, beside their share of the batch."""
+    """How many weights are 0; how much lies on clean examples, beside their share of the batch."""
     clean = tf.cast(batch.label == batch.true_label, tf.float32)
     return {
+        "weights_zero_ratio": replicas.batch_mean(tf.cast(weights <= 0, tf.float32)),
         "clean_weight_share": tf.reduce_sum(weights * clean),
         "clean_share": replicas.batch_mean(clean),
     }

@@ -20,26 +20,25 @@ class Meter(tf.train.experimental.PythonState):
 
     def clear(self) -> None:
         """Forgets all."""
-        self._count = 0
-        self._sums: dict[str, float] = {}
+        self._sums: dict[str, tuple[int, float]] = {}
 
     def add(self, scalars: Mapping[str, float]) -> None:
         """Takes in the scalars of one step."""
-        self._count += 1
         for name, value in scalars.items():
-            self._sums[name] = self._sums.get(name, 0.0) + float(value)
+            count, total = self._sums.get(name, (0, 0.0))
+            self._sums[name] = count + 1, total + float(value)
 
     def means(self) -> dict[str, float]:
-        """Mean of every scalar over the steps taken in."""
-        return {name: value / self._count for name, value in self._sums.items()}
+        """Mean of every scalar over those steps that had it."""
+        return {name: total / count for name, (count, total) in self._sums.items()}
 
     def serialize(self) -> str:
         """For the checkpoint."""
-        return json.dumps([self._count, self._sums], sort_keys=True)
+        return json.dumps(self._sums, sort_keys=True)
 
     def deserialize(self, string_value: bytes) -> None:
         """From the checkpoint."""
-        self._count, self._sums = json.loads(string_value)
+        self._sums = {name: (n, s) for name, (n, s) in json.loads(string_value).items()}
 
 
 class TrainState:

@@ -1,0 +1,79 @@
+"""L2R's own stages and numbers; its look-ahead is held to the reference elsewhere."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ieg import networks
+from ieg.data.pipeline import Batch, Probe
+from ieg.errors import InputError
+from ieg.losses import cross_entropy, label_smoothing
+from ieg.methods import REGISTRY, Context, StepState
+from ieg.networks import parts
+
+B, K = 8, 10
+
+
+def method(**options):
+    model = networks.create("cnn", (8, 8, 1), K, seed=1)
+    decay = parts.weight_decay(model, 1e-3)
+    context = Context(
+        model=model,
+        num_classes=K,
+        num_examples=B,
+        steps_per_epoch=3,
+        decay=decay,
+        probe_decay=decay,
+        label_smoothing=0.1,
+    )
+    l2r = REGISTRY.get("l2r")
+    return l2r(l2r.Options(**options), context)
+
+
+def batch():
+    rng = np.random.default_rng(0)
+    label = tf.constant(rng.integers(0, K, B), tf.int32)
+    image = tf.constant(rng.uniform(-1, 1, (B, 8, 8, 1)), tf.float32)
+    true_label = tf.concat([label[:5], (label[5:] + 1) % K], axis=0)
+    return Batch(tf.range(B), image, label, true_label, Probe(image, label))
+
+
+def step(l2r, number):
+    model = l2r.context.model
+    params = [tf.convert_to_tensor(v.value) for v in model.trainable_variables]
+    others = [tf.convert_to_tensor(v.value) for v in model.non_trainable_variables]
+    buffers = [tf.zeros_like(p) for p in params]
+    state = StepState(tf.constant(number), tf.constant(0.1), params, others, buffers, {})
+    return l2r.step(batch(), state, l2r.variant(number))
+
+
+def test_equal_weights_during_the_warm_up_are_plain_training():
+    output = step(method(l2r_warmup_epochs=2), 5)
+    np.testing.assert_allclose(output.per_example["weight"], np.full(B, 1 / B), rtol=1e-6)
+    targets = label_smoothing(batch().label, K, 0.1)
+    np.testing.assert_allclose(
+        output.loss, tf.reduce_mean(cross_entropy(targets, output.logits)), rtol=1e-6
+    )
+    assert output.scalars.keys() == {"weights_zero_ratio", "clean_weight_share", "clean_share"}
+    np.testing.assert_allclose(output.scalars["clean_weight_share"], 5 / 8, rtol=1e-6)
+
+
+def test_the_look_ahead_begins_after_the_warm_up():
+    l2r = method(l2r_warmup_epochs=2)
+    assert [l2r.variant(s) for s in (0, 5, 6, 100)] == [False, False, True, True]
+    assert method().variant(0)
+
+
+def test_weights_sum_to_one_and_scalars_describe_them():
+    output = step(method(), 0)
+    weights = output.per_example["weight"].numpy()
+    assert weights.sum() == pytest.approx(1, abs=1e-3)
+    assert weights.std() > 0
+    assert float(output.scalars["weights_zero_ratio"]) == np.mean(weights == 0)
+    assert float(output.scalars["clean_weight_share"]) == pytest.approx(weights[:5].sum())
+    assert {"probe_loss", "probe_accuracy"} <= output.scalars.keys()
+
+
+def test_a_level_that_the_network_does_not_have_is_refused_at_once():
+    with pytest.raises(InputError, match="--meta_partial_level=9"):
+        method(meta_partial_level=9)

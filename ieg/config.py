@@ -16,6 +16,7 @@ from ieg.data import names, sources
 from ieg.errors import InputError
 from ieg.methods import REGISTRY as METHODS
 from ieg.options import option
+from ieg.training import schedules
 
 
 @dataclass(frozen=True)
@@ -23,14 +24,20 @@ class Config:
     """Settings that every method has in common; a method's own are in its `Options`."""
 
     method: str = option("l2r", "how to train; see the list of methods")
-    dataset: str = option("digits_uniform_0.4", "BASE[_imbal_FACTOR][_NOISE_RATIO]")
+    dataset: str = option(
+        "digits_uniform_0.4",
+        "BASE, BASE_NOISE_RATIO, BASE_imbal_FACTOR or BASE_imbal_FACTOR_RATIO; see the README",
+    )
     network_name: str = option("wrn28-10", "the network")
     mode: str = option(
         "train", "train or evaluation", choices=("train", "evaluation"), experiment=False
     )
     checkpoint_path: str = option("/tmp/ieg", "root of the run folders", experiment=False)
     restore_step: int = option(
-        0, "evaluation: the step to restore; 0 is the latest", at_least=0, experiment=False
+        0,
+        "the step to restore, 0 being the latest; training forgets what came later",
+        at_least=0,
+        experiment=False,
     )
     dataset_dir: str = option("./data", "where data sets live", experiment=False)
     seed: int = option(12345, "seed of split, noise, start weights, order and views", at_least=0)
@@ -61,7 +68,7 @@ class Config:
         "cosine",
         "cosine (restarts), cosine_warmup, cosine_one (one cosine over the run), custom_step "
         "(milestones) or exponential (factor 0.9, staircase)",
-        choices=("cosine", "cosine_warmup", "cosine_one", "custom_step", "exponential"),
+        choices=schedules.NAMES,
     )
     decay_steps: str | None = option(
         None, "first cosine period, exponential step or milestones, in steps: comma separated"
@@ -172,11 +179,13 @@ class _ClearParser(flags.ArgumentParser):
 def help_text() -> str:
     """All flags with help and default, the common ones first, then those of each method."""
     lines = [
-        "usage: python -m ieg.main [--flag=value ...]   (--flagfile=FILE reads flags from FILE)"
+        "usage: python -m ieg.main [--flag=value ...]   (--flagfile=FILE reads flags from FILE)",
+        "A data set's preset, the method and the network change some of the defaults below.",
     ]
-    lines += [f"methods:  {', '.join(METHODS.names())}"]
-    lines += [f"networks: {', '.join(networks.REGISTRY.names())}"]
-    lines += [f"data:     {', '.join(sources.REGISTRY.names())}"]
+    lines += [f"methods: {', '.join(METHODS.names())}"]
+    lines += [f"data:    {', '.join(sources.REGISTRY.names())}", "", "networks:"]
+    for name in networks.REGISTRY.names():
+        lines.append(f"  {name:<14} {networks.REGISTRY.get(name).description}")
     for who, cls in option_classes().items():
         title = "for every method" if who == "common" else f"for --method={who}"
         fields = dataclasses.fields(cls)
@@ -199,7 +208,7 @@ def resolve(typed: Mapping[str, Any]) -> Settings:
       InputError: an unknown name, a value out of range, or an option of another method.
     """
     common = {f.name: f.default for f in dataclasses.fields(Config)}
-    preset = dict(sources.REGISTRY.get(names.parse(_early(typed, {}, "dataset")).base).preset)
+    preset = _preset(typed)
     method_name = _early(typed, preset, "method")
     method = METHODS.get(method_name)
     network_name = _early(typed, {**method.defaults, **preset}, "network_name")
@@ -231,6 +240,15 @@ def resolve(typed: Mapping[str, Any]) -> Settings:
         options=method.Options(**{name: values[name] for name in own}),
         origins=origins,
     )
+
+
+def _preset(typed: Mapping[str, Any]) -> dict[str, Any]:
+    """What the data set suggests; its periods belong to its schedule, not to another one."""
+    preset = dict(sources.REGISTRY.get(names.parse(_early(typed, {}, "dataset")).base).preset)
+    if _early(typed, preset, "lr_schedule") != _early({}, preset, "lr_schedule"):
+        preset.pop("decay_steps", None)
+        preset.pop("decay_epochs", None)
+    return preset
 
 
 def _without_alternatives(layer: Mapping[str, Any]) -> dict[str, None]:

@@ -119,9 +119,7 @@ class Experiment:
     def _decay_steps(self) -> list[int]:
         config, origins = self.config, self.settings.origins
         name = "decay_epochs" if config.decay_steps is None else "decay_steps"
-        # Those of a preset belong to the schedule of that preset.
-        own = origins[name] in (origins["lr_schedule"], "command line")
-        if config.lr_schedule == "custom_step" and (origins[name] == "default" or not own):
+        if config.lr_schedule == "custom_step" and origins[name] == "default":
             raise InputError(
                 "--lr_schedule=custom_step needs its milestones: --decay_epochs or --decay_steps"
             )

@@ -57,6 +57,8 @@ def check(field: dataclasses.Field, value: Any) -> None:
     kind = _without_none(field.type)
     if type(value) not in ((int, float) if kind is float else (kind,)):
         raise InputError(f"--{field.name}={value}: must be {KINDS[kind]}")
+    if value == "":
+        raise InputError(f"--{field.name}: must not be empty")
     choices = field.metadata["choices"]
     if choices and value not in choices:
         raise InputError(f"--{field.name}={value}: must be one of {', '.join(choices)}")

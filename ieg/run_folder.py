@@ -50,8 +50,10 @@ class RunFolder:
             ) from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise InputError(f"another process is training in {self.path}") from None
+        except OSError as error:
+            raise InputError(f"cannot lock {self.path}: {error.strerror}") from None
 
     def close(self) -> None:
         """Gives the folder free."""
@@ -71,7 +73,7 @@ class RunFolder:
         return self._read_json("result.json", {"steps": int, "top1": float})
 
     def forget_result(self) -> None:
-        """The run is no longer finished: it goes on from an earlier step."""
+        """The run is not finished, or no longer: it goes on."""
         (self.path / "result.json").unlink(missing_ok=True)
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
@@ -158,11 +160,14 @@ class RunFolder:
 def _atomic(path: Path) -> Iterator[TextIO]:
     """A text file that appears under its name only when it is complete."""
     temporary = path.with_name(f".{path.name}.tmp")
-    with open(temporary, "w", newline="") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "w", newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from None
 
 
 def _cell(value: Any) -> Any:

@@ -308,9 +308,11 @@ def test_the_help_lists_choices_defaults_and_what_there_is() -> None:
     assert "for --method=supervised: none" in text
     assert "--flagfile=FILE" in text
     lines = text.splitlines()
+    for name in networks.REGISTRY.names():
+        (line,) = [line for line in lines if line.split()[:1] == [name]]
+        assert networks.REGISTRY.get(name).description in line
     for start, registry in [
         ("methods:", METHODS),
-        ("networks:", networks.REGISTRY),
         ("data:", sources.REGISTRY),
     ]:
         (listed,) = [line for line in lines if line.startswith(start)]

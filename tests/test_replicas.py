@@ -42,8 +42,7 @@ def train(strategy_name, batch_size, tmp_path, **typed):
     schedule = built.schedule()
     scalars = []
     for s, batch in enumerate(built.pipeline.batches(built.strategy, 0, STEPS)):
-        rate = tf.constant(schedule(s), tf.float32)
-        values = step(batch, rate, tf.constant(s, tf.int64), built.method.variant(s))
+        values = step(batch, schedule(s), s, built.method.variant(s))
         scalars.append({name: float(value) for name, value in values.items()})
     return built, scalars
 

@@ -14,6 +14,7 @@ _NOISE_KEYS = ("wrong_label_fit", "clean_train", "recovered")
 def identity(experiment: Experiment) -> dict[str, Any]:
     """What result.json says of which run it is."""
     config, noise = experiment.config, experiment.dataset.noise
+    settings = experiment.settings.experiment()
     return {
         "method": config.method,
         "dataset": config.dataset,
@@ -23,6 +24,7 @@ def identity(experiment: Experiment) -> dict[str, Any]:
         "eval_split": config.eval_split,
         "noise_rate_asked": noise.asked,
         "noise_rate": noise.measured,
+        "settings": {name: value for name, value in settings.items() if name != "seed"},
     }
 
 
@@ -73,6 +75,7 @@ def draw(experiment: Experiment, confusion: list[list[int]], examples: dict[str,
     """The figures of a run; histograms where noise left something to tell apart."""
     folder, dataset, config = experiment.folder, experiment.dataset, experiment.config
     title = f"{config.method} on {dataset.name}, noise rate {dataset.noise.measured:.3f}"
+    title += f", accuracy on {config.eval_split} images"
     rows = folder.read_metrics()
     metrics = {
         name: np.array([np.nan if row[name] is None else row[name] for row in rows], float)

@@ -113,6 +113,9 @@ class _Run:
         """Trains and reports; returns the exit status."""
         self.folder.open()
         try:
+            # Once more, now that no other process can write here.
+            _refuse_other_run(self.experiment)
+            _read_folder(self.experiment)
             self._restore()
             self.folder.write_json("config.json", _facts(self.experiment))
             self.folder.write_json("data.json", outcome.data_facts(self.experiment))
@@ -138,8 +141,8 @@ class _Run:
         """Brings state and records to the same step: the latest checkpoint, or --restore_step."""
         asked = self.experiment.config.restore_step
         step = self.experiment.checkpoints.restore(asked)
+        self.folder.forget_result()
         if asked:
-            self.folder.forget_result()
             self.experiment.checkpoints.forget_after(step)
         self.folder.cut_metrics(step)
         if not step:

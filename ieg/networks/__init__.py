@@ -1,4 +1,4 @@
-"""Networks, one file each: a function that returns a `keras.Model` from images to logits.
+"""Networks, one file per family: functions that return a `keras.Model` from images to logits.
 
 A network is a chain of top-level layers: a stem, its stages as nested models named `stage1`,
 `stage2`, ..., what follows the last stage, and a final layer with weights, the classifier. From

@@ -6,16 +6,20 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-#: Initialisers that Keras has no name for, as dictionaries: each layer makes one of its own, since
-#: a shared object would start all of them from the same numbers.
+# Initialisers that Keras has no name for. Dictionaries, of which each layer makes an object of its
+# own: a shared object would start all layers from the same numbers.
+
 #: Normal with standard deviation sqrt(2 / (k·k·out)).
 FAN_OUT_NORMAL = {
     "class_name": "VarianceScaling",
     "config": {"scale": 2.0, "mode": "fan_out", "distribution": "untruncated_normal"},
 }
-#: Normal, cut at two standard deviations, variance 1 / (k·k·in).
-FAN_IN_NORMAL = {"class_name": "VarianceScaling", "config": {}}
-#: Uniform within ±1 / sqrt(k·k·in), what PyTorch's layers start from.
+#: Normal with variance 1 / (k·k·in), cut at two standard deviations.
+FAN_IN_NORMAL = {
+    "class_name": "VarianceScaling",
+    "config": {"scale": 1.0, "mode": "fan_in", "distribution": "truncated_normal"},
+}
+#: Uniform within ±1 / sqrt(k·k·in), as PyTorch's layers start.
 FAN_IN_UNIFORM = {
     "class_name": "VarianceScaling",
     "config": {"scale": 1 / 3, "mode": "fan_in", "distribution": "uniform"},

@@ -1,6 +1,6 @@
 """Compares finished runs: a table, and a figure of their accuracies and example weights.
 
-    python -m ieg.report.compare checkpoints/digits_uniform_0.4/cnn/*/seed0 --figure=noise.png
+    python -m ieg.report.compare runs/demo/digits_uniform_0.4/cnn/*/seed1 --figure=noise.png
 
 Takes a second or two. Bad input gives one line on stderr and exit status 2.
 """
@@ -78,7 +78,9 @@ class _OneLineParser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _OneLineParser(prog="python -m ieg.report.compare", description="Compares runs.")
+    parser = _OneLineParser(
+        prog="python -m ieg.report.compare", description="Compares runs.", allow_abbrev=False
+    )
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN_DIR", help="a finished run")
     parser.add_argument(
         "--figure",

@@ -2,7 +2,8 @@
 
     python -m ieg.report.table runs/digits
 
-Settings of one row differ in the seed only. Bad input gives one line on stderr and exit status 2.
+Runs of one row differ in the seed only; other settings make another row. Bad input gives one line
+on stderr and exit status 2.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from typing import Any
 
 from ieg.errors import InputError
 
-#: What tells one row from another.
+#: What a row shows of its settings.
 SETTING = ("dataset", "data_note", "method", "network", "steps")
 
 #: Column title → key in result.json.
@@ -63,18 +64,25 @@ def markdown(results: Sequence[Mapping[str, Any]]) -> str:
 
     Args:
       results: contents of result.json files.
+    Raises:
+      InputError: two runs differ in nothing, so one of them must not count.
     """
     groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for result in results:
-        setting = tuple("" if result[name] is None else result[name] for name in SETTING)
-        groups.setdefault(setting, []).append(result)
+        values = tuple("" if result.get(name) is None else result[name] for name in SETTING)
+        settings = json.dumps(result.get("settings"), sort_keys=True)
+        groups.setdefault((*values, settings), []).append(result)
     lines = [
         f"| {' | '.join([*SETTING, 'seeds', *COLUMNS])} |",
         f"| {' | '.join(['---'] * (len(SETTING) + 1 + len(COLUMNS)))} |",
     ]
     for setting, runs in sorted(groups.items(), key=lambda item: tuple(map(str, item[0]))):
+        shown = setting[:-1]
+        seeds = [run.get("seed") for run in runs]
+        if len(set(seeds)) < len(seeds):
+            raise InputError(f"two runs of {' '.join(map(str, shown))} have the same seed")
         cells = [_mean(key, [run.get(key) for run in runs]) for key in COLUMNS.values()]
-        lines.append(f"| {' | '.join([*map(str, setting), str(len(runs)), *cells])} |")
+        lines.append(f"| {' | '.join([*map(str, shown), str(len(runs)), *cells])} |")
     return "\n".join(lines)
 
 
@@ -84,6 +92,8 @@ def _mean(key: str, values: Sequence[float | None]) -> str:
         return "-"
     if key == "seconds":
         return f"{statistics.mean(known):.0f}"
+    if len(known) == 1:
+        return f"{known[0]:.3f}"
     return f"{statistics.mean(known):.3f} ± {statistics.pstdev(known):.3f}"
 
 

@@ -51,7 +51,7 @@ class Checkpoints:
         return sorted(_saved(self._folder))
 
     def save(self, step: int) -> None:
-        """Writes a checkpoint; it counts only once all of its bytes are on disk.
+        """Writes a checkpoint; it counts only once it is written whole.
 
         Raises:
           InputError: the folder cannot be written to.
@@ -142,7 +142,7 @@ def _list_of(folder: Path) -> Iterator[Any]:
         if state is None and (folder / "checkpoint").exists():
             raise ValueError("not in the format of TensorFlow")
         yield state
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise InputError(
             f"{folder / 'checkpoint'}, the list of checkpoints, is damaged: {error}"
         ) from None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
+from ieg.training import pretrained
 from ieg.training.ledger import Ledger
 
 
@@ -38,7 +39,10 @@ class Meter(tf.train.experimental.PythonState):
 
     def deserialize(self, string_value: bytes) -> None:
         """From the checkpoint."""
-        self._sums = {name: (n, s) for name, (n, s) in json.loads(string_value).items()}
+        try:
+            self._sums = {name: (n, s) for name, (n, s) in json.loads(string_value).items()}
+        except (AttributeError, TypeError):
+            raise ValueError("not the sums of this version") from None
 
 
 class TrainState:
@@ -64,7 +68,8 @@ class TrainState:
         accumulate: bool,
     ) -> None:
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self.network = [v.value for v in model.variables]
+        self.network = pretrained.places(model)
+        self.counters = [v.value for v in model.variables if not v.dtype.startswith("float")]
         self.params = [v.value for v in model.trainable_variables]
         self.network_state = [v.value for v in model.non_trainable_variables]
         self.buffers = [_slot(tf.zeros_like(p)) for p in self.params]
@@ -85,6 +90,7 @@ class TrainState:
         return tf.train.Checkpoint(
             step=self.step,
             network=self.network,
+            counters=self.counters,
             average={places[id(param)]: average for param, average in averaged},
             buffers=self.buffers,
             sums=self.sums,

@@ -15,8 +15,8 @@ from ieg.training.state import TrainState
 #: Columns of the ledger that every method fills.
 COMMON_COLUMNS = ("loss", "agreement")
 
-#: (batch of all replicas, learning rate, step, variant) → scalars of the global batch.
-TrainStep = Callable[[Batch, tf.Tensor, tf.Tensor, Hashable], dict[str, tf.Tensor]]
+#: (batch of all replicas, learning rate, 0-based step, variant) → scalars of the global batch.
+TrainStep = Callable[[Batch, float, int, Hashable], dict[str, tf.Tensor]]
 
 
 class UpdateRule(NamedTuple):
@@ -38,7 +38,17 @@ class UpdateRule(NamedTuple):
 def compile_step(
     strategy: tf.distribute.Strategy, method: Method, state: TrainState, rule: UpdateRule
 ) -> TrainStep:
-    """The training step as a graph, traced once per variant of the method."""
+    """The training step as a graph, traced once per variant of the method.
+
+    Args:
+      strategy: whose replicas share the batch.
+      method: what a step computes.
+      state: what it changes; created in the strategy's scope.
+      rule: how gradients become new weights.
+    Returns:
+      the step; `gradient_norm` is among its scalars when it updates the weights, which with
+      accumulation only the last batch of each group does.
+    """
 
     @tf.function
     def compiled(
@@ -56,10 +66,11 @@ def compile_step(
         return tf.nest.map_structure(lambda x: strategy.experimental_local_results(x)[0], results)
 
     def train_step(
-        batch: Batch, learning_rate: tf.Tensor, step: tf.Tensor, variant: Hashable
+        batch: Batch, learning_rate: float, step: int, variant: Hashable
     ) -> dict[str, tf.Tensor]:
-        last = (int(step) + 1) % rule.accumulation_steps == 0
-        return compiled(batch, learning_rate, step, variant, last)
+        last = (step + 1) % rule.accumulation_steps == 0
+        rate, number = tf.constant(learning_rate, tf.float32), tf.constant(step, tf.int64)
+        return compiled(batch, rate, number, variant, last)
 
     return train_step
 
@@ -87,13 +98,13 @@ def _replica_step(
     norm = _apply(output, start, state, rule, last=last)
     _keep_network_state(output, state)
     replicas.assign([state.step], [step + 1])
-    return _record(batch, output, state) | {"gradient_norm": norm}
+    return _record(batch, output, state) | norm
 
 
 def _apply(
     output: StepOutput, start: StepState, state: TrainState, rule: UpdateRule, *, last: bool
-) -> tf.Tensor:
-    """Updates weights, buffers and average; returns the norm of the gradient (scalar)."""
+) -> dict[str, tf.Tensor]:
+    """Updates weights, buffers and average; returns the norm of the gradient if it did."""
     moving = [j for j, g in enumerate(output.gradients) if g is not None]
     gradients = replicas.total([tf.convert_to_tensor(output.gradients[j]) for j in moving])
     if rule.accumulation_steps > 1:
@@ -104,7 +115,7 @@ def _apply(
         ]
         replicas.assign(sums, [tf.zeros_like(g) if last else g for g in gradients])
     if not last:
-        return tf.linalg.global_norm(gradients)
+        return {}
     params = [start.params[j] for j in moving]
     gradients = update.add_decay(gradients, params, [rule.decay[j] for j in moving])
     gradients, norm = update.clip(gradients, rule.clip_norm)
@@ -118,14 +129,14 @@ def _apply(
     replicas.assign([state.params[j] for j in moving], params)
     replicas.assign([state.buffers[j] for j in moving], buffers)
     if state.average:
-        rate = ema_decay(start.step)
+        rate = ema_decay(start.step // rule.accumulation_steps)
         new = dict(zip(moving, params, strict=True))
         averages = [
             ema_update(tf.convert_to_tensor(a), new.get(j, start.params[j]), rate)
             for j, a in enumerate(state.average)
         ]
         replicas.assign(state.average, averages)
-    return norm
+    return {"gradient_norm": norm}
 
 
 def _keep_network_state(output: StepOutput, state: TrainState) -> None:

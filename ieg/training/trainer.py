@@ -2,6 +2,7 @@
 
 import math
 import signal
+import statistics
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -98,9 +99,8 @@ class Trainer:
         self._saved = saved
         self._console = console
         self._unread: list[dict[str, tf.Tensor]] = []
-        self._traced = False  # the first step is traced and would spoil examples per second
-        self._seconds = 0.0
-        self._timed_steps = 0
+        self._rates: list[float] = []
+        self._looked = 0.0
 
     def run(self) -> None:
         """Trains from the state's step to the end of the plan.
@@ -118,6 +118,7 @@ class Trainer:
             batch_size=self._pipeline.batch_size,
         )
         batches = iter(self._pipeline.batches(self._strategy, first, self._plan.last_step))
+        self._looked = time.monotonic()
         with _StopSignals() as stop, progress:
             for step in range(first, self._plan.last_step):
                 rate = self._schedule(step)
@@ -130,6 +131,7 @@ class Trainer:
                     self._evaluate(done, rate, self._state.meter.means())
                     self._state.meter.clear()
                     self._save(done)
+                    self._looked = time.monotonic()
                 if stop.received and done < self._plan.last_step:
                     self._look(done)
                     if done not in self._plan.evaluate_after:
@@ -137,25 +139,16 @@ class Trainer:
                     raise Interrupted(stop.received, done)
 
     def examples_per_second(self) -> float | None:
-        """Training images per second in this process, without evaluations and the first step."""
-        if not self._timed_steps:
-            return None
-        return self._timed_steps * self._pipeline.batch_size / self._seconds
+        """Training images per second in this process; None when it trained no step.
+
+        The median over the intervals between two looks at the device, so that steps which had to
+        be traced first do not count; evaluations are left out.
+        """
+        return statistics.median(self._rates) if self._rates else None
 
     def _train(self, batches: Any, step: int, rate: float) -> None:
-        begin = time.monotonic()
         variant = self._method.variant(step)
-        scalars = self._step(
-            next(batches),
-            tf.constant(rate, tf.float32),
-            tf.constant(step, tf.int64),
-            variant,
-        )
-        self._unread.append(scalars)
-        if self._traced:
-            self._seconds += time.monotonic() - begin
-            self._timed_steps += 1
-        self._traced = True
+        self._unread.append(self._step(next(batches), rate, step, variant))
 
     def _look(self, done: int) -> dict[str, float]:
         """Reads the scalars that are still on the device; the newest are returned."""
@@ -163,13 +156,18 @@ class Trainer:
         first = done - len(self._unread)
         for offset, tensors in enumerate(self._unread):
             scalars = {name: float(np.asarray(value)) for name, value in tensors.items()}
-            for name in ("loss", "gradient_norm"):
+            for name in scalars.keys() & {"loss", "gradient_norm"}:
                 if not math.isfinite(scalars[name]):
                     raise TrainingStopped(
                         f"{name.replace('_', ' ')} is {scalars[name]} at step "
                         f"{first + offset + 1}; a smaller --learning_rate or --clip_norm may help"
                     )
             self._state.meter.add(scalars)
+        if self._unread:
+            now = time.monotonic()
+            images = len(self._unread) * self._pipeline.batch_size
+            self._rates.append(images / max(now - self._looked, 1e-9))
+            self._looked = now
         self._unread.clear()
         return scalars
 

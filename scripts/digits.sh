@@ -3,7 +3,8 @@
 #
 #   bash scripts/digits.sh [FOLDER]        default runs/digits
 #
-# Offline; about 10 minutes on 2 cores. Running it again goes on where it stopped.
+# Offline; about 10 minutes on 2 cores. Running it again goes on where it stopped. Test accuracy at
+# the last step, as measured: supervised 0.934 and 0.661, l2r 0.973 and 0.919.
 set -euo pipefail
 
 runs=${1:-runs/digits}

@@ -150,7 +150,7 @@ def test_result_json_has_every_key(l2r: tuple[Path, str]) -> None:
     identity = {"method": "l2r", "dataset": "digits_uniform_0.4", "network": "cnn", "seed": 12345}
     assert result.items() >= {**identity, "eval_split": "test", "noise_rate_asked": 0.4}.items()
     assert result.keys() == {
-        *identity, "data_note", "eval_split", "noise_rate_asked", "noise_rate", "steps", "seconds",
+        *identity, "settings", "data_note", "eval_split", "noise_rate_asked", "noise_rate", "steps", "seconds",
         "examples_per_second", "peak_memory_bytes", *MEASURED, "top1_raw", "per_class",
         "top1_best", "best_step", *FOLLOWED, *(f"{name}_best" for name in FOLLOWED),
     }  # fmt: skip
@@ -219,7 +219,7 @@ def test_it_says_first_what_it_is_going_to_do(l2r: tuple[Path, str]) -> None:
         "train with method l2r, seed 12345",
         "1,387 training images 8x8x1 in 10 classes, 50 clean probe images, 360 test images",
         "uniform 0.4 asked, 0.36",
-        "cnn, 94,634 parameters",
+        "cnn, 94,186 trainable parameters",
         "1 CPU replica, deterministic",
         "30 with a global batch of 20",
         str(folder),

@@ -1,7 +1,9 @@
 """What a command is going to do, printed before it starts."""
 
+import math
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from rich.console import Console
@@ -31,7 +33,7 @@ def announce(experiment: Experiment, console: Console) -> None:
         "noise": _noise_line(experiment),
         "classes": f"{_counts(dataset.class_counts)} training images per given label",
         "network": (
-            f"{config.network_name}, {experiment.model.count_params():,} parameters, "
+            f"{config.network_name}, {_trainable(experiment.model):,} trainable parameters, "
             f"from {experiment.start}"
         ),
         "devices": f"{replicas} {kind} replica{'s' if replicas > 1 else ''}{exact}",
@@ -46,6 +48,10 @@ def announce(experiment: Experiment, console: Console) -> None:
         console.print(f"{title:9s} {text}", highlight=False, markup=False, soft_wrap=True)
     _print_transition(experiment, console)
     _print_settings(experiment, console)
+
+
+def _trainable(model: keras.Model) -> int:
+    return sum(math.prod(v.shape) for v in model.trainable_variables)
 
 
 def _noise_line(experiment: Experiment) -> str:

@@ -6,9 +6,9 @@ import tensorflow as tf
 
 
 def rms_normalize(logits: tf.Tensor) -> tf.Tensor:
-    """Logits divided by their root mean square over all entries of the batch.
+    """Logits divided by their root mean square over all entries of the batch; couples its rows.
 
-    v · rsqrt(mean(v²) + 1e-8)
+    v · rsqrt(mean(v²) + 1e-8)        as in the IEG release
 
     Args:
       logits: [B, K].

@@ -9,6 +9,10 @@ since h sees the network only through its outputs Z and wd does not depend on φ
 forward-mode pass gives Ż, and what remains is a small gradient through the head. Nested tapes give
 the same number through a second reverse pass; they serve networks without a forward mode.
 
+The look-ahead is that of L2R (Ren et al. 2018, algorithm 1, lines 4 to 9) with the momentum of IEG
+(Zhang et al. 2020, section 3.1); the middle form holds because differentiation in φ and the inner
+product with a constant v commute, the last by the chain rule through Z.
+
 With several replicas h and O are shares of sums over the global batch. Only ∇_θ I and v are added
 up; the result for per-example φ belongs to the examples of this replica, and for φ that the
 replicas have in common it is a share.

@@ -130,7 +130,16 @@ class Method:
         return None
 
     def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:
-        """One training step in replica context."""
+        """One training step in replica context; it computes and changes nothing of the trainer's.
+
+        Args:
+          batch: this replica's part of the global batch, with what `needs` asks for.
+          state: what the step starts from.
+          variant: what `variant` returned for this step; a Python value, so `if` is resolved when
+            the step is traced.
+        Returns:
+          gradients and what else the trainer applies, logs and records.
+        """
         raise NotImplementedError
 
     def network(

@@ -1,0 +1,86 @@
+"""Every command of the README and the scripts runs: a few steps each, the long ones marked slow."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ieg.main import main
+
+ROOT = Path(__file__).parents[1]
+SMALL = ["--max_iteration=4", "--eval_freq=2", "--batch_size=20", "--train_eval_size=50"]
+
+
+def readme_commands() -> list[str]:
+    """Lines of the README's bash blocks, and inline commands that have nothing to fill in."""
+    text = (ROOT / "README.md").read_text()
+    blocks = "\n".join(re.findall(r"```bash\n(.*?)```", text, re.DOTALL)).splitlines()
+    inline = re.findall(r"`((?:python|bash) [^`]+)`", text)
+    return [line.split("#")[0].strip() for line in [*blocks, *inline] if line.strip()]
+
+
+def test_the_training_commands_of_the_readme(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    commands = [c for c in readme_commands() if "ieg.main --dataset" in c]
+    assert len(commands) >= 3
+    for command in commands:
+        words = shlex.split(command)
+        assert words[:3] == ["python", "-m", "ieg.main"]
+        assert main(["ieg", *words[3:], *SMALL]) == 0, command
+    assert list(tmp_path.glob("runs/*/digits_uniform_0.8/cnn/l2r/seed1/evaluation_step4_test.json"))
+
+
+def test_the_readme_names_no_command_that_is_not_there() -> None:
+    for command in readme_commands():
+        for module in re.findall(r"python -m (\S+)", command):
+            assert (ROOT / f"{module.replace('.', '/')}.py").exists(), command
+        for target in re.findall(r"^make (\S+)", command):
+            assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        for script in re.findall(r"bash (\S+\.sh)", command):
+            assert (ROOT / script).exists(), command
+
+
+def run(*command: str, cwd: Path) -> str:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_the_demo(tmp_path: Path) -> None:
+    printed = run("bash", str(ROOT / "scripts/demo.sh"), str(tmp_path / "demo"), cwd=ROOT)
+    assert "supervised" in printed and "l2r" in printed
+    assert (tmp_path / "demo/comparison.png").stat().st_size > 10_000
+    again = run("bash", str(ROOT / "scripts/demo.sh"), str(tmp_path / "demo"), cwd=ROOT)
+    assert again.count("finished already") == 2
+
+
+@pytest.mark.slow
+def test_the_benchmarks(tmp_path: Path) -> None:
+    flags = ("--network=cnn", "--batch=8", "--rounds=2")
+    printed = run(sys.executable, "-m", "benchmarks.meta_gradient", *flags, cwd=ROOT)
+    assert all(title in printed for title in ("plain", "forward", "nested", "classifier only"))
+    printed = run(sys.executable, "-m", "benchmarks.peers", "--seeds", "1", cwd=ROOT)
+    assert "digits_uniform_0.8" in printed
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_results_of_the_readme(tmp_path: Path) -> None:
+    printed = run("bash", str(ROOT / "scripts/digits.sh"), str(tmp_path), cwd=ROOT)
+    rows = [line.split("|") for line in printed.splitlines() if line.startswith("| digits")]
+    last = {(row[1].strip(), row[3].strip()): float(row[7].split("±")[0]) for row in rows}
+    assert last["digits_uniform_0.4", "l2r"] >= 0.94
+    assert last["digits_uniform_0.8", "l2r"] >= 0.82
+    for dataset in ("digits_uniform_0.4", "digits_uniform_0.8"):
+        assert last[dataset, "l2r"] > last[dataset, "supervised"]

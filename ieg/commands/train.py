@@ -18,6 +18,9 @@ from ieg.experiment import Experiment, build, stored_config
 from ieg.training.step import compile_step
 from ieg.training.trainer import Interrupted, Trainer
 
+#: Test metrics that go into metrics.csv and result.json alike.
+_TESTED = ("top1", "top5", "balanced_accuracy", "ece", "top1_raw")
+
 
 def run(settings: Settings, console: Console) -> int:
     """Trains to max_iteration and writes result.json and figures; returns the exit status.
@@ -179,18 +182,25 @@ class _Run:
     def _seconds(self) -> float:
         return self.seconds_before + time.monotonic() - self.started
 
+    def _test(self) -> dict[str, Any]:
+        """What `evaluate.on_split` says of the weights that count, and top1_raw of the others."""
+        tested = evaluate.on_split(self.averaged, self.experiment.dataset)
+        raw = tested
+        if self.experiment.state.average:
+            raw = evaluate.on_split(self.raw, self.experiment.dataset)
+        return {**tested, "top1_raw": raw["top1"]}
+
     def _evaluate(self, step: int, learning_rate: float, training: Mapping[str, float]) -> None:
         """One row of metrics.csv, the same numbers as TensorBoard events, one printed line."""
         dataset = self.experiment.dataset
-        tested = evaluate.on_split(self.averaged, dataset)
+        tested = self._test()
         row: dict[str, float | None] = {
             "step": step,
             "epoch": step / self.experiment.pipeline.steps_per_epoch,
             "seconds": self._seconds(),
             "learning_rate": learning_rate,
             **training,
-            **{name: tested[name] for name in ("top1", "top5", "balanced_accuracy", "ece")},
-            "top1_raw": evaluate.on_split(self.raw, dataset)["top1"],
+            **{name: tested[name] for name in _TESTED},
             **evaluate.on_training_labels(self.averaged, dataset, self.subset),
         }
         self.folder.add_metrics(row)
@@ -210,15 +220,14 @@ class _Run:
     def _finish(self, trainer: Trainer) -> None:
         """result.json, examples.csv and the figures."""
         experiment, dataset, folder = self.experiment, self.experiment.dataset, self.folder
-        tested = evaluate.on_split(self.averaged, dataset)
+        tested = self._test()
         result = {
             **outcome.identity(experiment),
             "steps": experiment.last_step,
             "seconds": self._seconds(),
             "examples_per_second": trainer.examples_per_second(),
             "peak_memory_bytes": memory.peak_bytes(),
-            **{name: tested[name] for name in ("top1", "top5", "balanced_accuracy", "ece")},
-            "top1_raw": evaluate.on_split(self.raw, dataset)["top1"],
+            **{name: tested[name] for name in _TESTED},
             "per_class": tested["per_class"],
             **evaluate.on_training_labels(self.averaged, dataset, dataset.train_indices),
             **outcome.best(folder.read_metrics()),

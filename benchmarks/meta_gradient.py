@@ -93,6 +93,7 @@ def make_step(variant: Variant, name: str, batch_size: int) -> Callable[[], None
         decay=entry.train_decay(model, entry.weight_decay),
         probe_decay=parts.weight_decay(model, entry.weight_decay),
         label_smoothing=0.0,
+        seed=0,
     )
     method = method_class(method_class.Options(**variant.options), context)
     batch = _batch(shape, batch_size)

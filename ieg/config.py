@@ -23,7 +23,7 @@ from ieg.training import schedules
 class Config:
     """Settings that every method has in common; a method's own are in its `Options`."""
 
-    method: str = option("l2r", "how to train; see the list of methods")
+    method: str = option("ieg", "how to train; see the list of methods")
     dataset: str = option(
         "digits_uniform_0.4",
         "BASE, BASE_NOISE_RATIO, BASE_imbal_FACTOR or BASE_imbal_FACTOR_RATIO; see the README",
@@ -61,6 +61,21 @@ class Config:
     )
     probe_dataset_hold_ratio: float = option(
         0.02, "share of the training images kept as clean probe data", at_least=0, below=1
+    )
+    aug_type: str = option(
+        "autoaug",
+        "strong view, for methods that want one: autoaug (the list of the data set, for CIFAR that "
+        "of IEG), autoaug25 (the usual 25 sub-policies), randaug, or default (crop and flip alone)",
+        choices=("autoaug", "autoaug25", "randaug", "default"),
+    )
+    aug_per_batch: bool | None = option(
+        None, "the same strong operations for a whole batch; unset: for randaug, as released"
+    )
+    weak_rotation: float = option(
+        0.0, "degrees by which the weak view is rotated at most", at_least=0, at_most=180
+    )
+    classes_per_batch: int = option(
+        0, "classes in a batch, with equally many images by given label; 0 shuffles", at_least=0
     )
     learning_rate: float = option(0.1, "of SGD at the start", above=0)
     momentum: float = option(0.9, "of SGD", at_least=0, below=1)

@@ -1,7 +1,7 @@
 """Where everything meets: a configuration becomes data, network, method and training state."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ieg import networks
+from ieg.augment.strong import StrongAugmentation
 from ieg.config import Config, Settings
 from ieg.data.dataset import Dataset, prepare
 from ieg.data.pipeline import Pipeline, sweep
@@ -213,11 +214,14 @@ def build(settings: Settings) -> Experiment:
         validation_ratio=config.validation_ratio,
         dataset_dir=config.dataset_dir,
     )
+    dataset = replace(dataset, weak=dataset.weak._replace(rotation=config.weak_rotation))
     pipeline = Pipeline(
         dataset,
         batch_size=config.batch_size * strategy.num_replicas_in_sync,
         seed=config.seed,
         with_probe=method_class.needs.probe,
+        strong=_strong(config, dataset) if method_class.needs.strong else None,
+        classes_per_batch=config.classes_per_batch,
     )
     with strategy.scope():
         model, start = _network(config, dataset)
@@ -231,6 +235,7 @@ def build(settings: Settings) -> Experiment:
             ),
             probe_decay=parts.weight_decay(model, config.l2_weight_decay),
             label_smoothing=config.label_smoothing,
+            seed=config.seed,
         )
         method = method_class(settings.options, context)
         ledger = Ledger(context.num_examples, COMMON_COLUMNS + method.per_example)
@@ -259,6 +264,21 @@ def build(settings: Settings) -> Experiment:
     experiment.schedule()  # this and the next raise before the folder is made
     experiment.plan()
     return experiment
+
+
+def _strong(config: Config, dataset: Dataset) -> StrongAugmentation:
+    """The strong view that the flags ask for, cropped and cut as suits the data set."""
+    if dataset.strong is None:
+        raise InputError(f"--method={config.method} needs a strong view; {dataset.name} has none")
+    policy = {
+        "autoaug": dataset.strong.policy,
+        "autoaug25": "cifar10_25",
+        "randaug": "randaug",
+        "default": "none",
+    }[config.aug_type]
+    shared = config.aug_type == "randaug" if config.aug_per_batch is None else config.aug_per_batch
+    cutout = 0 if config.aug_type == "default" else dataset.strong.cutout
+    return dataset.strong._replace(policy=policy, per_batch=shared, cutout=cutout)
 
 
 def _network(config: Config, dataset: Dataset) -> tuple[keras.Model, str]:

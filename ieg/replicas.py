@@ -35,7 +35,8 @@ def gather(values: tf.Tensor) -> tf.Tensor:
     """[B, ...] of each replica → [global batch, ...], replica by replica."""
     if count() == 1:
         return values
-    return tf.distribute.get_replica_context().all_gather(values, axis=0)
+    together = tf.distribute.get_replica_context().all_gather(values, axis=0)
+    return tf.ensure_shape(together, [None, *values.shape[1:]])
 
 
 def batch_mean(values: tf.Tensor) -> tf.Tensor:
@@ -49,6 +50,23 @@ def batch_mean(values: tf.Tensor) -> tf.Tensor:
       scalar; the shares of all replicas add up to the mean.
     """
     return tf.reduce_sum(values) / tf.cast(tf.size(values) * count(), values.dtype)
+
+
+def global_mean(values: tf.Tensor) -> tf.Tensor:
+    """Mean over all entries of all replicas; the same on each, and differentiable.
+
+    The gradient adds up what all replicas make of it, as for a sum of their losses.
+
+    Args:
+      values: any shape, the same on every replica.
+    """
+    return total(tf.reduce_mean(values) / count())
+
+
+def own_rows(size: int) -> tf.Tensor:
+    """[size] int32: where this replica's rows stand in a gathered [size · replicas, ...] batch."""
+    replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+    return tf.cast(replica, tf.int32) * size + tf.range(size)
 
 
 def equal_weights(like: tf.Tensor) -> tf.Tensor:

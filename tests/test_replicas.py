@@ -54,6 +54,9 @@ def train(strategy_name, batch_size, tmp_path, **typed):
         {"method": "l2r", "meta_gradient": "forward"},
         {"method": "l2r", "meta_gradient": "nested"},
         {"method": "supervised", "accumulation_steps": 2, "clip_norm": 0.5},
+        {"method": "supervised", "classes_per_batch": 10, "weak_rotation": 15.0},
+        {"method": "ieg", "meta_gradient": "forward"},
+        {"method": "ieg", "meta_gradient": "nested", "aug_per_batch": False},
     ],
     ids=str,
 )

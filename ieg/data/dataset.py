@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
 from ieg.data import holdout, imbalance, names, noise, sources
 from ieg.data.names import DatasetName
@@ -26,6 +27,7 @@ class Dataset:
       evaluation: the split that accuracy is measured on.
       noise: what the noise did to the examples to train on.
       weak: the weak augmentation of the training images.
+      strong: the strong one, for methods that want a second view; None where there is none.
       note: what a reader of results must know about the data, or None.
     """
 
@@ -38,6 +40,7 @@ class Dataset:
     evaluation: Split
     noise: noise.NoiseReport
     weak: WeakAugmentation
+    strong: StrongAugmentation | None = None
     note: str | None = None
 
     @property
@@ -106,6 +109,7 @@ def prepare(
         evaluation=evaluation,
         noise=noise.measure(labels[kept], given[kept], num_classes, **facts),
         weak=source.weak,
+        strong=source.strong,
         note=source.note,
     )
 

@@ -1,9 +1,7 @@
 """Step number → batch: the input pipeline as a pure function of the step and of index tables.
 
-Epoch e visits the training table in the order of a shuffle that is itself a function of (seed, e),
-so a run that starts at step s sees exactly the batches that a run from 0 sees from s on, and
-nothing of the pipeline needs saving. An epoch has floor(n / B) steps; which examples are left over
-differs from epoch to epoch.
+A run that starts at step s sees exactly the batches that a run from 0 sees from s on, and nothing
+of the pipeline needs saving. An epoch has floor(n / B) steps.
 """
 
 from collections.abc import Callable
@@ -13,7 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from ieg import keys
+from ieg.augment import strong as strong_views
 from ieg.augment import weak as weak_views
+from ieg.augment.strong import StrongAugmentation
+from ieg.data import order
 from ieg.data.dataset import Dataset
 from ieg.errors import InputError
 
@@ -34,6 +35,7 @@ class Batch(NamedTuple):
       label: [B] int32, the given label.
       true_label: [B] int32, for monitoring only.
       probe: clean examples, as many as B; None for a method that needs none.
+      strong_image: the same images strongly augmented, like `image`; None likewise.
     """
 
     index: tf.Tensor
@@ -41,6 +43,7 @@ class Batch(NamedTuple):
     label: tf.Tensor
     true_label: tf.Tensor
     probe: Probe | None
+    strong_image: tf.Tensor | None = None
 
 
 class Pipeline:
@@ -49,38 +52,56 @@ class Pipeline:
     Args:
       dataset: what to train on.
       batch_size: global batch B, shared by the replicas.
-      seed: of the shuffles and of the augmentation.
+      seed: of the order and of the augmentation.
       with_probe: whether batches carry probe examples.
+      strong: how the strong view is made; None for batches without one.
+      classes_per_batch: distinct classes in each batch, with equally many examples; 0 shuffles.
     Raises:
-      InputError: the batch is larger than the training data.
+      InputError: the batch is larger than the training data, or does not fit classes or images.
     """
 
-    def __init__(self, dataset: Dataset, *, batch_size: int, seed: int, with_probe: bool) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        *,
+        batch_size: int,
+        seed: int,
+        with_probe: bool,
+        strong: StrongAugmentation | None = None,
+        classes_per_batch: int = 0,
+    ) -> None:
         size = len(dataset.train_indices)
         if batch_size > size:
             raise InputError(
                 f"a global batch of {batch_size} is larger than the {size} images to "
                 "train on; choose a smaller --batch_size"
             )
+        if strong is not None:
+            strong_views.check(strong, dataset.train.images.shape[1:])
         self.batch_size = batch_size
         self.steps_per_epoch = size // batch_size
         self._seed = seed
         self._weak = dataset.weak
+        self._strong = strong
         self._images = tf.constant(dataset.train.images)
         self._given = tf.constant(dataset.given_labels, tf.int32)
         self._true = tf.constant(dataset.train.labels, tf.int32)
-        self._table = tf.constant(dataset.train_indices, tf.int32)
+        indices = dataset.train_indices
+        #: step (scalar int64) → [B] examples of its global batch.
+        self.train_indices: order.Shuffled | order.Balanced
+        if classes_per_batch:
+            self.train_indices = order.Balanced(
+                indices,
+                dataset.given_labels[indices],
+                batch_size=batch_size,
+                classes_per_batch=classes_per_batch,
+                seed=seed,
+            )
+        else:
+            self.train_indices = order.Shuffled(indices, batch_size, seed)
         self._probe = None
         if with_probe:
             self._probe = tf.constant(dataset.probe_indices, tf.int32)
-
-    def train_indices(self, step: tf.Tensor) -> tf.Tensor:
-        """[B] examples of the global batch of a step (scalar int64)."""
-        epoch = step // self.steps_per_epoch
-        first = (step % self.steps_per_epoch) * self.batch_size
-        position = tf.cast(first, tf.int32) + tf.range(self.batch_size)
-        size = int(self._table.shape[0])
-        return tf.gather(self._table, _shuffle(position, epoch, size, self._seed, "shuffle"))
 
     def probe_indices(self, step: tf.Tensor) -> tf.Tensor:
         """[B] probe examples of a step, in an order in which the classes alternate.
@@ -95,7 +116,7 @@ class Pipeline:
         rank = tf.cast(visit % per_class, tf.int32)
         # One shuffle per class and round: the two together take the place of the epoch.
         turn = (visit // per_class) * num_classes + label
-        column = _shuffle(rank, turn, per_class, self._seed, "probe order")
+        column = order.shuffle(rank, turn, per_class, self._seed, "probe order")
         return tf.gather_nd(self._probe, tf.stack([tf.cast(label, tf.int32), column], axis=1))
 
     def batch(self, step: tf.Tensor, first: int, size: int) -> Batch:
@@ -110,20 +131,30 @@ class Pipeline:
             probe = Probe(
                 self._weak_view(chosen, step, first, "probe view"), tf.gather(self._true, chosen)
             )
+        image = self._weak_view(index, step, first, "weak view")
         return Batch(
             index=index,
-            image=self._weak_view(index, step, first, "weak view"),
+            image=image,
             label=tf.gather(self._given, index),
             true_label=tf.gather(self._true, index),
             probe=probe,
+            strong_image=self._strong_view(image, step, first),
         )
 
     def _weak_view(self, index: tf.Tensor, step: tf.Tensor, first: int, purpose: str) -> tf.Tensor:
-        shape = [self.batch_size, weak_views.DRAWS_PER_IMAGE]
+        shape = [self.batch_size, weak_views.draws_per_image(self._weak)]
         draws = tf.random.stateless_uniform(shape, keys.stateless_seed(self._seed, purpose, step))
         mine = draws[first : first + index.shape[0]]
         images = tf.gather(self._images, index)
         return weak_views.scale(weak_views.augment(images, mine, self._weak))
+
+    def _strong_view(self, images: tf.Tensor, step: tf.Tensor, first: int) -> tf.Tensor | None:
+        if self._strong is None:
+            return None
+        seed = keys.stateless_seed(self._seed, "strong view", step)
+        draws = strong_views.draw(seed, self.batch_size, self._strong)
+        mine = tf.nest.map_structure(lambda x: x[first : first + images.shape[0]], draws)
+        return strong_views.augment(images, mine, self._strong)
 
     def batches(
         self, strategy: tf.distribute.Strategy, start: int, stop: int
@@ -158,25 +189,6 @@ class Pipeline:
             return together.prefetch(2 * here)
 
         return strategy.distribute_datasets_from_function(dataset)
-
-
-def _shuffle(
-    position: tf.Tensor, epoch: tf.Tensor, size: int, seed: int, purpose: str
-) -> tf.Tensor:
-    """[B] int32: where `position` [B] in 0 .. size - 1 goes in the shuffle of that epoch.
-
-    `epoch` is a scalar or [B]. The shuffle is a bijection of 0 .. size - 1 computed entry by entry.
-    """
-    words = keys.words(seed, purpose, 2)
-    epochs = tf.broadcast_to(tf.cast(epoch, tf.uint32), tf.shape(position))
-    fixed = tf.broadcast_to(tf.constant(words, tf.uint32), [tf.size(position), 2])
-    # The raw op, since the public wrapper pads batched seeds wrongly.
-    return tf.raw_ops.RandomIndexShuffle(
-        index=position,
-        seed=tf.concat([epochs[:, tf.newaxis], fixed], axis=1),
-        max_index=tf.constant(size - 1, tf.int32),
-        rounds=4,
-    )
 
 
 def sweep(

@@ -1,21 +1,26 @@
 """IEG's guess of a label from two views of an image."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
 
-def rms_normalize(logits: tf.Tensor) -> tf.Tensor:
+#: Mean over all entries of a batch: of this replica alone, or of the global batch.
+Mean = Callable[[tf.Tensor], tf.Tensor]
+
+
+def rms_normalize(logits: tf.Tensor, mean: Mean = tf.reduce_mean) -> tf.Tensor:
     """Logits divided by their root mean square over all entries of the batch; couples its rows.
 
     v · rsqrt(mean(v²) + 1e-8)        as in the IEG release
 
     Args:
       logits: [B, K].
+      mean: over all entries of the batch.
     Returns:
       [B, K] with mean square 1.
     """
-    return logits * tf.math.rsqrt(tf.reduce_mean(tf.square(logits)) + 1e-8)
+    return logits * tf.math.rsqrt(mean(tf.square(logits)) + 1e-8)
 
 
 def sharpen(probabilities: tf.Tensor, temperature: float) -> tf.Tensor:
@@ -33,7 +38,9 @@ def sharpen(probabilities: tf.Tensor, temperature: float) -> tf.Tensor:
     return raised / tf.reduce_sum(raised, axis=-1, keepdims=True)
 
 
-def label_guess(views: Sequence[tf.Tensor], temperature: float = 0.5) -> tf.Tensor:
+def label_guess(
+    views: Sequence[tf.Tensor], temperature: float = 0.5, mean: Mean = tf.reduce_mean
+) -> tf.Tensor:
     """The sharpened mean of what the network says of several views of the same images.
 
     g = sharpen(mean_v softmax(rms_normalize(z_v)), T)        IEG, section 3.2
@@ -41,8 +48,9 @@ def label_guess(views: Sequence[tf.Tensor], temperature: float = 0.5) -> tf.Tens
     Args:
       views: logits [B, K] of each view.
       temperature: T in (0, 1].
+      mean: over all entries of the batch, for the normalisation.
     Returns:
       [B, K], rows sum to 1; the gradient runs through it.
     """
-    mean = tf.add_n([tf.nn.softmax(rms_normalize(z)) for z in views]) / len(views)
-    return sharpen(mean, temperature)
+    guesses = [tf.nn.softmax(rms_normalize(z, mean)) for z in views]
+    return sharpen(tf.add_n(guesses) / len(views), temperature)

@@ -19,9 +19,11 @@ class Needs(NamedTuple):
 
     Attributes:
       probe: clean examples, held out of the training data.
+      strong: a second, strongly augmented view of the training images.
     """
 
     probe: bool = False
+    strong: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Context(NamedTuple):
       decay: weight decay coefficient of each trainable variable in the training loss.
       probe_decay: the same in the loss of a look-ahead's probe batch.
       label_smoothing: in [0, 1), for the training loss.
+      seed: the run's, for `keys.stateless_seed`.
     """
 
     model: keras.Model
@@ -49,6 +52,7 @@ class Context(NamedTuple):
     decay: list[float]
     probe_decay: list[float]
     label_smoothing: float
+    seed: int
 
 
 class StepState(NamedTuple):

@@ -14,7 +14,7 @@ from ieg.data.pipeline import Batch
 from ieg.losses import cross_entropy, label_smoothing
 from ieg.meta import InnerProblem, MetaGradient, example_weights, meta_gradient
 from ieg.methods import REGISTRY, Context, Method, Needs, StepOutput, StepState
-from ieg.methods.lookahead_options import LookaheadOptions
+from ieg.methods.lookahead import LookaheadOptions, probe_loss, weight_scalars
 from ieg.networks import parts
 from ieg.options import option
 
@@ -70,29 +70,19 @@ class L2R(Method):
             network_state=network_state,
             loss=loss,
             logits=logits,
-            scalars=scalars | _weight_shares(weights, batch),
+            scalars=scalars | weight_scalars(weights, batch),
             per_example={"weight": weights},
         )
 
     def _look_ahead(self, batch: Batch, state: StepState, targets: tf.Tensor) -> MetaGradient:
         """∂L_probe/∂ε at ε = 0 (algorithm 1, lines 4 to 9); batch norm always in training mode."""
         assert batch.probe is not None  # the trainer sees to what `needs` asks for
-        probe = batch.probe
-        probe_targets = tf.one_hot(probe.label, self.context.num_classes)
 
         def predict(params: list[tf.Tensor]) -> tf.Tensor:
             return self.network(params, state.network_state, batch.image)[0]
 
         def weighted_loss(logits: tf.Tensor, epsilon: tf.Tensor) -> tf.Tensor:
             return tf.reduce_sum(epsilon * cross_entropy(targets, logits))
-
-        def probe_loss(params: list[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-            logits, _ = self.network(params, state.network_state, probe.image)
-            right = tf.argmax(logits, axis=1, output_type=tf.int32) == probe.label
-            return (
-                replicas.batch_mean(cross_entropy(probe_targets, logits)),
-                replicas.batch_mean(tf.cast(right, tf.float32)),
-            )
 
         inner = InnerProblem(
             predict,
@@ -105,19 +95,9 @@ class L2R(Method):
         epsilon = tf.zeros_like(batch.label, tf.float32)
         return meta_gradient(
             inner,
-            probe_loss,
+            probe_loss(self, state.network_state, batch.probe),
             state.params,
             epsilon,
             mode=self.options.meta_gradient,
             outer_decay=self.context.probe_decay,
         )
-
-
-def _weight_shares(weights: tf.Tensor, batch: Batch) -> dict[str, tf.Tensor]:
-    """How many weights are 0; how much lies on clean examples, beside their share of the batch."""
-    clean = tf.cast(batch.label == batch.true_label, tf.float32)
-    return {
-        "weights_zero_ratio": replicas.batch_mean(tf.cast(weights <= 0, tf.float32)),
-        "clean_weight_share": tf.reduce_sum(weights * clean),
-        "clean_share": replicas.batch_mean(clean),
-    }

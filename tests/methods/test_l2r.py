@@ -25,6 +25,7 @@ def method(**options):
         decay=decay,
         probe_decay=decay,
         label_smoothing=0.1,
+        seed=0,
     )
     l2r = REGISTRY.get("l2r")
     return l2r(l2r.Options(**options), context)

@@ -105,6 +105,7 @@ def test_l2r_puts_each_decay_into_its_loss(monkeypatch: pytest.MonkeyPatch) -> N
         decay=[0.1] * count,
         probe_decay=[0.2] * count,
         label_smoothing=0.0,
+        seed=0,
     )
     images, labels = tf.ones([4, 8, 8, 1]), tf.constant([0, 1, 2, 0])
     params = [v.value for v in model.trainable_variables]

@@ -1,11 +1,16 @@
 """IEG's momentum look-ahead on weights and label trust against reference/ieg_meta.npz."""
 
+import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
-from ieg.losses import cross_entropy, label_guess, soft_targets
+from ieg.augment import mixup
+from ieg.data.pipeline import Batch, Probe
+from ieg.losses import cross_entropy, kl_divergence, label_guess, rms_normalize, soft_targets
 from ieg.meta import InnerProblem, example_weights, meta_gradient
 from ieg.meta.lookahead import decay_loss
+from ieg.methods import Context, StepState, ieg
 from ieg.training import update
 from tests.reference_tests import tiny
 
@@ -147,3 +152,116 @@ def test_supervised_part_and_momentum_step(data):
         for gradient, value, name in zip(gradients, stepped, tiny.PARAMS, strict=True):
             tiny.close(gradient, data[f"supervised_grad_{name}"][i], "gradient")
             tiny.close(value, data[f"momentum_step_lr0.1_{name}"][i], "gradient")
+
+
+def keras_network(data):
+    """The tiny network as a model, so that the method itself can be run."""
+    dense = keras.layers.Dense(data["dense_bias"].shape[-1])
+    model = keras.Sequential(
+        [
+            keras.Input(data["images"].shape[1:]),
+            keras.layers.Conv2D(data["bn_gamma"].size, 3, padding="same", use_bias=False),
+            keras.layers.BatchNormalization(epsilon=1e-5),
+            keras.layers.ReLU(),
+            keras.layers.GlobalAveragePooling2D(),
+            dense,
+        ]
+    )
+    for variable, value in zip(model.trainable_variables, tiny.params(data), strict=True):
+        variable.assign(value)
+    return model
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("through", (True, False))
+def test_the_method_weighs_and_trusts_like_the_original(data, mode, through):
+    prefix = "two_view_through_" if through else "two_view_const_"
+    model = keras_network(data)
+    labels = tf.constant(data["labels"], tf.int32)
+    batch = Batch(
+        index=tf.range(len(labels)),
+        image=tf.constant(data["images"]),
+        label=labels,
+        true_label=labels,
+        probe=Probe(
+            tf.constant(data["probe_images"]), tf.constant(data["probe_labels"], tf.int32)
+        ),
+        strong_image=tf.constant(data["aug_images"]),
+    )
+    options = ieg.Options(
+        meta_stepsize=float(data["meta_stepsize"]),
+        meta_gradient=mode,
+        meta_momentum=float(data["meta_momentum"]),
+        grad_eps_init=float(data["trust_init"]),
+        guess_gradient=through,
+        ce_factor=0.0,  # needs as many probe images as others
+    )
+    for i, decay in cases(data):
+        context = Context(
+            model=model,
+            num_classes=data["dense_bias"].size,
+            num_examples=len(labels),
+            steps_per_epoch=1,
+            decay=decay,
+            probe_decay=decay,
+            label_smoothing=0.0,
+            seed=0,
+        )
+        state = StepState(
+            step=tf.constant(0, tf.int64),
+            learning_rate=tf.constant(0.1),
+            params=tiny.params(data),
+            network_state=[tf.convert_to_tensor(v) for v in model.non_trainable_variables],
+            buffers=tiny.params(data, "momentum_"),
+            variables={},
+        )
+        output = ieg.IEG(options, context).step(batch, state, None)
+        tiny.close(output.per_example["weight"], data[f"{prefix}weights"][i], "weights")
+        tiny.close(output.per_example["trust"], data[f"{prefix}trust"][i], "weights")
+        probe_loss = data[f"{prefix}probe_loss"][i]
+        if not decay[0]:  # the file's number holds the weight decay of θ' too
+            tiny.close(output.scalars["probe_loss"], probe_loss, "value")
+
+
+def test_normalised_and_sharpened_guess(data):
+    views = [data["h_logits_view1"], data["h_logits_view2"]]
+    tiny.close(rms_normalize(views[0]), data["h_rms_norm"], "value")
+    temperatures = [name for name in data if name.startswith("h_guess_T")]
+    assert temperatures
+    for name in temperatures:
+        temperature = float(name.removeprefix("h_guess_T"))
+        tiny.close(label_guess(views, temperature), data[name], "value")
+
+
+def test_consistency(data):
+    first, second = (tf.constant(data[f"h_logits_view{v}"]) for v in (1, 2))
+    with tf.GradientTape() as tape:
+        tape.watch(second)
+        divergence = kl_divergence(tf.stop_gradient(first), second)
+        loss = float(data["h_consistency_k"]) * tf.reduce_mean(divergence)
+    tiny.close(loss, data["h_consistency_loss"], "value")
+    tiny.close(tape.gradient(loss, second), data["h_consistency_grad_view2"], "value")
+
+
+def test_mixup(data):
+    coefficient = mixup.coefficient(tf.constant(data["h_mix_u"]))
+    tiny.close(coefficient, data["h_mix_coef"], "value")
+    for name in ("images", "labels"):
+        values = tf.constant(data[f"h_mix_{name}"])
+        mixed = mixup.mix(values, tf.gather(values, data["h_mix_perm"]), coefficient)
+        tiny.close(mixed, data[f"h_mix_out_{name}"], "value")
+
+
+def test_mixed_loss(data):
+    def parts(name):  # the file has one part after the other
+        rows = data[name].astype(np.float32)
+        return rows.reshape(3, -1, rows.shape[-1]).swapaxes(0, 1)
+
+    logits, targets = tf.constant(parts("h_mix_logits")), parts("h_mix_out_labels")
+    factor = float(data["h_mix_ce_factor"])
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = ieg.mixed_loss(targets, logits, factor)
+    tiny.close(loss, data["h_mix_loss"], "value")
+    tiny.close(tape.gradient(loss, logits), parts("h_mix_loss_grad_logits"), "value")
+    tiny.close(ieg.mixed_loss(targets, logits, 0.0), data["h_mix_loss_labelled"], "value")

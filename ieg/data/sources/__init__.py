@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
 from ieg.registry import Registry
 
@@ -32,6 +33,7 @@ class Source:
       class_names: K names.
       confusion: [K] the class that each class is mistaken for, for asymmetric noise.
       weak: the weak augmentation that suits these images.
+      strong: the strong one; None where no second view makes sense.
       superclass: [K] the group that each class belongs to, for superpair noise.
       given_labels: [N] the labels to train on, of a data set that has others than the true ones.
       note: what a reader of results must know, such as that these are not the official images.
@@ -42,6 +44,7 @@ class Source:
     class_names: tuple[str, ...]
     confusion: np.ndarray | None
     weak: WeakAugmentation
+    strong: StrongAugmentation | None = None
     superclass: np.ndarray | None = None
     given_labels: np.ndarray | None = None
     note: str | None = None

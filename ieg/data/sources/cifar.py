@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
 from ieg.data.cifar import CIFAR10, CIFAR100, OFFICIAL_SIZES, Contents, Layout, archive, catalogue
 from ieg.data.sources import REGISTRY, Source, SourceEntry, Split
@@ -45,6 +46,7 @@ def load(layout: Layout, dataset_dir: str) -> Source:
         confusion=CONFUSION_10 if groups is None else next_in_group(groups),
         # IEG, section 4.1: two pixels of padding, random crop, random flip.
         weak=WeakAugmentation(pad=2, flip=True),
+        strong=StrongAugmentation(policy="cifar10", per_batch=False, pad=4, flip=True, cutout=16),
         superclass=groups,
         note=_note(layout, contents),
     )

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.datasets import load_digits
 
+from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
 from ieg.data.sources import REGISTRY, Source, SourceEntry, Split
 
@@ -19,6 +20,7 @@ PRESET = {
     "decay_steps": "800",
     "eval_freq": 100,
     "probe_dataset_hold_ratio": 0.035,  # five clean examples of each digit
+    "aug_type": "randaug",  # AutoAugment's lists are made for colours
 }
 
 
@@ -40,6 +42,7 @@ def load(dataset_dir: str) -> Source:
         confusion=CONFUSION,
         # No flip: a mirrored digit is no digit. One pixel of eight is as far as a stroke may move.
         weak=WeakAugmentation(pad=1, flip=False),
+        strong=StrongAugmentation(policy="cifar10", per_batch=False, pad=1, flip=False, cutout=4),
     )
 
 

@@ -1,0 +1,233 @@
+"""IEG: weights and label trust from a look-ahead, guessed labels, and training without labels.
+
+Zhang et al., "Distilling Effective Supervision from Severe Label Noise", CVPR 2020
+(arXiv 1910.00701). Where paper and released code differ this follows the code.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from ieg import keys, replicas
+from ieg.augment import mixup
+from ieg.data.pipeline import Batch
+from ieg.losses import (
+    cross_entropy,
+    kl_divergence,
+    label_guess,
+    label_smoothing,
+    rms_normalize,
+    soft_targets,
+)
+from ieg.meta import InnerProblem, MetaGradient, example_weights, meta_gradient
+from ieg.methods import REGISTRY, Context, Method, Needs, StepOutput, StepState
+from ieg.methods.lookahead import LookaheadOptions, probe_loss, weight_scalars
+from ieg.networks import parts
+from ieg.options import option
+
+Tensors = list[tf.Tensor]
+
+#: Of the sharpened label guess.
+TEMPERATURE = 0.5
+
+
+@dataclass(frozen=True)
+class Options(LookaheadOptions):
+    """Options of IEG."""
+
+    meta_momentum: float = option(0.9, "momentum of the virtual step", at_least=0, below=1)
+    grad_eps_init: float = option(
+        0.9, "trust in the given label from which the look-ahead starts", at_least=0, at_most=1
+    )
+    guess_gradient: bool = option(
+        True, "whether the look-ahead's gradient runs through the guessed labels too"
+    )
+    ce_factor: float = option(
+        5.0, "weight of the mixed training images beside probe images; 0 mixes none", at_least=0
+    )
+    consistency_factor: float = option(
+        20.0, "weight of the agreement between the weak and the strong view", at_least=0
+    )
+
+
+class Meta(NamedTuple):
+    """What the look-ahead says of each example: weight [B], trust [B] of 0 or 1; and its scalars."""
+
+    weight: tf.Tensor
+    trust: tf.Tensor
+    scalars: dict[str, tf.Tensor]
+
+
+@REGISTRY.register("ieg")
+class IEG(Method):
+    """Weighs examples, decides whom to trust, and learns from all images without their labels."""
+
+    Options = Options
+    needs = Needs(probe=True, strong=True)
+    per_example = ("weight", "trust")
+
+    def __init__(self, options: Any, context: Context) -> None:
+        super().__init__(options, context)
+        self._moving = parts.lookahead_variables(context.model, options.meta_partial_level)
+
+    def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:
+        """L = (L1 + L2) / 2 + L_mixed + L_consistent, with g the labels guessed from both views.
+
+        L1 = mean ce(λ* y + (1-λ*) g, z)        L2 = Σ w ce(λ0 y + (1-λ0) g, z)
+        """
+        given = label_smoothing(batch.label, self.context.num_classes, self.context.label_smoothing)
+        meta = self._look_ahead(batch, state, given)
+        with tf.GradientTape() as tape:
+            tape.watch(state.params)
+            (weak, strong), network_state = self._views(batch, state, state.params)
+            guess = tf.stop_gradient(label_guess((weak, strong), TEMPERATURE, replicas.global_mean))
+            trusting = soft_targets(given, guess, meta.trust)
+            starting = soft_targets(given, guess, self.options.grad_eps_init)
+            losses = {
+                "trust_loss": replicas.batch_mean(cross_entropy(trusting, weak)) / 2,
+                "weight_loss": tf.reduce_sum(meta.weight * cross_entropy(starting, weak)) / 2,
+            }
+            if self.options.consistency_factor:
+                apart = kl_divergence(tf.stop_gradient(weak), strong)
+                factor = self.options.consistency_factor
+                losses["consistency_loss"] = factor * replicas.batch_mean(apart)
+            if self.options.ce_factor:
+                losses["mixed_loss"] = self._mixed_loss(batch, state, guess)
+            loss = tf.add_n(list(losses.values()))
+        return StepOutput(
+            gradients=tape.gradient(loss, state.params),
+            network_state=network_state,
+            loss=loss,
+            logits=weak,
+            scalars={**losses, **meta.scalars, **weight_scalars(meta.weight, batch)},
+            per_example={"weight": meta.weight, "trust": meta.trust},
+        )
+
+    def _views(
+        self, batch: Batch, state: StepState, params: Tensors
+    ) -> tuple[tuple[tf.Tensor, tf.Tensor], Tensors]:
+        """Logits of the weak and the strong view; moving statistics follow the weak one."""
+        weak, network_state = self.network(params, state.network_state, batch.image)
+        strong, _ = self.network(params, state.network_state, batch.strong_image)
+        return (weak, strong), network_state
+
+    def _look_ahead(self, batch: Batch, state: StepState, given: tf.Tensor) -> Meta:
+        """w and λ* from the probe loss' gradient in ω (start 1/B) and λ (start λ0), eq. 4 to 6.
+
+        Inner loss Σ ω_i ce(λ_i y_i + (1-λ_i) g_i, z_i).
+        """
+        assert batch.probe is not None  # the trainer sees to what `needs` asks for
+
+        def predict(params: Tensors) -> tuple[tf.Tensor, tf.Tensor]:
+            return self._views(batch, state, params)[0]
+
+        def inner_loss(views: tuple[tf.Tensor, tf.Tensor], phi: Any) -> tf.Tensor:
+            omega, trust = phi
+            guess = label_guess(views, TEMPERATURE, replicas.global_mean)
+            if not self.options.guess_gradient:
+                guess = tf.stop_gradient(guess)
+            return tf.reduce_sum(omega * cross_entropy(soft_targets(given, guess, trust), views[0]))
+
+        inner = InnerProblem(
+            predict,
+            inner_loss,
+            stepsize=self.options.meta_stepsize,
+            decay=self.context.decay,
+            momentum=self.options.meta_momentum,
+            buffers=state.buffers,
+            moving=self._moving,
+        )
+        meta = meta_gradient(
+            inner,
+            probe_loss(self, state.network_state, batch.probe),
+            state.params,
+            (
+                replicas.equal_weights(batch.label),
+                tf.fill(tf.shape(batch.label), self.options.grad_eps_init),
+            ),
+            mode=self.options.meta_gradient,
+            outer_decay=self.context.probe_decay,
+        )
+        return _interpret(meta, batch)
+
+    def _mixed_loss(self, batch: Batch, state: StepState, guess: tf.Tensor) -> tf.Tensor:
+        """The loss of one more forward pass, on probe images, weak and strong views mixed up."""
+        images, targets = self._mixture(batch, state, guess)
+        logits, _ = self.network(state.params, state.network_state, images)
+        parts = [-1, 3, self.context.num_classes]
+        return mixed_loss(
+            tf.reshape(targets, parts), tf.reshape(logits, parts), self.options.ce_factor
+        )
+
+    def _mixture(
+        self, batch: Batch, state: StepState, guess: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """MixUp over the global batch: this replica's rows and their labels.
+
+        Row 3 i is a probe image drawn with replacement, 3 i + 1 and 3 i + 2 are the weak and the
+        strong view of image i, each mixed with a row from anywhere. So the rows of a replica are
+        those that belong to its images. [3 B, H, W, C] and [3 B, K].
+        """
+        assert batch.probe is not None and batch.strong_image is not None  # see `needs`
+        size = guess.shape[0]
+        everyone = size * replicas.count()
+        seeds = [keys.stateless_seed(self.context.seed, p, state.step) for p in ("labelled", "mix")]
+        chosen = tf.random.stateless_uniform([everyone], seeds[0], maxval=everyone, dtype=tf.int32)
+        labels = tf.one_hot(batch.probe.label, self.context.num_classes)
+
+        def rows(probe: tf.Tensor, weak: tf.Tensor, strong: tf.Tensor) -> tf.Tensor:
+            parts = [replicas.gather(x) for x in (probe, weak, strong)]
+            together = tf.stack([tf.gather(parts[0], chosen), *parts[1:]], axis=1)
+            return tf.reshape(together, [3 * everyone, *together.shape[2:]])
+
+        images = rows(batch.probe.image, batch.image, batch.strong_image)
+        targets = rows(labels, guess, guess)
+        mine = replicas.own_rows(3 * size)
+        coefficients, partners = (tf.gather(x, mine) for x in mixup.draw(seeds[1], 3 * everyone))
+        return (
+            mixup.mix(tf.gather(images, mine), tf.gather(images, partners), coefficients),
+            mixup.mix(tf.gather(targets, mine), tf.gather(targets, partners), coefficients),
+        )
+
+
+def mixed_loss(targets: tf.Tensor, logits: tf.Tensor, ce_factor: float) -> tf.Tensor:
+    """Cross entropy of mixed examples, each part's logits divided by their root mean square.
+
+    L = mean ce(labelled part) + ce_factor · mean ce(two unlabelled parts)    IEG, section 3.3
+
+    Args:
+      targets: [B, 3, K] distributions: the labelled part, then the two unlabelled ones.
+      logits: [B, 3, K].
+      ce_factor: at least 0.
+    Returns:
+      this replica's share, a scalar.
+    """
+    labelled, weak, strong = (
+        replicas.batch_mean(cross_entropy(q, rms_normalize(z, replicas.global_mean)))
+        for q, z in zip(tf.unstack(targets, axis=1), tf.unstack(logits, axis=1), strict=True)
+    )
+    return labelled + ce_factor * (weak + strong) / 2
+
+
+def _interpret(meta: MetaGradient, batch: Batch) -> Meta:
+    """w̃_i = max(-∂L/∂ω_i, 0) normalised; λ*_i = 1 where ∂L/∂λ_i < 0, else 0."""
+    omega, trust_gradient = meta.gradient
+    weight = example_weights(omega, total=replicas.total)
+    trust = tf.cast(trust_gradient < 0, tf.float32)
+    clean = tf.cast(batch.label == batch.true_label, tf.float32)
+    scalars = {
+        "probe_loss": meta.outer_loss,
+        "probe_accuracy": meta.aux,
+        "trust_clean": _share_of_mean(trust, clean),
+        "trust_wrong": _share_of_mean(trust, 1 - clean),
+    }
+    return Meta(weight, trust, scalars)
+
+
+def _share_of_mean(values: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
+    """This replica's share of the mean of values [B] over those with chosen [B] = 1; 0 of none."""
+    return tf.math.divide_no_nan(
+        tf.reduce_sum(values * chosen), replicas.total(tf.reduce_sum(chosen))
+    )

@@ -1,0 +1,65 @@
+"""What methods with a look-ahead on clean probe data have in common."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from ieg import replicas
+from ieg.data.pipeline import Batch, Probe
+from ieg.losses import cross_entropy
+from ieg.meta.lookahead import Tensors
+from ieg.methods import Method
+from ieg.options import option
+
+
+@dataclass(frozen=True)
+class LookaheadOptions:
+    """How the virtual step is taken and differentiated."""
+
+    meta_stepsize: float = option(0.1, "length of the virtual (look-ahead) step", above=0)
+    meta_gradient: str = option(
+        "forward",
+        "how the look-ahead is differentiated: one forward-mode pass, or nested tapes (the same)",
+        choices=("forward", "nested"),
+    )
+    meta_partial_level: int = option(
+        -1,
+        "variables that take the look-ahead: 0 classifier, k the last k stages and after, -1 all",
+        at_least=-1,
+    )
+
+
+def probe_loss(
+    method: Method, network_state: Tensors, probe: Probe
+) -> Callable[[Tensors], tuple[tf.Tensor, tf.Tensor]]:
+    """The outer loss of a look-ahead: θ' → mean cross entropy and accuracy on probe data.
+
+    Args:
+      method: whose network predicts, batch norm in training mode.
+      network_state: the network's other variables.
+      probe: this replica's part of the probe batch.
+    Returns:
+      a function that gives this replica's shares of both.
+    """
+    targets = tf.one_hot(probe.label, method.context.num_classes)
+
+    def loss(params: Tensors) -> tuple[tf.Tensor, tf.Tensor]:
+        logits, _ = method.network(params, network_state, probe.image)
+        right = tf.argmax(logits, axis=1, output_type=tf.int32) == probe.label
+        return (
+            replicas.batch_mean(cross_entropy(targets, logits)),
+            replicas.batch_mean(tf.cast(right, tf.float32)),
+        )
+
+    return loss
+
+
+def weight_scalars(weights: tf.Tensor, batch: Batch) -> dict[str, tf.Tensor]:
+    """How many weights are 0; how much lies on clean examples, beside their share of the batch."""
+    clean = tf.cast(batch.label == batch.true_label, tf.float32)
+    return {
+        "weights_zero_ratio": replicas.batch_mean(tf.cast(weights <= 0, tf.float32)),
+        "clean_weight_share": tf.reduce_sum(weights * clean),
+        "clean_share": replicas.batch_mean(clean),
+    }

@@ -13,26 +13,20 @@ step 8 (probe 3, forward 1, tangent 2, backward 2), so 8/3 = 2.67 is the arithme
 
 import argparse
 import json
-import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import ieg.quiet  # noqa: F401
 
-import numpy as np
 import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.steps import interleaved, make_step
 from ieg import memory, networks
-from ieg.data.pipeline import Batch, Probe
-from ieg.methods import REGISTRY as METHODS
-from ieg.methods import Context, StepState
-from ieg.networks import parts
 from ieg.training import devices
 
 
@@ -44,6 +38,10 @@ class Variant:
     method: str
     options: dict[str, Any]
 
+    def step(self, network: str, batch_size: int) -> Callable[[], None]:
+        """One step of it, to be timed."""
+        return make_step(self.method, self.options, network, batch_size)
+
 
 VARIANTS = (
     Variant("plain", "supervised", {}),
@@ -51,8 +49,6 @@ VARIANTS = (
     Variant("nested", "l2r", {"meta_gradient": "nested"}),
     Variant("classifier only", "l2r", {"meta_gradient": "forward", "meta_partial_level": 0}),
 )
-_SHAPES = {"cnn": (8, 8, 1)}
-_CLASSES = 10
 
 
 def main(argv: Sequence[str]) -> int:
@@ -68,86 +64,15 @@ def main(argv: Sequence[str]) -> int:
     tf.get_logger().setLevel("ERROR")  # four functions of one name look like needless retracing
     names = arguments.network or ["cnn", "resnet32"]
     if arguments.memory_of is not None:
-        variant = VARIANTS[arguments.memory_of]
-        print(json.dumps(_peak_bytes(make_step(variant, names[0], arguments.batch))))
+        step = VARIANTS[arguments.memory_of].step(names[0], arguments.batch)
+        print(json.dumps(_peak_bytes(step)))
         return 0
     for name in names:
-        steps = [make_step(variant, name, arguments.batch) for variant in VARIANTS]
-        seconds = _interleaved(steps, arguments.rounds)
+        steps = [variant.step(name, arguments.batch) for variant in VARIANTS]
+        seconds = interleaved(steps, arguments.rounds)
         peaks = [_memory_of(i, name, arguments) for i in range(len(VARIANTS))]
         _print(name, arguments, seconds, peaks)
     return 0
-
-
-def make_step(variant: Variant, name: str, batch_size: int) -> Callable[[], None]:
-    """A compiled step that ends with the gradients, without update: that is the same for all."""
-    shape = _SHAPES.get(name, (32, 32, 3))
-    model = networks.create(name, shape, _CLASSES)
-    method_class = METHODS.get(variant.method)
-    entry = networks.REGISTRY.get(name)
-    context = Context(
-        model=model,
-        num_classes=_CLASSES,
-        num_examples=batch_size,
-        steps_per_epoch=1,
-        decay=entry.train_decay(model, entry.weight_decay),
-        probe_decay=parts.weight_decay(model, entry.weight_decay),
-        label_smoothing=0.0,
-        seed=0,
-    )
-    method = method_class(method_class.Options(**variant.options), context)
-    batch = _batch(shape, batch_size)
-    params = [v.value for v in model.trainable_variables]
-    others = [v.value for v in model.non_trainable_variables]
-
-    @tf.function
-    def step(batch: Batch) -> Any:
-        values = [tf.convert_to_tensor(v) for v in params]
-        state = StepState(
-            step=tf.constant(0, tf.int64),
-            learning_rate=tf.constant(0.1),
-            params=values,
-            network_state=[tf.convert_to_tensor(v) for v in others],
-            buffers=[tf.zeros_like(v) for v in values],
-            variables={},
-        )
-        output = method.step(batch, state, method.variant(0))
-        return output.gradients, output.network_state, output.loss
-
-    def run() -> None:
-        step(batch)[2].numpy()
-
-    return run
-
-
-def _batch(shape: tuple[int, int, int], size: int) -> Batch:
-    rng = np.random.default_rng(0)
-
-    def images() -> tf.Tensor:
-        return tf.constant(rng.uniform(-1, 1, (size, *shape)), tf.float32)
-
-    def labels() -> tf.Tensor:
-        return tf.constant(rng.integers(0, _CLASSES, size), tf.int32)
-
-    return Batch(
-        index=tf.range(size),
-        image=images(),
-        label=labels(),
-        true_label=labels(),
-        probe=Probe(images(), labels()),
-    )
-
-
-def _interleaved(steps: list[Callable[[], None]], rounds: int) -> list[float]:
-    """Median seconds of each step; two rounds before them warm up."""
-    seconds: list[list[float]] = [[] for _ in steps]
-    for turn in range(rounds + 2):
-        for step, times in zip(steps, seconds, strict=True):
-            start = time.perf_counter()
-            step()
-            if turn >= 2:
-                times.append(time.perf_counter() - start)
-    return [statistics.median(times) for times in seconds]
 
 
 def _peak_bytes(step: Callable[[], None]) -> int:

@@ -204,7 +204,7 @@ def build(settings: Settings) -> Experiment:
     if method_class.needs.probe and config.probe_dataset_hold_ratio == 0:
         raise InputError(
             f"--method={config.method} needs clean probe data, so --probe_dataset_hold_ratio must "
-            "be above 0"
+            "be above 0; the method for data without any clean examples is FSR"
         )
     dataset = prepare(
         config.dataset,

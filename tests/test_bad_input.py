@@ -124,6 +124,13 @@ OUT_OF_RANGE = [
 
 DO_NOT_FIT = [
     ("--method=l2r --probe_dataset_hold_ratio=0", "needs clean probe data", "above 0"),
+    ("--method=ieg --probe_dataset_hold_ratio=0", "needs clean probe data", "is FSR"),
+    ("--method=ieg --aug_type=autoaug", "colour", "--aug_type=randaug"),
+    ("--method=ieg --aug_type=strong", "must be one of autoaug"),
+    ("--method=supervised --ce_factor=1", "no option of --method=supervised"),
+    ("--classes_per_batch=7 --batch_size=20", "must divide the global batch of 20"),
+    ("--classes_per_batch=20 --batch_size=40", "only 10 classes"),
+    ("--weak_rotation=200", "at most 180"),
     ("--method=l2r --probe_dataset_hold_ratio=0.001", "less than one for each of 10 classes",
      "smallest ratio that works is 0.007"),
     ("--method=l2r --probe_dataset_hold_ratio=0.98", "none is left to train on",

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-
 #: Mean over all entries of a batch: of this replica alone, or of the global batch.
 Mean = Callable[[tf.Tensor], tf.Tensor]
 

@@ -53,7 +53,7 @@ class Options(LookaheadOptions):
 
 
 class Meta(NamedTuple):
-    """What the look-ahead says of each example: weight [B], trust [B] of 0 or 1; and its scalars."""
+    """What the look-ahead says of examples: weight [B], trust [B] of 0 or 1; and scalars to log."""
 
     weight: tf.Tensor
     trust: tf.Tensor

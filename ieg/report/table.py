@@ -149,11 +149,11 @@ def markdown(rows: Sequence[Row]) -> str:
       rows: what `rows_of` gives.
     """
     notes = _Notes()
-    columns = _columns(rows, notes)
-    shown = {title: cells for title, cells in columns.items() if any(cells)}
-    lines = [list(shown), ["---"] * len(shown), *map(list, zip(*shown.values(), strict=True))]
-    table = [f"| {' | '.join(cell or '-' for cell in line)} |" for line in lines]
-    return "\n".join([*table, "", *_legend(rows, shown), *notes.lines()])
+    cells = [_cells(row, notes) for row in rows]
+    titles = [title for title in cells[0] if any(row[title] for row in cells)]
+    lines = [titles, ["---"] * len(titles), *([row[title] for title in titles] for row in cells)]
+    table = [f"| {' | '.join(_escaped(cell) for cell in line)} |" for line in lines]
+    return "\n".join([*table, "", *_legend(rows, titles), *notes.lines()])
 
 
 def write_csv(rows: Sequence[Row], path: Path) -> None:
@@ -201,29 +201,27 @@ class _Notes:
         return [f"- [{number}] {text}" for text, number in self._numbers.items()]
 
 
-def _columns(rows: Sequence[Row], notes: _Notes) -> dict[str, list[str]]:
-    """Title → one cell per row; empty cells are unknown."""
-    columns = {
-        "data": [row.first["dataset"] for row in rows],
-        "note": [_remark(row.first) for row in rows],
-        "wrong labels": [_mean(row.known("noise_rate"), digits=3) for row in rows],
-        "method": [row.first["method"] for row in rows],
-        "network": [row.first["network"] for row in rows],
-        "steps": [str(row.first["steps"]) for row in rows],
-        "settings": [_settings_cell(row, notes) for row in rows],
-        "seeds": [_seeds(row) for row in rows],
+def _cells(row: Row, notes: _Notes) -> dict[str, str]:
+    """Title → cell of one row; empty cells are unknown."""
+    beside = published.beside(row.first)
+    cells = {
+        "data": row.first["dataset"],
+        "note": _remark(row.first),
+        "wrong labels": _mean(row.known("noise_rate"), digits=3),
+        "method": row.first["method"],
+        "network": row.first["network"],
+        "steps": str(row.first["steps"]),
+        "settings": _settings_cell(row, notes),
+        "seeds": _seeds(row),
     }
-    beside = [published.beside(row.first) for row in rows]
     for key, title in METRICS.items():
-        columns[title] = [_mean(row.known(key), digits=3, spread=True) for row in rows]
-        epochs = {"top1": ["last"], "top1_best": ["best", ""]}.get(key, [])
-        for epoch in epochs:
-            columns[PUBLISHED[epoch]] = [_published_cell(found, epoch, notes) for found in beside]
-    columns["seconds"] = [_mean(row.known("seconds"), digits=0) for row in rows]
-    return columns
+        cells[title] = _mean(row.known(key), digits=3, spread=True)
+        for epoch in {"top1": ["last"], "top1_best": ["best", ""]}.get(key, []):
+            cells[PUBLISHED[epoch]] = _published_cell(beside, epoch, notes)
+    return cells | {"seconds": _mean(row.known("seconds"), digits=0)}
 
 
-def _legend(rows: Sequence[Row], shown: Mapping[str, list[str]]) -> list[str]:
+def _legend(rows: Sequence[Row], titles: Sequence[str]) -> list[str]:
     """What the columns mean, and how each noise type that occurs is defined."""
     lines = ["- mean ± standard deviation over seeds; the best step is picked on the test images"]
     kinds = dict.fromkeys(row.first.get("noise_type") for row in rows)
@@ -231,11 +229,15 @@ def _legend(rows: Sequence[Row], shown: Mapping[str, list[str]]) -> list[str]:
         f"- {kind} noise: {NOISE.get(kind, f'defined in ieg/data/noise/{kind}.py')}"
         for kind in filter(None, kinds)
     ]
-    if any(title in shown for title in PUBLISHED.values()):
+    if any(title in titles for title in PUBLISHED.values()):
         lines.append(
             "- published numbers come from other code, and often from another network and length"
         )
     return lines
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("|", r"\|") or "-"
 
 
 def _remark(result: Result) -> str:

@@ -3,13 +3,14 @@
 import contextlib
 import io
 import json
+import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ieg.data.cifar import CIFAR10
+from ieg.data.cifar import CIFAR10, CIFAR100
 from ieg.main import main
 from tests import runs
 from tests.data import archives
@@ -65,3 +66,35 @@ def test_without_data_a_command_ends_with_one_line(
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith(f"error: CIFAR-100 is not in {folder}")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "network",
+    [pytest.param((), marks=pytest.mark.slow, id="wrn28-10"), ("--network_name=resnet29",)],
+    ids=" ".join,
+)
+def test_the_documented_command_starts_ieg(tmp_path: Path, network: tuple[str, ...]) -> None:
+    """`python -m ieg.main --dataset=cifar100_uniform_0.4`, made small by what is appended."""
+    archives.write(tmp_path, CIFAR100)
+    flags = (
+        f"--dataset_dir={tmp_path}",
+        f"--checkpoint_path={tmp_path / 'runs'}",
+        "--probe_dataset_hold_ratio=0.2",
+        "--batch_size=4",
+        "--max_iteration=2",
+        "--train_eval_size=10",
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "ieg.main", "--dataset=cifar100_uniform_0.4", *flags, *network],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "train with method ieg" in done.stdout
+    run = runs.only_run(tmp_path / "runs")
+    expected = "resnet29" if network else "wrn28-10"
+    assert run.parts[-4:] == ("cifar100_uniform_0.4", expected, "ieg", "seed12345")
+    (row,) = runs.rows(run)
+    losses = ("trust_loss", "weight_loss", "mixed_loss", "consistency_loss", "probe_loss")
+    assert all(np.isfinite(float(row[name])) for name in losses)

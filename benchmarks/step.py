@@ -1,0 +1,108 @@
+"""What IEG's whole step costs, as a ratio to a plain training step in the same run.
+
+    python -m benchmarks.step --network=resnet29 --batch=32
+
+Passes through the network, counted in convolutions per layer where a plain step is 3 (forward 1,
+backward 2): both views forward 2, the virtual step's backward 4, probe 3, tangents of both views 4,
+the training loss' backward 4, and 9 for the mixture of three batches: 26. When the look-ahead's
+gradient stops at the guessed labels, only the weak view is differentiated in it: 26 - 2 - 2 = 22.
+Last comes the share of the time that training on letters or digits waits for its batches.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+
+import ieg.quiet  # noqa: F401
+
+import tensorflow as tf
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.steps import interleaved, make_step
+from ieg import config, experiment, networks
+from ieg.training import devices
+from ieg.training.step import compile_step
+
+_PLAIN = 3
+#: Row → (method, options, convolutions per layer).
+_ROWS = {
+    "plain": ("supervised", {}, _PLAIN),
+    "l2r": ("l2r", {}, 8),
+    "ieg": ("ieg", {}, 26),
+    "ieg, --noguess_gradient": ("ieg", {"guess_gradient": False}, 22),
+}
+_WARM_UP_STEPS = 5
+
+
+def main(argv: Sequence[str]) -> int:
+    """Prints the table of costs and the time spent waiting for data; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--network", default="resnet29", choices=networks.REGISTRY.names())
+    parser.add_argument("--batch", type=int, default=32, help="training and probe batch")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds that are timed")
+    parser.add_argument("--deterministic", action="store_true", help="as training on CPUs is")
+    parser.add_argument("--dataset", default="digits_uniform_0.4", help="whose batches are timed")
+    parser.add_argument("--dataset_dir", default="data")
+    parser.add_argument("--steps", type=int, default=50, help="steps with data that are timed")
+    arguments = parser.parse_args(argv)
+    devices.make_deterministic(arguments.deterministic)
+    tf.get_logger().setLevel("ERROR")  # functions of one name look like needless retracing
+    steps = [
+        make_step(method, options, arguments.network, arguments.batch)
+        for method, options, _ in _ROWS.values()
+    ]
+    _print(arguments, interleaved(steps, arguments.rounds))
+    waiting = _waiting_share(arguments)
+    print(f"waiting for data with --method=ieg on {arguments.dataset}: {waiting:.1%} of the time")
+    return 0
+
+
+def _print(arguments: argparse.Namespace, seconds: list[float]) -> None:
+    table = Table(
+        "step",
+        "ms",
+        "ratio to plain",
+        "passes alone",
+        "above them",
+        title=f"{arguments.network}, batch {arguments.batch}",
+    )
+    for (title, (_, _, convolutions)), taken in zip(_ROWS.items(), seconds, strict=True):
+        ratio, passes = taken / seconds[0], convolutions / _PLAIN
+        table.add_row(
+            title,
+            f"{1000 * taken:.1f}",
+            f"{ratio:.2f}",
+            f"{passes:.2f}",
+            f"{ratio / passes - 1:+.0%}",
+        )
+    Console().print(table)
+
+
+def _waiting_share(arguments: argparse.Namespace) -> float:
+    """Share of the time of IEG's training steps that passes before the next batch is there."""
+    typed = {
+        "dataset": arguments.dataset,
+        "dataset_dir": arguments.dataset_dir,
+        "network_name": arguments.network,
+        "batch_size": arguments.batch,
+        "deterministic": arguments.deterministic,
+    }
+    built = experiment.build(config.resolve(typed))
+    step = compile_step(built.strategy, built.method, built.state, built.rule())
+    stop = _WARM_UP_STEPS + arguments.steps
+    batches = iter(built.pipeline.batches(built.strategy, 0, stop))
+    waited, started = 0.0, 0.0
+    for number in range(stop):
+        if number == _WARM_UP_STEPS:
+            waited, started = 0.0, time.perf_counter()
+        before = time.perf_counter()
+        batch = next(batches)
+        waited += time.perf_counter() - before
+        step(batch, 0.01, number, built.method.variant(number))["loss"].numpy()
+    return waited / (time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

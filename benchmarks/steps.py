@@ -1,0 +1,107 @@
+"""Training steps without data: what several benchmarks time."""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import ieg.quiet  # noqa: F401
+
+import numpy as np
+import tensorflow as tf
+
+from ieg import networks
+from ieg.data.pipeline import Batch, Probe
+from ieg.methods import REGISTRY as METHODS
+from ieg.methods import Context, StepState
+from ieg.networks import parts
+
+_SHAPES = {"cnn": (8, 8, 1)}
+_CLASSES = 10
+_STEP = 10**6  # late enough that no method warms up any more
+
+
+def make_step(
+    method_name: str, options: Mapping[str, Any], network: str, batch_size: int
+) -> Callable[[], None]:
+    """A compiled step that ends with the gradients, without update: that is the same for all.
+
+    Args:
+      method_name: of the registry.
+      options: those of the method that differ from its defaults.
+      network: of the registry; images are 32x32 with three channels, for `cnn` 8x8 with one.
+      batch_size: training examples, and as many strong views and probe examples.
+    Returns:
+      a function that runs the step on random numbers and waits for it.
+    """
+    shape = _SHAPES.get(network, (32, 32, 3))
+    model = networks.create(network, shape, _CLASSES)
+    method_class = METHODS.get(method_name)
+    entry = networks.REGISTRY.get(network)
+    context = Context(
+        model=model,
+        num_classes=_CLASSES,
+        num_examples=batch_size,
+        steps_per_epoch=1,
+        decay=entry.train_decay(model, entry.weight_decay),
+        probe_decay=parts.weight_decay(model, entry.weight_decay),
+        label_smoothing=0.0,
+        seed=0,
+    )
+    method = method_class(method_class.Options(**options), context)
+    batch = _batch(shape, batch_size)
+    params = [v.value for v in model.trainable_variables]
+    others = [v.value for v in model.non_trainable_variables]
+
+    @tf.function
+    def step(batch: Batch) -> Any:
+        values = [tf.convert_to_tensor(v) for v in params]
+        state = StepState(
+            step=tf.constant(_STEP, tf.int64),
+            learning_rate=tf.constant(0.1),
+            params=values,
+            network_state=[tf.convert_to_tensor(v) for v in others],
+            buffers=[tf.zeros_like(v) for v in values],
+            variables={},
+        )
+        output = method.step(batch, state, method.variant(_STEP))
+        return output.gradients, output.network_state, output.loss
+
+    def run() -> None:
+        step(batch)[2].numpy()
+
+    return run
+
+
+def interleaved(steps: Sequence[Callable[[], None]], rounds: int) -> list[float]:
+    """Median seconds of each step; two rounds before them warm up.
+
+    The steps take turns, so that a slow spell of the machine hits all alike.
+    """
+    seconds: list[list[float]] = [[] for _ in steps]
+    for turn in range(rounds + 2):
+        for step, times in zip(steps, seconds, strict=True):
+            start = time.perf_counter()
+            step()
+            if turn >= 2:
+                times.append(time.perf_counter() - start)
+    return [statistics.median(times) for times in seconds]
+
+
+def _batch(shape: tuple[int, int, int], size: int) -> Batch:
+    rng = np.random.default_rng(0)
+
+    def images() -> tf.Tensor:
+        return tf.constant(rng.uniform(-1, 1, (size, *shape)), tf.float32)
+
+    def labels() -> tf.Tensor:
+        return tf.constant(rng.integers(0, _CLASSES, size), tf.int32)
+
+    return Batch(
+        index=tf.range(size),
+        image=images(),
+        label=labels(),
+        true_label=labels(),
+        probe=Probe(images(), labels()),
+        strong_image=images(),
+    )

@@ -1,0 +1,80 @@
+"""The published numbers: every line of the file, and the digits of a few against their sources."""
+
+from decimal import Decimal
+
+import pytest
+
+from ieg.data import names, sources
+from ieg.report import published
+
+
+def values(method: str, dataset: str, source: str, epoch: str = "") -> list[str]:
+    return [
+        str(line.value)
+        for line in published.load()
+        if (line.method, line.epoch) == (method, epoch)
+        and dataset in line.datasets
+        and source in line.source
+    ]
+
+
+def test_every_line_can_be_used() -> None:
+    lines = published.load()
+    assert len(lines) > 300
+    for line in lines:
+        assert line.method and line.setting and line.source, line
+        assert line.epoch in published.EPOCHS, line
+        assert 0 < line.value < 1, line
+        assert line.spread is None or 0 < line.spread < Decimal("0.05"), line
+        assert len(line.definition) <= 45, "it stands in a cell"
+        assert all(line.settings.values()), line
+
+
+def test_every_data_set_is_a_name_of_ours_with_the_ratio_of_the_setting() -> None:
+    for line in published.load():
+        for name in line.datasets:
+            meaning = names.parse(name)
+            assert meaning.base in sources.REGISTRY.names()
+            if meaning.noise is not None:
+                assert line.setting.endswith(f"{meaning.ratio:g}") or (
+                    f"{meaning.ratio:g}, " in line.setting
+                )
+            if meaning.imbalance is not None:
+                # Imbalance 50 is the factor 0.02: the smallest class over the largest.
+                assert f"imbalance {1 / meaning.imbalance:g}" in line.setting
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("ieg", "cifar100_uniform_0.4", "IEG"), ["0.802"]),
+        (("ieg", "cifar10_uniform_0.8", "thexp"), ["0.9481"]),
+        (("fsr", "cifar100_uniform_0.2", "FSR"), ["0.787"]),
+        (("l2r", "cifar10_uniform_0.8", "CMW-Net"), ["0.5859"]),
+        (("supervised", "cifar100_uniform_0.8", "CMW-Net"), ["0.0829"]),
+        (("l2r", "cifar100_imbal_0.05", "FaMUS"), ["0.5164"]),
+        (("supervised", "cifar10_imbal_0.02", "FaMUS"), ["0.7481"]),
+        (("dro_lt", "cifar100_imbal_0.02", "Weight Balancing"), ["0.5757"]),
+        (("dynamic_loss", "cifar100_imbal_0.01", "wizwand"), ["0.5054"]),
+        (("proselflc", "cifar100_superpair_0.3", "ProSelfLC (CVPR", "last"), ["0.685"]),
+        (("proselflc", "cifar100_symmetric_0.4", "DeepCritical", "best"), ["0.6844", "0.6194"]),
+        (("DM, lambda 0.5", "cifar100_symmetric_0.6", "Derivative", "last"), ["0.529"]),
+    ],
+)
+def test_digits_are_those_of_the_source(arguments: tuple[str, ...], expected: list[str]) -> None:
+    assert values(*arguments) == expected
+
+
+def test_spread_and_definition_stand_beside_the_number() -> None:
+    result = {
+        "method": "ieg",
+        "dataset": "cifar100_uniform_0.8",
+        "settings": {"probe_dataset_hold_ratio": 0.02},
+    }
+    (line,) = published.beside(result)
+    assert line.number() == "0.755 ± 0.002"
+    assert line.origin() == (
+        "IEG (arXiv 1910.00701), abstract: "
+        "CIFAR-100 uniform 0.8, 10 trusted images a class, WRN-28-10"
+    )
+    assert published.beside(result | {"settings": {"probe_dataset_hold_ratio": 0.1}}) == []

@@ -31,11 +31,15 @@ DIGITS = (
     "--dropout_rate=0.2",
 )
 
+#: Of 34 steps each: kills hit both stages.
+OWN_FLAGS = {"l2r": ("--l2r_warmup_epochs=1",)}
+
 #: 32x32 colour images, of which the package itself has none without a download.
 COLOURS = """
 import ieg.quiet
 import sys
 import numpy as np
+from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
 from ieg.data.sources import REGISTRY, Source, SourceEntry, Split
 from ieg.main import main
@@ -52,16 +56,17 @@ def split(count, seed):
 
 def load(dataset_dir):
     names = ("red", "green", "blue", "olive")
-    return Source(split(200, 0), split(40, 1), names, None, WeakAugmentation(pad=4, flip=True))
+    weak = WeakAugmentation(pad=4, flip=True)
+    strong = StrongAugmentation("cifar10", per_batch=False, pad=4, flip=True, cutout=16)
+    return Source(split(200, 0), split(40, 1), names, None, weak, strong)
 
 
 REGISTRY.register("colours")(SourceEntry(load))
 sys.exit(main(sys.argv))
 """
 
-COLOURS_L2R = (
+COLOURS_FLAGS = (
     "--dataset=colours_uniform_0.4",
-    "--method=l2r",
     "--network_name=resnet32",
     "--batch_size=8",
     "--max_iteration=12",
@@ -155,11 +160,16 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory, start: Start) -> Cal
     def folder(method: str) -> Path:
         if method not in finished:
             root = tmp_path_factory.mktemp(method) / "runs"
-            start(root, *DIGITS, f"--method={method}").finish()
+            start(root, *DIGITS, *of_method(method)).finish()
             finished[method] = runs.only_run(root)
         return finished[method]
 
     return folder
+
+
+def of_method(method: str) -> tuple[str, ...]:
+    """The flags that choose a method."""
+    return (f"--method={method}", *OWN_FLAGS.get(method, ()))
 
 
 def assert_same_end(resumed: Path, uninterrupted: Path, step: int) -> None:
@@ -198,12 +208,13 @@ def kill_while_a_checkpoint_is_written(process: Process, following: int) -> None
     assert process.send(signal.SIGKILL) == -signal.SIGKILL
 
 
-def test_l2r_killed_twice_ends_like_one_never_interrupted(
-    tmp_path: Path, start: Start, uninterrupted: Callable[[str], Path]
+@pytest.mark.parametrize("method", ["l2r", "ieg"])
+def test_killed_twice_ends_like_one_never_interrupted(
+    tmp_path: Path, start: Start, uninterrupted: Callable[[str], Path], method: str
 ) -> None:
     delays, root = random.Random(1), tmp_path / "runs"
-    whole = uninterrupted("l2r")
-    flags = (*DIGITS, "--method=l2r")
+    whole = uninterrupted(method)
+    flags = (*DIGITS, *of_method(method))
     kill_after_new_checkpoints(start(root, *flags), 1, delays.uniform(0, 0.4))
     kill_while_a_checkpoint_is_written(start(root, *flags), following=2)
     last = start(root, *flags)
@@ -212,15 +223,23 @@ def test_l2r_killed_twice_ends_like_one_never_interrupted(
     assert_same_end(runs.only_run(root), whole, 120)
 
 
-def test_l2r_at_32x32_killed_while_it_saves_ends_like_one_never_interrupted(
-    tmp_path: Path, start: Start
+@pytest.mark.parametrize(
+    "flags",
+    [
+        pytest.param(("--method=l2r", "--l2r_warmup_epochs=0"), marks=pytest.mark.slow, id="l2r"),
+        pytest.param(("--method=ieg",), id="ieg"),
+    ],
+)
+def test_at_32x32_killed_while_it_saves_ends_like_one_never_interrupted(
+    tmp_path: Path, start: Start, flags: tuple[str, ...]
 ) -> None:
     script = tmp_path / "colours.py"
     script.write_text(COLOURS)
-    whole = start(tmp_path / "whole", *COLOURS_L2R, script=[str(script)])
-    killed = start(tmp_path / "killed", *COLOURS_L2R, script=[str(script)])
+    flags = (*COLOURS_FLAGS, *flags)
+    whole = start(tmp_path / "whole", *flags, script=[str(script)])
+    killed = start(tmp_path / "killed", *flags, script=[str(script)])
     kill_while_a_checkpoint_is_written(killed, following=1)
-    resumed = start(tmp_path / "killed", *COLOURS_L2R, script=[str(script)])
+    resumed = start(tmp_path / "killed", *flags, script=[str(script)])
     whole.finish()
     resumed.finish()
     assert re.search(r"^going on from step \d+$", resumed.log.read_text(), re.MULTILINE)
@@ -256,7 +275,7 @@ def test_sigterm_and_ctrl_c_save_and_the_printed_command_goes_on(
 ) -> None:
     # A space in the path: the printed command must be quoted.
     root, whole = tmp_path / "my runs", uninterrupted("l2r")
-    first = start(root, *DIGITS, "--method=l2r")
+    first = start(root, *DIGITS, *of_method("l2r"))
     stopped, command = stop_and_read(first, signal.SIGTERM)
     second = Process(root, command)
     again, command = stop_and_read(second, signal.SIGINT)
@@ -268,12 +287,12 @@ def test_sigterm_and_ctrl_c_save_and_the_printed_command_goes_on(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["supervised", "l2r"])
+@pytest.mark.parametrize("method", ["supervised", "l2r", "ieg"])
 def test_killed_at_random_moments_ends_like_one_never_interrupted(
     tmp_path: Path, start: Start, method: str
 ) -> None:
     moments, root = random.Random(2), tmp_path / "runs"
-    flags = (*DIGITS, "--max_iteration=1000", f"--method={method}")
+    flags = (*DIGITS, "--max_iteration=1000", *of_method(method))
     for _ in range(3):
         process = start(root, *flags)
         time.sleep(moments.uniform(0.5, 4))  # it still imports, restores or traces

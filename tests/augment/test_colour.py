@@ -29,8 +29,13 @@ def test_invert() -> None:
 
 @pytest.mark.parametrize(
     ("threshold", "expected"),
-    [(128, [0, 127, 127, 0]), (127.5, [0, 127, 127, 0]), (127, [0, 128, 127, 0])]
-    + [(256, [0, 127, 128, 255]), (0, [255, 128, 127, 0])],
+    [
+        (128, [0, 127, 127, 0]),
+        (127.5, [0, 127, 127, 0]),
+        (127, [0, 128, 127, 0]),
+        (256, [0, 127, 128, 255]),
+        (0, [255, 128, 127, 0]),
+    ],
 )
 def test_solarize_inverts_from_the_threshold_on(threshold: float, expected: list[int]) -> None:
     assert values(colour.solarize(column(0, 127, 128, 255), amount(threshold))) == expected
@@ -96,8 +101,12 @@ def test_brightness_multiplies_and_rounds_down(factor: float, expected: list[int
 
 @pytest.mark.parametrize(
     ("factor", "expected"),
-    [(0, [61, 61, 61, 61]), (0.5, [30, 35, 50, 128]), (1, [0, 10, 40, 195])]
-    + [(2, [0, 0, 19, 255])],
+    [
+        (0, [61, 61, 61, 61]),
+        (0.5, [30, 35, 50, 128]),
+        (1, [0, 10, 40, 195]),
+        (2, [0, 0, 19, 255]),
+    ],
 )
 def test_contrast_moves_away_from_the_mean(factor: float, expected: list[int]) -> None:
     # The mean is 61.25, which is rounded to 61.

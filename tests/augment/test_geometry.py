@@ -11,7 +11,7 @@ WIDE = np.arange(1, 9, dtype=np.uint8).reshape(1, 2, 4, 1)
 
 
 def moved(image: np.ndarray, make, amount: float, **options: object) -> list[list[int]]:
-    matrices = make(tf.constant([amount]), *image.shape[1:3])
+    matrices = make(tf.constant([amount], tf.float32), *image.shape[1:3])
     return geometry.transform(tf.constant(image), matrices, **options)[0, ..., 0].numpy().tolist()
 
 

@@ -1,10 +1,10 @@
-"""Shifts and flips from hand-made draws."""
+"""Shifts, flips and rotations from hand-made draws."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from ieg.augment.weak import DRAWS_PER_IMAGE, WeakAugmentation, augment, scale
+from ieg.augment.weak import WeakAugmentation, augment, draws_per_image, scale
 
 IMAGE = np.arange(1, 10, dtype=np.uint8).reshape(1, 3, 3, 1)
 STAY = 0.5  # the middle of three shifts
@@ -75,11 +75,49 @@ def test_channels_move_together_and_sides_may_differ() -> None:
 
 
 @pytest.mark.parametrize("dtype", [tf.uint8, tf.float32])
-def test_type_and_shape_stay(dtype: tf.DType) -> None:
-    draws = tf.random.stateless_uniform([4, DRAWS_PER_IMAGE], (0, 1))
-    views = augment(tf.zeros([4, 5, 6, 3], dtype), draws, WeakAugmentation(2, flip=True))
+@pytest.mark.parametrize("rotation", [0, 15])
+def test_type_and_shape_stay(rotation: float, dtype: tf.DType) -> None:
+    weak = WeakAugmentation(2, flip=True, rotation=rotation)
+    draws = tf.random.stateless_uniform([4, draws_per_image(weak)], (0, 1))
+    views = augment(tf.zeros([4, 5, 6, 3], dtype), draws, weak)
     assert views.dtype == dtype
     assert views.shape == (4, 5, 6, 3)
+
+
+@pytest.mark.parametrize(
+    ("draw", "expected"),
+    [
+        (0.0, [[7, 4, 1], [8, 5, 2], [9, 6, 3]]),  # clockwise
+        (0.5, [[1, 2, 3], [4, 5, 6], [7, 8, 9]]),
+        (0.9999999, [[3, 6, 9], [2, 5, 8], [1, 4, 7]]),  # counter-clockwise
+    ],
+)
+def test_the_fourth_draw_is_the_angle(draw: float, expected: list[list[int]]) -> None:
+    draws = tf.constant([[STAY, STAY, NO_FLIP, draw]])
+    weak = WeakAugmentation(pad=1, flip=False, rotation=90)
+    assert augment(IMAGE, draws, weak)[0, :, :, 0].numpy().tolist() == expected
+
+
+def test_the_shifted_and_mirrored_image_is_turned() -> None:
+    draws = tf.constant([[STAY, 0.0, 0.0, 0.9999999]])
+    weak = WeakAugmentation(pad=1, flip=True, rotation=90)
+    # To the right: 0 1 2, 0 4 5, 0 7 8; mirrored: 2 1 0, 5 4 0, 8 7 0.
+    expected = [[0, 0, 0], [1, 4, 7], [2, 5, 8]]
+    assert augment(IMAGE, draws, weak)[0, :, :, 0].numpy().tolist() == expected
+
+
+def test_corners_turned_in_from_outside_are_black() -> None:
+    white = tf.fill([1, 9, 9, 1], tf.constant(255, tf.uint8))
+    weak = WeakAugmentation(pad=0, flip=False, rotation=30)
+    turned = augment(white, tf.constant([[STAY, STAY, NO_FLIP, 0.0]]), weak)[0, :, :, 0].numpy()
+    assert set(np.unique(turned)) == {0, 255}
+    assert turned[[0, 0, -1, -1], [0, -1, 0, -1]].tolist() == [0] * 4
+    assert (turned[2:-2, 2:-2] == 255).all()
+
+
+def test_without_rotation_three_numbers_make_an_image() -> None:
+    assert draws_per_image(WeakAugmentation(pad=4, flip=True)) == 3
+    assert draws_per_image(WeakAugmentation(pad=4, flip=True, rotation=15)) == 4
 
 
 def test_scale_maps_a_byte_to_minus_one_and_one() -> None:

@@ -62,11 +62,11 @@ def test_equal_weights_during_the_warm_up_are_plain_training():
 def test_the_look_ahead_begins_after_the_warm_up():
     l2r = method(l2r_warmup_epochs=2)
     assert [l2r.variant(s) for s in (0, 5, 6, 100)] == [False, False, True, True]
-    assert method().variant(0)
+    assert method(l2r_warmup_epochs=0).variant(0)
 
 
 def test_weights_sum_to_one_and_scalars_describe_them():
-    output = step(method(), 0)
+    output = step(method(l2r_warmup_epochs=0), 0)
     weights = output.per_example["weight"].numpy()
     assert weights.sum() == pytest.approx(1, abs=1e-3)
     assert weights.std() > 0

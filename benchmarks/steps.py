@@ -38,10 +38,14 @@ def make_step(
     model = networks.create(network, shape, _CLASSES)
     method_class = METHODS.get(method_name)
     entry = networks.REGISTRY.get(network)
+    batch = _batch(shape, batch_size)
+    labels = batch.label.numpy()
     context = Context(
         model=model,
         num_classes=_CLASSES,
-        num_examples=batch_size,
+        given_labels=labels,
+        true_labels=labels,
+        train_indices=np.arange(batch_size),
         steps_per_epoch=1,
         decay=entry.train_decay(model, entry.weight_decay),
         probe_decay=parts.weight_decay(model, entry.weight_decay),
@@ -49,7 +53,6 @@ def make_step(
         seed=0,
     )
     method = method_class(method_class.Options(**options), context)
-    batch = _batch(shape, batch_size)
     params = [v.value for v in model.trainable_variables]
     others = [v.value for v in model.non_trainable_variables]
 

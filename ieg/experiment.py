@@ -215,11 +215,17 @@ def build(settings: Settings) -> Experiment:
         dataset_dir=config.dataset_dir,
     )
     dataset = replace(dataset, weak=dataset.weak._replace(rotation=config.weak_rotation))
+    replicas = strategy.num_replicas_in_sync
     pipeline = Pipeline(
         dataset,
-        batch_size=config.batch_size * strategy.num_replicas_in_sync,
+        batch_size=config.batch_size * replicas,
         seed=config.seed,
-        with_probe=method_class.needs.probe,
+        probe_size=replicas
+        * (
+            config.batch_size
+            if method_class.needs.probe
+            else method_class.dictionary_batch(settings.options)
+        ),
         strong=_strong(config, dataset) if method_class.needs.strong else None,
         classes_per_batch=config.classes_per_batch,
     )
@@ -228,7 +234,9 @@ def build(settings: Settings) -> Experiment:
         context = Context(
             model=model,
             num_classes=dataset.num_classes,
-            num_examples=len(dataset.train.labels),
+            given_labels=dataset.given_labels,
+            true_labels=dataset.train.labels,
+            train_indices=dataset.train_indices,
             steps_per_epoch=pipeline.steps_per_epoch,
             decay=networks.REGISTRY.get(config.network_name).train_decay(
                 model, config.l2_weight_decay
@@ -238,7 +246,7 @@ def build(settings: Settings) -> Experiment:
             seed=config.seed,
         )
         method = method_class(settings.options, context)
-        ledger = Ledger(context.num_examples, COMMON_COLUMNS + method.per_example)
+        ledger = Ledger(len(context.given_labels), COMMON_COLUMNS + method.per_example)
         state = TrainState(
             model,
             method.init_state(),

@@ -27,7 +27,7 @@ while [ $# -gt 0 ]; do
     --*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" ;;
   esac
   case $1 in --methods | --datasets | --seeds | --runs) ;; *) bad_usage "'$1' is no option of the grid" ;; esac
-  case ${2:-} in '' | -*) bad_usage "$1 must be followed by its value, not '${2:-}'" ;; esac
+  case ${2:-} in '' | -*) bad_usage "$1 needs a value, not '${2:-}' (a FOLDER comes before all flags)" ;; esac
   declare "${1#--}=$2"
   shift 2
 done

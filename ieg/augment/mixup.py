@@ -5,6 +5,23 @@ Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018, with IEG's
 
 import tensorflow as tf
 
+from ieg import replicas
+
+
+def mix_batch(seed: tf.Tensor, *values: tf.Tensor) -> list[tf.Tensor]:
+    """MixUp of the global batch: the rows of this replica, each with a partner from anywhere.
+
+    Args:
+      seed: [2] integers, of `tf.random.stateless_*`, the same on every replica.
+      values: [B, ...] float32 each, such as images and their labels; all are mixed alike.
+    Returns:
+      [B, ...] each.
+    """
+    size = values[0].shape[0]
+    mine = replicas.own_rows(size)
+    coefficients, partners = (tf.gather(x, mine) for x in draw(seed, size * replicas.count()))
+    return [mix(x, tf.gather(replicas.gather(x), partners), coefficients) for x in values]
+
 
 def draw(seed: tf.Tensor, size: int, beta: float = 0.5) -> tuple[tf.Tensor, tf.Tensor]:
     """Coefficients and partners of a batch.

@@ -128,3 +128,25 @@ class Balanced:
         position = tf.cast(place % self._num_classes, tf.int32)
         chosen = shuffle(position, block, self._num_classes, self._seed, "class order")
         return chosen, block * rounds + place // self._num_classes
+
+
+def class_by_class(table: tf.Tensor, step: tf.Tensor, size: int, seed: int) -> tf.Tensor:
+    """[P] examples of a step, in an order in which the classes alternate.
+
+    Each class goes through its own examples in a new order every round, so a batch is balanced to
+    within one example and may repeat the few that there are.
+
+    Args:
+      table: [K, m] int32, examples of each class.
+      step: scalar int64.
+      size: P.
+      seed: of the order.
+    """
+    num_classes, per_class = table.shape
+    position = step * size + tf.range(size, dtype=tf.int64)
+    label, visit = position % num_classes, position // num_classes
+    rank = tf.cast(visit % per_class, tf.int32)
+    # One shuffle per class and round: the two together take the place of the epoch.
+    turn = (visit // per_class) * num_classes + label
+    column = shuffle(rank, turn, per_class, seed, "probe order")
+    return tf.gather_nd(table, tf.stack([tf.cast(label, tf.int32), column], axis=1))

@@ -20,7 +20,7 @@ from ieg.errors import InputError
 
 
 class Probe(NamedTuple):
-    """Clean examples: image [P, H, W, C] float32 in [-1, 1], label [P] int32."""
+    """Examples to be right about: image [P, H, W, C] float32 in [-1, 1], label [P] int32."""
 
     image: tf.Tensor
     label: tf.Tensor
@@ -34,7 +34,8 @@ class Batch(NamedTuple):
       image: [B, H, W, C] float32 in [-1, 1], weakly augmented.
       label: [B] int32, the given label.
       true_label: [B] int32, for monitoring only.
-      probe: clean examples, as many as B; None for a method that needs none.
+      probe: clean examples, as many as B, or as many as a method asks for from a dictionary of
+        its own; None for a method that needs none.
       strong_image: the same images strongly augmented, like `image`; None likewise.
     """
 
@@ -53,7 +54,7 @@ class Pipeline:
       dataset: what to train on.
       batch_size: global batch B, shared by the replicas.
       seed: of the order and of the augmentation.
-      with_probe: whether batches carry probe examples.
+      probe_size: probe or dictionary examples in each global batch; 0 for none.
       strong: how the strong view is made; None for batches without one.
       classes_per_batch: distinct classes in each batch, with equally many examples; 0 shuffles.
     Raises:
@@ -66,7 +67,7 @@ class Pipeline:
         *,
         batch_size: int,
         seed: int,
-        with_probe: bool,
+        probe_size: int = 0,
         strong: StrongAugmentation | None = None,
         classes_per_batch: int = 0,
     ) -> None:
@@ -99,68 +100,71 @@ class Pipeline:
             )
         else:
             self.train_indices = order.Shuffled(indices, batch_size, seed)
-        self._probe = None
-        if with_probe:
-            self._probe = tf.constant(dataset.probe_indices, tf.int32)
+        self._probe_size = probe_size
+        self._probe_indices = dataset.probe_indices
 
-    def probe_indices(self, step: tf.Tensor) -> tf.Tensor:
-        """[B] probe examples of a step, in an order in which the classes alternate.
-
-        Each class goes through its own examples in a new order every round, so a batch is balanced
-        to within one example and may repeat the few that there are.
-        """
-        assert self._probe is not None  # asked for with_probe
-        num_classes, per_class = self._probe.shape
-        position = step * self.batch_size + tf.range(self.batch_size, dtype=tf.int64)
-        label, visit = position % num_classes, position // num_classes
-        rank = tf.cast(visit % per_class, tf.int32)
-        # One shuffle per class and round: the two together take the place of the epoch.
-        turn = (visit // per_class) * num_classes + label
-        column = order.shuffle(rank, turn, per_class, self._seed, "probe order")
-        return tf.gather_nd(self._probe, tf.stack([tf.cast(label, tf.int32), column], axis=1))
-
-    def batch(self, step: tf.Tensor, first: int, size: int) -> Batch:
-        """Rows first .. first + size - 1 of the global batch of a step (scalar int64).
+    def batch(
+        self, step: tf.Tensor, replica: int, replicas: int, probe_table: tf.Tensor | None = None
+    ) -> Batch:
+        """One replica's part of the global batch of a step (scalar int64).
 
         Augmentation depends on the row of the global batch, not on the replica that it lands on.
+
+        Args:
+          step: 0-based.
+          replica: which part, 0 .. replicas - 1.
+          replicas: how many replicas share the batch.
+          probe_table: [K, m] int32, where probe examples are taken from.
         """
-        index = self.train_indices(step)[first : first + size]
+        index = _part(self.train_indices(step), replica, replicas)
         probe = None
-        if self._probe is not None:
-            chosen = self.probe_indices(step)[first : first + size]
-            probe = Probe(
-                self._weak_view(chosen, step, first, "probe view"), tf.gather(self._true, chosen)
-            )
-        image = self._weak_view(index, step, first, "weak view")
+        if probe_table is not None:
+            chosen = order.class_by_class(probe_table, step, self._probe_size, self._seed)
+            chosen = _part(chosen, replica, replicas)
+            images = self._weak_view(chosen, step, "probe view", replica, replicas)
+            probe = Probe(images, tf.gather(self._given, chosen))
+        image = self._weak_view(index, step, "weak view", replica, replicas)
         return Batch(
             index=index,
             image=image,
             label=tf.gather(self._given, index),
             true_label=tf.gather(self._true, index),
             probe=probe,
-            strong_image=self._strong_view(image, step, first),
+            strong_image=self._strong_view(image, step, replica, replicas),
         )
 
-    def _weak_view(self, index: tf.Tensor, step: tf.Tensor, first: int, purpose: str) -> tf.Tensor:
-        shape = [self.batch_size, weak_views.draws_per_image(self._weak)]
+    def _weak_view(
+        self, index: tf.Tensor, step: tf.Tensor, purpose: str, replica: int, replicas: int
+    ) -> tf.Tensor:
+        shape = [index.shape[0] * replicas, weak_views.draws_per_image(self._weak)]
         draws = tf.random.stateless_uniform(shape, keys.stateless_seed(self._seed, purpose, step))
-        mine = draws[first : first + index.shape[0]]
+        mine = _part(draws, replica, replicas)
         images = tf.gather(self._images, index)
         return weak_views.scale(weak_views.augment(images, mine, self._weak))
 
-    def _strong_view(self, images: tf.Tensor, step: tf.Tensor, first: int) -> tf.Tensor | None:
+    def _strong_view(
+        self, images: tf.Tensor, step: tf.Tensor, replica: int, replicas: int
+    ) -> tf.Tensor | None:
         if self._strong is None:
             return None
         seed = keys.stateless_seed(self._seed, "strong view", step)
         draws = strong_views.draw(seed, self.batch_size, self._strong)
-        mine = tf.nest.map_structure(lambda x: x[first : first + images.shape[0]], draws)
+        mine = tf.nest.map_structure(lambda x: _part(x, replica, replicas), draws)
         return strong_views.augment(images, mine, self._strong)
 
     def batches(
-        self, strategy: tf.distribute.Strategy, start: int, stop: int
+        self,
+        strategy: tf.distribute.Strategy,
+        start: int,
+        stop: int,
+        dictionary: np.ndarray | None = None,
     ) -> tf.distribute.DistributedDataset:
         """The batches of steps start .. stop - 1, one part for each replica.
 
+        Args:
+          strategy: whose replicas share the batch.
+          start, stop: which steps.
+          dictionary: [K, m] examples that take the place of the held out probe data.
         Raises:
           InputError: the replicas cannot share the batch evenly.
         """
@@ -169,7 +173,10 @@ class Pipeline:
             raise InputError(
                 f"{replicas} replicas cannot share a global batch of {self.batch_size} evenly"
             )
-        size = self.batch_size // replicas
+        table = None
+        if self._probe_size:
+            chosen = self._probe_indices if dictionary is None else dictionary
+            table = tf.constant(chosen, tf.int32)
 
         def dataset(context: tf.distribute.InputContext) -> tf.data.Dataset:
             here = replicas // context.num_input_pipelines
@@ -179,7 +186,7 @@ class Pipeline:
                 steps = tf.data.Dataset.range(start, stop)
                 parts.append(
                     steps.map(
-                        lambda step, row=replica * size: self.batch(step, row, size),
+                        lambda step, replica=replica: self.batch(step, replica, replicas, table),
                         num_parallel_calls=2,
                         deterministic=True,
                     )
@@ -189,6 +196,12 @@ class Pipeline:
             return together.prefetch(2 * here)
 
         return strategy.distribute_datasets_from_function(dataset)
+
+
+def _part(rows: tf.Tensor, replica: int, replicas: int) -> tf.Tensor:
+    """The rows of one replica: as many for each, in order."""
+    size = rows.shape[0] // replicas
+    return rows[replica * size : (replica + 1) * size]
 
 
 def sweep(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from ieg.data.pipeline import Batch
@@ -37,7 +38,9 @@ class Context(NamedTuple):
     Attributes:
       model: the network.
       num_classes: K.
-      num_examples: N, size of the whole training split; `Batch.index` stays below it.
+      given_labels: [N] of the whole training split; `Batch.index` points into it.
+      true_labels: [N], for monitoring only.
+      train_indices: [n] the examples to train on.
       steps_per_epoch: steps in one pass over the training data.
       decay: weight decay coefficient of each trainable variable in the training loss.
       probe_decay: the same in the loss of a look-ahead's probe batch.
@@ -47,7 +50,9 @@ class Context(NamedTuple):
 
     model: keras.Model
     num_classes: int
-    num_examples: int
+    given_labels: np.ndarray
+    true_labels: np.ndarray
+    train_indices: np.ndarray
     steps_per_epoch: int
     decay: list[float]
     probe_decay: list[float]
@@ -104,6 +109,7 @@ class Method:
       defaults: settings of the run that this method wants, by the name of the flag.
       needs: what its batches carry.
       per_example: names of the values that `step` returns per example.
+      by_epoch: whether `on_epoch` has work to do.
 
     Args:
       options: an instance of `Options`.
@@ -114,6 +120,7 @@ class Method:
     defaults: ClassVar[Mapping[str, Any]] = {}
     needs: ClassVar[Needs] = Needs()
     per_example: ClassVar[tuple[str, ...]] = ()
+    by_epoch: ClassVar[bool] = False
 
     def __init__(self, options: Any, context: Context) -> None:
         self.options = options
@@ -124,6 +131,19 @@ class Method:
 
         Created inside the strategy's scope. Write them with `replicas.assign`.
         """
+        return {}
+
+    @classmethod
+    def dictionary_batch(cls, options: Any) -> int:
+        """Examples per step and replica that come from `dictionary` as `Batch.probe`; 0: none."""
+        return 0
+
+    def dictionary(self, variables: Mapping[str, tf.Variable]) -> np.ndarray | None:
+        """[K, m] training examples, row k labelled k, in use until the next epoch begins."""
+        return None
+
+    def on_epoch(self, variables: Mapping[str, tf.Variable]) -> Mapping[str, float]:
+        """Work on the host between two epochs, on what `init_state` made; returns what to log."""
         return {}
 
     def variant(self, step: int) -> Hashable:

@@ -175,21 +175,19 @@ class IEG(Method):
         everyone = size * replicas.count()
         seeds = [keys.stateless_seed(self.context.seed, p, state.step) for p in ("labelled", "mix")]
         chosen = tf.random.stateless_uniform([everyone], seeds[0], maxval=everyone, dtype=tf.int32)
+        chosen = tf.gather(chosen, replicas.own_rows(size))
         labels = tf.one_hot(batch.probe.label, self.context.num_classes)
 
         def rows(probe: tf.Tensor, weak: tf.Tensor, strong: tf.Tensor) -> tf.Tensor:
-            parts = [replicas.gather(x) for x in (probe, weak, strong)]
-            together = tf.stack([tf.gather(parts[0], chosen), *parts[1:]], axis=1)
-            return tf.reshape(together, [3 * everyone, *together.shape[2:]])
+            labelled = tf.gather(replicas.gather(probe), chosen)
+            return tf.reshape(tf.stack([labelled, weak, strong], axis=1), [-1, *weak.shape[1:]])
 
-        images = rows(batch.probe.image, batch.image, batch.strong_image)
-        targets = rows(labels, guess, guess)
-        mine = replicas.own_rows(3 * size)
-        coefficients, partners = (tf.gather(x, mine) for x in mixup.draw(seeds[1], 3 * everyone))
-        return (
-            mixup.mix(tf.gather(images, mine), tf.gather(images, partners), coefficients),
-            mixup.mix(tf.gather(targets, mine), tf.gather(targets, partners), coefficients),
+        images, targets = mixup.mix_batch(
+            seeds[1],
+            rows(batch.probe.image, batch.image, batch.strong_image),
+            rows(labels, guess, guess),
         )
+        return images, targets
 
 
 def mixed_loss(targets: tf.Tensor, logits: tf.Tensor, ce_factor: float) -> tf.Tensor:

@@ -5,7 +5,7 @@ import signal
 import statistics
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -117,12 +117,11 @@ class Trainer:
             steps_per_epoch=self._pipeline.steps_per_epoch,
             batch_size=self._pipeline.batch_size,
         )
-        batches = iter(self._pipeline.batches(self._strategy, first, self._plan.last_step))
         self._looked = time.monotonic()
         with _StopSignals() as stop, progress:
-            for step in range(first, self._plan.last_step):
+            for step, batch in self._batches(first):
                 rate = self._schedule(step)
-                self._train(batches, step, rate)
+                self._train(batch, step, rate)
                 done = step + 1
                 if len(self._unread) >= _STEPS_PER_LOOK:
                     progress.show(done, rate, self._look(done))
@@ -146,9 +145,26 @@ class Trainer:
         """
         return statistics.median(self._rates) if self._rates else None
 
-    def _train(self, batches: Any, step: int, rate: float) -> None:
+    def _batches(self, first: int) -> Iterator[tuple[int, Any]]:
+        """Step and batch up to the end of the plan.
+
+        When a method does something between epochs, the batches begin anew with each of them.
+        """
+        last, length = self._plan.last_step, self._pipeline.steps_per_epoch
+        by_epoch = self._method.by_epoch
+        variables = self._state.method_variables
+        while first < last:
+            if by_epoch and first and first % length == 0:
+                self._state.meter.add(self._method.on_epoch(variables))
+            stop = min(last, (first // length + 1) * length) if by_epoch else last
+            dictionary = self._method.dictionary(variables)
+            batches = self._pipeline.batches(self._strategy, first, stop, dictionary)
+            yield from zip(range(first, stop), batches, strict=True)
+            first = stop
+
+    def _train(self, batch: Any, step: int, rate: float) -> None:
         variant = self._method.variant(step)
-        self._unread.append(self._step(next(batches), rate, step, variant))
+        self._unread.append(self._step(batch, rate, step, variant))
 
     def _look(self, done: int) -> dict[str, float]:
         """Reads the scalars that are still on the device; the newest are returned."""

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from ieg.augment.weak import WeakAugmentation, scale
+from ieg.data import order as orders
 from ieg.data.dataset import Dataset
 from ieg.data.noise import NoiseReport
 from ieg.data.pipeline import Batch, Pipeline, sweep
@@ -32,15 +33,17 @@ def made_up(
     weak: WeakAugmentation = SHIFT_AND_FLIP,
     images: np.ndarray | None = None,
 ) -> Dataset:
-    """A data set in which every given label is wrong, those of the probe examples too."""
+    """A data set in which every given label is wrong, but for those of the probe examples."""
     labels = np.arange(SIZE) % CLASSES
     split = Split(noise_images() if images is None else images, labels)
     probe = np.stack([np.flatnonzero(labels == k)[:probe_per_class] for k in range(CLASSES)])
+    given = (labels + 1) % CLASSES
+    given[probe] = labels[probe]
     return Dataset(
         name="made up",
         class_names=("a", "b", "c"),
         train=split,
-        given_labels=(labels + 1) % CLASSES,
+        given_labels=given,
         train_indices=np.setdiff1d(np.arange(SIZE), probe),
         probe_indices=probe,
         evaluation=split,
@@ -52,7 +55,8 @@ def made_up(
 def pipeline(
     dataset: Dataset | None = None, *, batch_size: int = BATCH, seed: int = 5, probe: bool = True
 ) -> Pipeline:
-    return Pipeline(dataset or made_up(), batch_size=batch_size, seed=seed, with_probe=probe)
+    size = batch_size if probe else 0
+    return Pipeline(dataset or made_up(), batch_size=batch_size, seed=seed, probe_size=size)
 
 
 def read(
@@ -85,9 +89,15 @@ def order(source: Pipeline, epoch: int) -> np.ndarray:
     return np.concatenate([source.train_indices(tf.constant(s, tf.int64)) for s in steps])
 
 
-def probe_order(source: Pipeline, steps: int) -> np.ndarray:
+def probe_rows(data: Dataset, step: int, seed: int = 5) -> np.ndarray:
+    """[B] probe examples of a step."""
+    table = tf.constant(data.probe_indices, tf.int32)
+    return orders.class_by_class(table, tf.constant(step, tf.int64), BATCH, seed).numpy()
+
+
+def probe_order(data: Dataset, steps: int, seed: int = 5) -> np.ndarray:
     """[steps · B] probe examples of the first steps."""
-    return np.concatenate([source.probe_indices(tf.constant(s, tf.int64)) for s in range(steps)])
+    return np.concatenate([probe_rows(data, step, seed) for step in range(steps)])
 
 
 def test_a_batch_has_the_documented_shapes_and_types() -> None:
@@ -109,9 +119,8 @@ def test_image_labels_and_index_of_a_row_belong_together() -> None:
 
 def test_probe_rows_are_probe_images_with_their_true_labels() -> None:
     data = made_up(weak=UNTOUCHED)
-    source = pipeline(data)
-    (batch,) = read(source, 2, 3)
-    chosen = source.probe_indices(tf.constant(2, tf.int64)).numpy()
+    (batch,) = read(pipeline(data), 2, 3)
+    chosen = probe_rows(data, 2)
     assert np.isin(chosen, data.probe_indices).all()
     np.testing.assert_array_equal(batch.probe.label, data.train.labels[chosen])
     np.testing.assert_array_equal(batch.probe.image, scale(data.train.images[chosen]))
@@ -166,7 +175,7 @@ def test_the_seed_decides_on_the_order() -> None:
 @pytest.mark.parametrize("per_class", [1, 2, 5])
 def test_probe_batches_are_balanced_to_within_one(per_class: int) -> None:
     data = made_up(probe_per_class=per_class)
-    chosen = probe_order(pipeline(data), 12).reshape(12, BATCH)
+    chosen = probe_order(data, 12).reshape(12, BATCH)
     for batch in data.train.labels[chosen]:
         counts = np.bincount(batch, minlength=CLASSES)
         assert counts.max() - counts.min() <= 1
@@ -174,7 +183,7 @@ def test_probe_batches_are_balanced_to_within_one(per_class: int) -> None:
 
 def test_each_round_visits_every_probe_example_of_a_class_once() -> None:
     data = made_up(probe_per_class=5)
-    chosen = probe_order(pipeline(data), 30)
+    chosen = probe_order(data, 30)
     for k in range(CLASSES):
         rounds = chosen[data.train.labels[chosen] == k].reshape(-1, 5)
         np.testing.assert_array_equal(np.sort(rounds), np.tile(data.probe_indices[k], (16, 1)))
@@ -183,14 +192,14 @@ def test_each_round_visits_every_probe_example_of_a_class_once() -> None:
 
 def test_classes_of_the_probe_are_shuffled_apart() -> None:
     data = made_up(probe_per_class=5)
-    chosen = probe_order(pipeline(data), 30)
+    chosen = probe_order(data, 30)
     first, second = (chosen[data.train.labels[chosen] == k] // CLASSES for k in (0, 1))
     assert not np.array_equal(first, second)
 
 
 def test_the_seed_decides_on_the_probe_order() -> None:
     data = made_up(probe_per_class=5)
-    first, same, other = (probe_order(pipeline(data, seed=s), 5) for s in (5, 5, 6))
+    first, same, other = (probe_order(data, 5, seed=s) for s in (5, 5, 6))
     np.testing.assert_array_equal(first, same)
     assert not np.array_equal(first, other)
 
@@ -266,6 +275,6 @@ def test_a_later_sweep_of_another_size_traces_nothing_anew() -> None:
 def test_replicas_that_cannot_share_the_batch_are_refused(
     mirrored: tf.distribute.Strategy,
 ) -> None:
-    pipeline = Pipeline(made_up(), batch_size=7, seed=1, with_probe=False)
+    pipeline = Pipeline(made_up(), batch_size=7, seed=1)
     with pytest.raises(InputError, match="2 replicas cannot share a global batch of 7 evenly"):
         pipeline.batches(mirrored, 0, 1)

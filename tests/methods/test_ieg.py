@@ -10,8 +10,9 @@ from ieg import networks
 from ieg.augment import mixup
 from ieg.data.pipeline import Batch, Probe
 from ieg.losses import cross_entropy, kl_divergence, label_guess, soft_targets
-from ieg.methods import Context, StepState, ieg
+from ieg.methods import ieg
 from ieg.networks import parts
+from tests import contexts
 
 B, K = 8, 10
 
@@ -19,16 +20,7 @@ B, K = 8, 10
 def method(**options):
     model = networks.create("cnn", (8, 8, 1), K, seed=1)
     decay = parts.weight_decay(model, 1e-3)
-    context = Context(
-        model=model,
-        num_classes=K,
-        num_examples=B,
-        steps_per_epoch=3,
-        decay=decay,
-        probe_decay=decay,
-        label_smoothing=0.0,
-        seed=5,
-    )
+    context = contexts.context(model, range(B), K, decay=decay, seed=5)
     return ieg.IEG(ieg.Options(**options), context)
 
 
@@ -46,13 +38,7 @@ def batch(wrong=3):
 
 
 def start(one, number=0):
-    model = one.context.model
-    params = [tf.convert_to_tensor(v.value) for v in model.trainable_variables]
-    others = [tf.convert_to_tensor(v.value) for v in model.non_trainable_variables]
-    buffers = [tf.zeros_like(p) for p in params]
-    return StepState(
-        tf.constant(number, tf.int64), tf.constant(0.1), params, others, buffers, {}
-    )
+    return contexts.start(one.context.model, number)
 
 
 def step(one, data=None, number=0):

@@ -8,8 +8,9 @@ from ieg import networks
 from ieg.data.pipeline import Batch, Probe
 from ieg.errors import InputError
 from ieg.losses import cross_entropy, label_smoothing
-from ieg.methods import REGISTRY, Context, StepState
+from ieg.methods import REGISTRY
 from ieg.networks import parts
+from tests import contexts
 
 B, K = 8, 10
 
@@ -17,16 +18,7 @@ B, K = 8, 10
 def method(**options):
     model = networks.create("cnn", (8, 8, 1), K, seed=1)
     decay = parts.weight_decay(model, 1e-3)
-    context = Context(
-        model=model,
-        num_classes=K,
-        num_examples=B,
-        steps_per_epoch=3,
-        decay=decay,
-        probe_decay=decay,
-        label_smoothing=0.1,
-        seed=0,
-    )
+    context = contexts.context(model, range(B), K, decay=decay, label_smoothing=0.1)
     l2r = REGISTRY.get("l2r")
     return l2r(l2r.Options(**options), context)
 
@@ -40,11 +32,7 @@ def batch():
 
 
 def step(l2r, number):
-    model = l2r.context.model
-    params = [tf.convert_to_tensor(v.value) for v in model.trainable_variables]
-    others = [tf.convert_to_tensor(v.value) for v in model.non_trainable_variables]
-    buffers = [tf.zeros_like(p) for p in params]
-    state = StepState(tf.constant(number), tf.constant(0.1), params, others, buffers, {})
+    state = contexts.start(l2r.context.model, number)
     return l2r.step(batch(), state, l2r.variant(number))
 
 

@@ -11,8 +11,9 @@ import tensorflow as tf
 from ieg import config, experiment, networks
 from ieg.data.pipeline import Batch, Probe
 from ieg.meta.lookahead import decay_loss
-from ieg.methods import Context, StepState, l2r
+from ieg.methods import l2r
 from ieg.networks import parts
+from tests import contexts
 
 COEFFICIENT = 0.25
 
@@ -97,26 +98,10 @@ def test_l2r_puts_each_decay_into_its_loss(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(l2r, "meta_gradient", recording)
     model = small("cnn")
     count = len(model.trainable_variables)
-    context = Context(
-        model=model,
-        num_classes=3,
-        num_examples=4,
-        steps_per_epoch=1,
-        decay=[0.1] * count,
-        probe_decay=[0.2] * count,
-        label_smoothing=0.0,
-        seed=0,
-    )
     images, labels = tf.ones([4, 8, 8, 1]), tf.constant([0, 1, 2, 0])
-    params = [v.value for v in model.trainable_variables]
-    state = StepState(
-        step=tf.constant(0, tf.int64),
-        learning_rate=tf.constant(0.1),
-        params=[tf.convert_to_tensor(p) for p in params],
-        network_state=[tf.convert_to_tensor(v.value) for v in model.non_trainable_variables],
-        buffers=[tf.zeros_like(p) for p in params],
-        variables={},
+    context = contexts.context(
+        model, labels, 3, decay=[0.1] * count, probe_decay=[0.2] * count
     )
     batch = Batch(tf.range(4), images, labels, labels, Probe(images, labels))
-    l2r.L2R(l2r.Options(), context).step(batch, state, True)
+    l2r.L2R(l2r.Options(), context).step(batch, contexts.start(model), True)
     assert seen == {"inner": [0.1] * count, "outer": [0.2] * count}

@@ -10,8 +10,9 @@ from ieg.data.pipeline import Batch, Probe
 from ieg.losses import cross_entropy, kl_divergence, label_guess, rms_normalize, soft_targets
 from ieg.meta import InnerProblem, example_weights, meta_gradient
 from ieg.meta.lookahead import decay_loss
-from ieg.methods import Context, StepState, ieg
+from ieg.methods import ieg
 from ieg.training import update
+from tests import contexts
 from tests.reference_tests import tiny
 
 MODES = ("forward", "nested")
@@ -197,24 +198,9 @@ def test_the_method_weighs_and_trusts_like_the_original(data, mode, through):
         ce_factor=0.0,  # needs as many probe images as others
     )
     for i, decay in cases(data):
-        context = Context(
-            model=model,
-            num_classes=data["dense_bias"].size,
-            num_examples=len(labels),
-            steps_per_epoch=1,
-            decay=decay,
-            probe_decay=decay,
-            label_smoothing=0.0,
-            seed=0,
-        )
-        state = StepState(
-            step=tf.constant(0, tf.int64),
-            learning_rate=tf.constant(0.1),
-            params=tiny.params(data),
-            network_state=[tf.convert_to_tensor(v) for v in model.non_trainable_variables],
-            buffers=tiny.params(data, "momentum_"),
-            variables={},
-        )
+        context = contexts.context(model, labels, data["dense_bias"].size, decay=decay)
+        buffers = tiny.params(data, "momentum_")
+        state = contexts.start(model, params=tiny.params(data), buffers=buffers)
         output = ieg.IEG(options, context).step(batch, state, None)
         tiny.close(output.per_example["weight"], data[f"{prefix}weights"][i], "weights")
         tiny.close(output.per_example["trust"], data[f"{prefix}trust"][i], "weights")

@@ -42,11 +42,14 @@ class Recorded:
         first: int = 0,
         loss: Callable[[int], float] = float,
         during: Callable[[int], None] = lambda step: None,
+        by_epoch: bool = False,
     ) -> None:
         self.evaluations: list[tuple[int, float, dict[str, float]]] = []
         self.saved: list[int] = []
         self.steps: list[tuple[int, int, float, str]] = []
         self.state = SimpleNamespace(step=tf.Variable(first, dtype=tf.int64), meter=Meter())
+        self.state.method_variables = {"epochs": []}
+        self.spans: list[tuple[int, int, Any]] = []
         self.printed = io.StringIO()
 
         def step(batch: int, rate: tf.Tensor, step: tf.Tensor, variant: str) -> dict[str, Any]:
@@ -56,12 +59,22 @@ class Recorded:
             losses = {"loss": tf.constant(loss(number), tf.float64)}
             return losses | {"train_accuracy": tf.constant(0.5), "gradient_norm": tf.constant(1.0)}
 
-        def batches(strategy: Any, start: int, stop: int) -> Iterator[int]:
+        def batches(strategy: Any, start: int, stop: int, dictionary: Any) -> Iterator[int]:
+            self.spans.append((start, stop, dictionary))
             return iter(range(100 + start, 100 + stop))
+
+        def on_epoch(variables: dict[str, list[int]]) -> dict[str, float]:
+            variables["epochs"].append(len(self.steps))
+            return {"purity": float(len(self.steps))}
 
         self.trainer = Trainer(
             strategy=tf.distribute.get_strategy(),
-            method=SimpleNamespace(variant=lambda step: "odd" if step % 2 else "even"),
+            method=SimpleNamespace(
+                variant=lambda step: "odd" if step % 2 else "even",
+                by_epoch=by_epoch,
+                on_epoch=on_epoch,
+                dictionary=lambda variables: list(variables["epochs"]),
+            ),
             pipeline=SimpleNamespace(batches=batches, steps_per_epoch=10, batch_size=4),
             state=self.state,
             step=step,
@@ -82,6 +95,29 @@ def test_every_step_gets_its_own_batch_rate_and_variant() -> None:
         (1, 101, 0.5, "odd"),
         (2, 102, pytest.approx(1 / 3, abs=1e-6), "even"),
     ]
+
+
+def test_batches_come_in_one_go_for_a_method_without_work_between_epochs() -> None:
+    run = Recorded(25, {25})
+    run.trainer.run()
+    assert run.spans == [(0, 25, [])]
+    assert run.state.method_variables == {"epochs": []}
+
+
+def test_work_between_epochs_comes_before_the_batches_that_it_changes() -> None:
+    run = Recorded(25, {25}, by_epoch=True)
+    run.trainer.run()
+    assert run.spans == [(0, 10, []), (10, 20, [10]), (20, 25, [10, 20])]
+    assert [step for step, *_ in run.steps] == list(range(25))
+    assert run.evaluations[0][2]["purity"] == (10 + 20) / 2
+
+
+@pytest.mark.parametrize(("first", "epochs"), [(13, [7]), (10, [0, 10])])
+def test_a_resumed_run_does_that_work_at_the_same_steps(first: int, epochs: list[int]) -> None:
+    run = Recorded(25, {25}, first=first, by_epoch=True)
+    run.trainer.run()
+    assert run.spans[0][:2] == (first, 20)
+    assert run.state.method_variables["epochs"] == epochs  # counted in steps of this process
 
 
 def test_it_evaluates_and_saves_at_the_planned_steps_only() -> None:

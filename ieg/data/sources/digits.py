@@ -20,7 +20,9 @@ PRESET = {
     "decay_steps": "800",
     "eval_freq": 100,
     "probe_dataset_hold_ratio": 0.035,  # five clean examples of each digit
-    "aug_type": "randaug",  # AutoAugment's lists are made for colours
+    # Chosen on validation images: IEG with RandAugment is up to two points worse, as eight pixels
+    # do not bear much. AutoAugment's lists are made for colours.
+    "aug_type": "default",
 }
 
 

@@ -1,0 +1,37 @@
+"""What a method is given, made up around a network."""
+
+import numpy as np
+import tensorflow as tf
+
+from ieg.methods import Context, StepState
+
+
+def context(model, labels, num_classes, *, decay=None, **changes):
+    """The context of a training split with these given labels, all of them to train on."""
+    decay = [0.0] * len(model.trainable_variables) if decay is None else decay
+    labels = np.asarray(labels)
+    settings = {
+        "given_labels": labels,
+        "true_labels": labels,
+        "train_indices": np.arange(len(labels)),
+        "steps_per_epoch": 3,
+        "decay": decay,
+        "probe_decay": decay,
+        "label_smoothing": 0.0,
+        "seed": 0,
+    }
+    return Context(model=model, num_classes=num_classes, **(settings | changes))
+
+
+def start(model, number=0, *, params=None, buffers=None, variables=None):
+    """The state before a step, from the model's weights and momentum 0 unless given."""
+    if params is None:
+        params = [tf.convert_to_tensor(v.value) for v in model.trainable_variables]
+    return StepState(
+        step=tf.constant(number, tf.int64),
+        learning_rate=tf.constant(0.1),
+        params=params,
+        network_state=[tf.convert_to_tensor(v.value) for v in model.non_trainable_variables],
+        buffers=[tf.zeros_like(p) for p in params] if buffers is None else buffers,
+        variables={} if variables is None else variables,
+    )

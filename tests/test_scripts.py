@@ -1,0 +1,402 @@
+"""The scripts: what they run, every flag whole, and how the grid goes on, stops and reports."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from absl import flags
+
+from ieg import config
+from ieg.data.cifar import CIFAR10, CIFAR100
+from tests import runs
+from tests.data import archives
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = sorted((ROOT / "scripts").glob("*.sh"))
+GRID = ROOT / "scripts/grid.sh"
+SMALL = ("--max_iteration=4", "--eval_freq=2", "--batch_size=20", "--train_eval_size=50")
+
+#: Stands in for python: notes its words, and leaves a result as a run does. The method's name says
+#: how a run ends: `exit3` with status 3, `waits` when it is told to.
+STAND_IN = """#!{python}
+import json, pathlib, signal, sys, time
+
+words = sys.argv[1:]
+with open({log!r}, "a") as file:
+    print(json.dumps(words), file=file)
+if words[:2] == ["-m", "ieg.report.table"]:
+    sys.exit(print("the table"))
+given = dict(word[2:].split("=", 1) for word in words[2:])
+folder = pathlib.Path(given["checkpoint_path"], given["dataset"], given.get("network_name", "cnn"))
+folder = folder / given["method"] / ("seed" + given["seed"])
+if given["method"] == "waits":
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: sys.exit(128 + number))
+    print("waiting", flush=True)
+    time.sleep(60)
+if given["method"].startswith("exit"):
+    sys.exit(int(given["method"][4:]))
+folder.mkdir(parents=True, exist_ok=True)
+if not (folder / "result.json").exists():
+    (folder / "result.json").write_text(str(time.time_ns()))
+"""
+
+
+class Shell(NamedTuple):
+    """A folder in which scripts run with the stand-in for python."""
+
+    folder: Path
+    log: Path
+    environment: dict[str, str]
+
+    def run(self, script: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", str(script), *words],
+            cwd=self.folder,
+            env=self.environment | variables,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def grid(
+        self, methods: str, *words: str, datasets: str = "digits", seeds: str = "1"
+    ) -> subprocess.CompletedProcess[str]:
+        names = ("--methods", methods, "--datasets", datasets, "--seeds", seeds, "--runs", "runs")
+        return self.run(GRID, *names, *words)
+
+    def commands(self) -> list[list[str]]:
+        """The words of every ieg.main since the last look; those of the table are left out."""
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        self.log.unlink(missing_ok=True)
+        commands = [json.loads(line) for line in lines]
+        return [words[2:] for words in commands if words[:2] == ["-m", "ieg.main"]]
+
+
+def path_with(folder: Path) -> dict[str, str]:
+    """The environment with a folder of programs in front."""
+    return {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    programs, log = tmp_path / "bin", tmp_path / "log"
+    programs.mkdir()
+    (programs / "python").write_text(STAND_IN.format(python=sys.executable, log=str(log)))
+    (programs / "python").chmod(0o755)
+    (tmp_path / "work").mkdir()
+    return Shell(tmp_path / "work", log, path_with(programs))
+
+
+def resolved(words: list[str]) -> config.Settings:
+    """The settings that ieg.main makes of these words; a flag that is not whole is an error."""
+    for word in words:
+        assert re.fullmatch(r"--[a-z0-9_]+=[^= ]+", word) and "--" not in word[2:], word
+    values = flags.FlagValues()
+    config.define_flags(values)
+    assert values(["ieg", *words]) == ["ieg"]
+    return config.resolve({name: values[name].value for name in values if values[name].present})
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_every_script_is_well_formed_and_says_its_command(script: Path) -> None:
+    done = subprocess.run(["bash", "-n", str(script)], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    header = script.read_text().split("set -euo pipefail")[0]
+    assert header.startswith("#!/usr/bin/env bash\n#")
+    assert f"scripts/{script.name}" in header
+
+
+CIFAR = {
+    # script → (network, hold ratio, number of data sets)
+    "ieg_cifar100.sh": ("wrn28-10", 0.02, 3),
+    "ieg_cifar10.sh": ("wrn28-10", 0.002, 3),
+    "ieg_cifar10_resnet29.sh": ("resnet29", 0.002, 4),
+    "compare_cifar100.sh": ("wrn28-10", 0.02, 3),
+    "compare_cifar10.sh": ("wrn28-10", 0.002, 4),
+}
+
+
+@pytest.mark.parametrize("name", CIFAR)
+def test_scripts_of_papers_run_the_settings_of_the_papers(shell: Shell, name: str) -> None:
+    network, hold_ratio, datasets = CIFAR[name]
+    done = shell.run(ROOT / "scripts" / name, "mine", "--eval_freq=1000")
+    assert (done.returncode, done.stderr) == (0, "")
+    settings = [resolved(words) for words in shell.commands()]
+    methods = ["ieg"] if name.startswith("ieg") else ["supervised", "l2r"]
+    assert [s.config.method for s in settings] == methods * datasets
+    base = "cifar100" if "100" in name else "cifar10"
+    names = [f"{base}_{noise}" for noise in ("uniform_0.2", "uniform_0.4", "uniform_0.8")]
+    names += ["cifar10_asymmetric_0.4"] * (datasets - 3)
+    assert [s.config.dataset for s in settings] == [n for n in names for _ in methods]
+    for chosen in (s.config for s in settings):
+        assert (chosen.network_name, chosen.probe_dataset_hold_ratio) == (network, hold_ratio)
+        assert (chosen.max_iteration, chosen.batch_size, chosen.lr_schedule) == (
+            200000,
+            100,
+            "cosine",
+        )
+        assert (chosen.eval_freq, chosen.checkpoint_path, chosen.seed) == (1000, "mine", 1)
+
+
+def test_what_a_script_runs_can_be_chosen(shell: Shell) -> None:
+    chosen = {"METHODS": "l2r", "DATASETS": "cifar100_uniform_0.8", "SEEDS": "2 3"}
+    assert shell.run(ROOT / "scripts/compare_cifar100.sh", **chosen).returncode == 0
+    settings = [resolved(words).config for words in shell.commands()]
+    assert [(c.method, c.dataset, c.seed) for c in settings] == [
+        ("l2r", "cifar100_uniform_0.8", 2),
+        ("l2r", "cifar100_uniform_0.8", 3),
+    ]
+    assert {c.checkpoint_path for c in settings} == {"runs/ieg_cifar100"}
+
+
+def test_digits_is_the_grid_of_the_readme(shell: Shell) -> None:
+    done = shell.run(ROOT / "scripts/digits.sh", "mine", "--max_iteration=5")
+    assert done.returncode == 0
+    settings = [resolved(words).config for words in shell.commands()]
+    noises = ["uniform_0.2", "uniform_0.4", "uniform_0.6", "uniform_0.8", "asymmetric_0.4"]
+    assert [(c.seed, c.dataset, c.method) for c in settings] == [
+        (seed, f"digits_{noise}", method)
+        for seed in (1, 2, 3)
+        for noise in noises
+        for method in ("supervised", "l2r", "ieg")
+    ]
+    assert {(c.checkpoint_path, c.max_iteration) for c in settings} == {("mine", 5)}
+    assert done.stdout.endswith("the table\n")
+
+
+def test_evaluate_measures_one_run(shell: Shell) -> None:
+    shell.run(ROOT / "scripts/evaluate.sh")
+    (words,) = shell.commands()
+    found = resolved(words).config
+    assert (found.mode, found.dataset, found.method) == (
+        "evaluation",
+        "cifar100_uniform_0.8",
+        "ieg",
+    )
+    assert (found.network_name, found.checkpoint_path) == ("wrn28-10", "runs/ieg_cifar100")
+    shell.run(ROOT / "scripts/evaluate.sh", "mine", "--dataset=digits", "--method=l2r")
+    (words,) = shell.commands()
+    found = resolved(words).config
+    assert (found.dataset, found.method, found.checkpoint_path) == ("digits", "l2r", "mine")
+
+
+def test_the_grid_prints_each_command_and_hands_flags_on(shell: Shell) -> None:
+    done = shell.grid("a b", "--", "--max_iteration=3", "--name=with space")
+    assert (done.returncode, done.stderr) == (0, "")
+    common = ["--dataset=digits", "--seed=1", "--checkpoint_path=runs"]
+    further = ["--max_iteration=3", "--name=with space"]
+    assert shell.commands() == [
+        [common[0], f"--method={method}", *common[1:], *further] for method in ("a", "b")
+    ]
+    command = "python -m ieg.main --dataset=digits --method=a --seed=1 --checkpoint_path=runs"
+    assert f"[1/2] {command} --max_iteration=3 --name=with\\ space\n" in done.stdout
+
+
+def test_what_is_done_is_skipped_without_starting_python(shell: Shell) -> None:
+    shell.grid("a b")
+    assert len(shell.commands()) == 2
+    done = shell.grid("a b c", "--")
+    assert [words[1] for words in shell.commands()] == ["--method=c"]
+    assert done.stdout.count("finished already: python -m ieg.main") == 2
+    assert done.stdout.endswith("the table\n")
+
+
+def test_what_may_not_be_done_is_left_to_ieg(shell: Shell) -> None:
+    run = shell.folder / "runs/digits/cnn/a/seed1"
+    shell.grid("a")
+    shell.commands()
+    # Other flags, a result that another command made since, no result, a damaged mark.
+    shell.grid("a", "--", "--max_iteration=9")
+    assert len(shell.commands()) == 1
+    shell.grid("a")
+    assert len(shell.commands()) == 1
+    (run / "result.json").write_text("longer")
+    shell.grid("a")
+    assert len(shell.commands()) == 1
+    (run / "result.json").unlink()
+    shell.grid("a")
+    assert len(shell.commands()) == 1
+    (run / ".grid").write_text("")
+    shell.grid("a")
+    assert len(shell.commands()) == 1
+    shell.grid("a")
+    assert shell.commands() == []
+
+
+def test_the_network_tells_folders_apart(shell: Shell) -> None:
+    for network in ("one", "two"):
+        shell.grid("a", "--", f"--network_name={network}")
+    assert len(shell.commands()) == 2
+    for network in ("one", "two"):
+        shell.grid("a", "--", f"--network_name={network}")
+    assert shell.commands() == []
+    # Without a network nobody knows which of the folders this was.
+    shell.grid("a")
+    shell.grid("a")
+    assert len(shell.commands()) == 2
+
+
+@pytest.mark.parametrize("flag", ["--mode=evaluation", "--restore_step=2", "--flagfile=f"])
+def test_what_may_do_something_else_next_time_is_never_skipped(shell: Shell, flag: str) -> None:
+    shell.grid("a", "--", flag)
+    shell.grid("a", "--", flag)
+    assert len(shell.commands()) == 2
+
+
+def test_the_grid_goes_on_after_a_failure_and_reports_it(shell: Shell) -> None:
+    done = shell.grid("exit3 a exit137", datasets="digits other")
+    assert len(shell.commands()) == 6
+    assert done.returncode == 1
+    assert done.stdout.endswith("the table\n")
+    first, *failed = done.stderr.splitlines()
+    assert first == "4 of 6 runs failed:"
+    assert [line.split(":")[0].strip() for line in failed] == ["status 3", "status 137"] * 2
+    assert failed[0].endswith(
+        "python -m ieg.main --dataset=digits --method=exit3 --seed=1 --checkpoint_path=runs"
+    )
+
+
+@pytest.mark.parametrize("status", [130, 143])
+def test_an_interrupted_run_ends_the_grid(shell: Shell, status: int) -> None:
+    done = shell.grid(f"a exit{status} b")
+    assert done.returncode == status
+    assert [words[1] for words in shell.commands()] == ["--method=a", f"--method=exit{status}"]
+    assert done.stderr == "stopped in run 2 of 3; the same command goes on\n"
+    assert "the table" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"]
+)
+def test_a_signal_to_the_grid_reaches_the_run(shell: Shell, number: int, status: int) -> None:
+    words = ["--methods=waits a", "--datasets=digits", "--seeds=1"]
+    with subprocess.Popen(
+        ["bash", str(GRID), *words],
+        cwd=shell.folder,
+        env=shell.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # pytest itself may have been started where Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as grid:
+        assert grid.stdout is not None and grid.stderr is not None
+        assert next(line for line in grid.stdout if "[" not in line) == "waiting\n"
+        started = time.monotonic()
+        grid.send_signal(number)
+        assert grid.wait(timeout=30) == status
+        assert time.monotonic() - started < 30  # the run itself would wait 60 s
+        assert grid.stderr.read() == "stopped in run 1 of 2; the same command goes on\n"
+    assert len(shell.commands()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        ([], "must each name at least one"),
+        (["--methods=a", "--datasets=digits"], "must each name at least one"),
+        (["--methods", "a", "--datasets", "digits", "--seeds", ""], "--seeds needs a value"),
+        (["--methods"], "--methods needs a value"),
+        (["--methods=a", "--datasets=d", "--seeds=one"], "whole numbers, not 'one'"),
+        (["--methods=a", "--datasets=d", "--seeds=-1"], "--seeds needs a value, not '-1'"),
+        (["--methods=a", "--colour=red"], "'--colour' is no option"),
+        (["a"], "'a' is no option"),
+        (["--runs=--max_iteration=4"], "a FOLDER comes before all flags"),
+        (["--methods=a", "--datasets=d", "--seeds=1", "--", "8"], "--flag=value, not '8'"),
+        (["--methods=a", "--datasets=d", "--seeds=1", "--", "--seed=3"], "belongs before --"),
+        (["--methods=a", "--datasets=d", "--seeds=1", "--", "-dataset=x"], "belongs before --"),
+    ],
+)
+def test_bad_usage_is_one_line_and_status_2(shell: Shell, words: list[str], part: str) -> None:
+    done = shell.run(GRID, *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert part in done.stderr and "usage: grid.sh" in done.stderr
+    assert shell.commands() == [] and not list(shell.folder.iterdir())
+
+
+def test_without_python_it_is_one_line(shell: Shell, tmp_path: Path) -> None:
+    bash = shutil.which("bash")
+    assert bash is not None
+    (tmp_path / "only").mkdir()
+    (tmp_path / "only/bash").symlink_to(bash)
+    words = ("--methods=a", "--datasets=d", "--seeds=1")
+    done = shell.run(GRID, *words, PATH=str(tmp_path / "only"))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "no python on PATH" in done.stderr
+
+
+def real(script: str, *words: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Runs a script with the python that runs this test."""
+    environment = path_with(Path(sys.executable).parent) | {"PYTHONPATH": str(ROOT)} | variables
+    return subprocess.run(
+        ["bash", str(ROOT / "scripts" / script), *words],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_real_grid_of_two_runs_of_which_one_fails(tmp_path: Path) -> None:
+    words = ("--methods=supervised nonsense", "--datasets=digits_uniform_0.4", "--seeds=1")
+    done = real("grid.sh", *words, "--runs=runs", "--", *SMALL, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "error: unknown method 'nonsense'" in done.stderr
+    assert "1 of 2 runs failed:\n  status 2: python -m ieg.main" in done.stderr
+    assert re.search(
+        r"^\| digits_uniform_0\.4 \| 0\.\d+ \| supervised \| cnn \|", done.stdout, re.M
+    )
+    run = runs.only_run(tmp_path / "runs")
+    command, checksum = (run / ".grid").read_text().splitlines()
+    assert command in done.stdout
+    result = (run / "result.json").read_bytes()
+    counted = subprocess.run(["cksum"], input=result, capture_output=True, check=True)
+    assert checksum == counted.stdout.decode().strip()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("name", CIFAR)
+def test_scripts_of_papers_run(tmp_path: Path, name: str) -> None:
+    layout = CIFAR100 if "100" in name else CIFAR10
+    archives.write(tmp_path, layout)
+    # The archive is too small for the paper's share of probe data, and wrn28-10 takes minutes.
+    tiny = ("--dataset_dir=.", "--network_name=cnn", "--probe_dataset_hold_ratio=0.25")
+    words = (*SMALL, "--max_iteration=2", "--batch_size=8", *tiny)
+    done = real(name, "runs", *words, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    methods = 1 if name.startswith("ieg") else 2
+    results = sorted((tmp_path / "runs").rglob("result.json"))
+    assert len(results) == methods * CIFAR[name][2]
+    assert "published" not in done.stdout  # these are not CIFAR's images
+    assert f"{layout.name}-like" in done.stdout
+    before = [path.stat().st_mtime_ns for path in results]
+    again = real(name, "runs", *words, cwd=tmp_path)
+    assert again.stdout.count("finished already") == len(results)
+    assert [path.stat().st_mtime_ns for path in results] == before
+
+
+@pytest.mark.slow
+def test_digits_and_evaluate_run(tmp_path: Path) -> None:
+    chosen = {"DATASETS": "digits_asymmetric_0.4", "SEEDS": "1"}
+    done = real("digits.sh", "mine", *SMALL, cwd=tmp_path, **chosen)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("| digits_asymmetric_0.4 |") == 3
+    run = ("--dataset=digits_asymmetric_0.4", "--method=l2r", "--network_name=cnn")
+    done = real("evaluate.sh", "mine", *run, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    folder = tmp_path / "mine/digits_asymmetric_0.4/cnn/l2r/seed1"
+    measured = json.loads((folder / "evaluation_step4_test.json").read_text())
+    trained = json.loads((folder / "result.json").read_text())
+    assert measured["ema"]["top1"] == trained["top1"]

@@ -237,6 +237,7 @@ def build(settings: Settings) -> Experiment:
             given_labels=dataset.given_labels,
             true_labels=dataset.train.labels,
             train_indices=dataset.train_indices,
+            batch_size=pipeline.batch_size,
             steps_per_epoch=pipeline.steps_per_epoch,
             decay=networks.REGISTRY.get(config.network_name).train_decay(
                 model, config.l2_weight_decay

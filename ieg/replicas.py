@@ -4,7 +4,7 @@ Called in replica context (inside `strategy.run`). Scalars that belong to a batc
 shares: each replica holds its part of a sum over the global batch, and `total` adds the parts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -101,14 +101,22 @@ def scatter_add(variable: tf.Variable, indices: tf.Tensor, values: tf.Tensor) ->
       indices: [B] int32.
       values: [B, ...].
     """
+    _scatter(variable, lambda v, i, x: v.scatter_nd_add(i, x), indices, values)
 
+
+def scatter_update(variable: tf.Variable, indices: tf.Tensor, values: tf.Tensor) -> None:
+    """variable[indices_i] = values_i, likewise; of an index that comes twice one value stays."""
+    _scatter(variable, lambda v, i, x: v.scatter_nd_update(i, x), indices, values)
+
+
+def _scatter(
+    variable: tf.Variable, write: Callable[..., Any], indices: tf.Tensor, values: tf.Tensor
+) -> None:
     def update(strategy: tf.distribute.Strategy, indices: Any, values: Any) -> None:
-        strategy.extended.update(
-            variable, lambda v, i, x: v.scatter_nd_add(i, x), args=(indices, values)
-        )
+        strategy.extended.update(variable, write, args=(indices, values))
 
     indices = indices[:, tf.newaxis]
     if not tf.distribute.has_strategy():
-        variable.scatter_nd_add(indices, values)
+        write(variable, indices, values)
     else:
         tf.distribute.get_replica_context().merge_call(update, args=(indices, values))

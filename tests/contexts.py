@@ -14,6 +14,7 @@ def context(model, labels, num_classes, *, decay=None, **changes):
         "given_labels": labels,
         "true_labels": labels,
         "train_indices": np.arange(len(labels)),
+        "batch_size": len(labels),
         "steps_per_epoch": 3,
         "decay": decay,
         "probe_decay": decay,

@@ -26,6 +26,7 @@ from tests import runs
 L2R = (
     "--dataset=digits_uniform_0.4",
     "--method=l2r",
+    "--l2r_warmup_epochs=0",
     "--batch_size=20",
     "--max_iteration=30",
     "--eval_freq=10",

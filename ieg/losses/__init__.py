@@ -3,13 +3,17 @@
 from ieg.losses.cross_entropy import cross_entropy, label_smoothing, soft_targets
 from ieg.losses.divergence import kl_divergence
 from ieg.losses.label_guess import label_guess, rms_normalize, sharpen
+from ieg.losses.pseudo_labels import PseudoLoss, pseudo_labels, running_logits
 
 __all__ = [
+    "PseudoLoss",
     "cross_entropy",
     "kl_divergence",
     "label_guess",
     "label_smoothing",
+    "pseudo_labels",
     "rms_normalize",
+    "running_logits",
     "sharpen",
     "soft_targets",
 ]

@@ -32,3 +32,19 @@ def example_weights(
     else:
         raise ValueError(f"mode must be 'clamp' or 'sigmoid', not {mode!r}")
     return raw / (total(tf.reduce_sum(raw)) + guard)
+
+
+def shifted_weights(gradient: tf.Tensor) -> tf.Tensor:
+    """Weights that keep every example, for classes of very different sizes.
+
+    w̃_i = ω - g_i - min_j(ω - g_j) + ω with ω = 1 / B,  w_i = w̃_i / (Σ_j w̃_j + 1e-5)
+    as in the FSR release with `clip_meta_weight` off
+
+    Args:
+      gradient: [B] float32 of the global batch, g_i = ∂(outer loss)/∂ω_i at ω_i = 1 / B.
+    Returns:
+      [B] float32 above 0 that sum to one.
+    """
+    equal = 1 / tf.cast(tf.size(gradient), gradient.dtype)
+    raw = tf.reduce_max(gradient) - gradient + equal
+    return raw / (tf.reduce_sum(raw) + 1e-5)

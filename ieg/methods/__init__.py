@@ -41,6 +41,7 @@ class Context(NamedTuple):
       given_labels: [N] of the whole training split; `Batch.index` points into it.
       true_labels: [N], for monitoring only.
       train_indices: [n] the examples to train on.
+      batch_size: global batch.
       steps_per_epoch: steps in one pass over the training data.
       decay: weight decay coefficient of each trainable variable in the training loss.
       probe_decay: the same in the loss of a look-ahead's probe batch.
@@ -53,6 +54,7 @@ class Context(NamedTuple):
     given_labels: np.ndarray
     true_labels: np.ndarray
     train_indices: np.ndarray
+    batch_size: int
     steps_per_epoch: int
     decay: list[float]
     probe_decay: list[float]

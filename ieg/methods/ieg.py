@@ -23,7 +23,7 @@ from ieg.losses import (
 )
 from ieg.meta import InnerProblem, MetaGradient, example_weights, meta_gradient
 from ieg.methods import REGISTRY, Context, Method, Needs, StepOutput, StepState
-from ieg.methods.lookahead import LookaheadOptions, probe_loss, weight_scalars
+from ieg.methods.lookahead import LookaheadOptions, probe_loss, share_of_mean, weight_scalars
 from ieg.networks import parts
 from ieg.options import option
 
@@ -218,14 +218,7 @@ def _interpret(meta: MetaGradient, batch: Batch) -> Meta:
     scalars = {
         "probe_loss": meta.outer_loss,
         "probe_accuracy": meta.aux,
-        "trust_clean": _share_of_mean(trust, clean),
-        "trust_wrong": _share_of_mean(trust, 1 - clean),
+        "trust_clean": share_of_mean(trust, clean),
+        "trust_wrong": share_of_mean(trust, 1 - clean),
     }
     return Meta(weight, trust, scalars)
-
-
-def _share_of_mean(values: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
-    """This replica's share of the mean of values [B] over those with chosen [B] = 1; 0 of none."""
-    return tf.math.divide_no_nan(
-        tf.reduce_sum(values * chosen), replicas.total(tf.reduce_sum(chosen))
-    )

@@ -63,3 +63,10 @@ def weight_scalars(weights: tf.Tensor, batch: Batch) -> dict[str, tf.Tensor]:
         "clean_weight_share": tf.reduce_sum(weights * clean),
         "clean_share": replicas.batch_mean(clean),
     }
+
+
+def share_of_mean(values: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
+    """This replica's share of the mean of values [B] over those with chosen [B] = 1; 0 of none."""
+    return tf.math.divide_no_nan(
+        tf.reduce_sum(values * chosen), replicas.total(tf.reduce_sum(chosen))
+    )

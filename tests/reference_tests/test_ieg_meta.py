@@ -1,6 +1,5 @@
 """IEG's momentum look-ahead on weights and label trust against reference/ieg_meta.npz."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -155,38 +154,18 @@ def test_supervised_part_and_momentum_step(data):
             tiny.close(value, data[f"momentum_step_lr0.1_{name}"][i], "gradient")
 
 
-def keras_network(data):
-    """The tiny network as a model, so that the method itself can be run."""
-    dense = keras.layers.Dense(data["dense_bias"].shape[-1])
-    model = keras.Sequential(
-        [
-            keras.Input(data["images"].shape[1:]),
-            keras.layers.Conv2D(data["bn_gamma"].size, 3, padding="same", use_bias=False),
-            keras.layers.BatchNormalization(epsilon=1e-5),
-            keras.layers.ReLU(),
-            keras.layers.GlobalAveragePooling2D(),
-            dense,
-        ]
-    )
-    for variable, value in zip(model.trainable_variables, tiny.params(data), strict=True):
-        variable.assign(value)
-    return model
-
-
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("through", (True, False))
 def test_the_method_weighs_and_trusts_like_the_original(data, mode, through):
     prefix = "two_view_through_" if through else "two_view_const_"
-    model = keras_network(data)
+    model = tiny.keras_network(data)
     labels = tf.constant(data["labels"], tf.int32)
     batch = Batch(
         index=tf.range(len(labels)),
         image=tf.constant(data["images"]),
         label=labels,
         true_label=labels,
-        probe=Probe(
-            tf.constant(data["probe_images"]), tf.constant(data["probe_labels"], tf.int32)
-        ),
+        probe=Probe(tf.constant(data["probe_images"]), tf.constant(data["probe_labels"], tf.int32)),
         strong_image=tf.constant(data["aug_images"]),
     )
     options = ieg.Options(

@@ -3,6 +3,7 @@
 3x3 convolution without bias, batch norm with batch statistics, ReLU, global average, dense.
 """
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -25,6 +26,23 @@ def network(params, images):
     mean, variance = tf.nn.moments(x, axes=[0, 1, 2])
     x = tf.nn.relu(tf.nn.batch_normalization(x, mean, variance, params[2], params[1], 1e-5))
     return tf.reduce_mean(x, axis=[1, 2]) @ params[3] + params[4]
+
+
+def keras_network(data):
+    """The tiny network as a model, so that a method itself can be run."""
+    model = keras.Sequential(
+        [
+            keras.Input(data["images"].shape[1:]),
+            keras.layers.Conv2D(data["bn_gamma"].size, 3, padding="same", use_bias=False),
+            keras.layers.BatchNormalization(epsilon=1e-5),
+            keras.layers.ReLU(),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(data["dense_bias"].shape[-1]),
+        ]
+    )
+    for variable, value in zip(model.trainable_variables, params(data), strict=True):
+        variable.assign(value)
+    return model
 
 
 def close(actual, expected, kind):

@@ -23,6 +23,8 @@ PRESET = {
     # Chosen on validation images: IEG with RandAugment is up to two points worse, as eight pixels
     # do not bear much. AutoAugment's lists are made for colours.
     "aug_type": "default",
+    "queue_capacity": 200,  # a seventh of the images
+    "queue_bs": 100,
 }
 
 

@@ -1,0 +1,312 @@
+"""FSR: example weights without clean data, from a dictionary of the examples trusted most.
+
+Zhang and Pfister, "Learning Fast Sample Re-weighting Without Reward Data", ICCV 2021
+(arXiv 2109.03216). Where paper and released code differ this follows the code.
+"""
+
+import logging
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from ieg import keys, replicas
+from ieg.augment import mixup
+from ieg.data.pipeline import Batch
+from ieg.errors import InputError
+from ieg.losses import (
+    PseudoLoss,
+    cross_entropy,
+    label_smoothing,
+    pseudo_labels,
+    running_logits,
+)
+from ieg.meta import (
+    InnerProblem,
+    MetaGradient,
+    example_weights,
+    meta_gradient,
+    shifted_weights,
+)
+from ieg.meta.dictionary import lowest_scores, updated_scores
+from ieg.methods import REGISTRY, Context, Method, StepOutput, StepState
+from ieg.methods.lookahead import LookaheadOptions, share_of_mean, weight_scalars
+from ieg.networks import parts
+from ieg.options import option
+
+Tensors = list[tf.Tensor]
+
+
+@dataclass(frozen=True)
+class Options(LookaheadOptions):
+    """Options of FSR."""
+
+    # The classifier alone looks ahead: one matrix product in the place of a pass.
+    meta_partial_level: int = option(
+        0,
+        "variables that take the look-ahead: 0 classifier, k the last k stages and after, -1 all",
+        at_least=-1,
+    )
+    meta_momentum: float = option(0.9, "momentum of the virtual step", at_least=0, below=1)
+    queue_capacity: int = option(2000, "examples in the dictionary", above=0)
+    queue_bs: int = option(200, "dictionary examples per replica and step", above=0)
+    queue_beta: float = option(
+        0.9, "what a score keeps of itself; from 1 on margins are added up", at_least=0
+    )
+    use_mixup: bool = option(True, "whether the images to train on are mixed")
+    use_pseudo_loss: str = option(
+        "all_1_0.1_2",
+        "loss on running logits as all_TEMPERATURE_MOMENTUM_WEIGHT, or none",
+    )
+    meta_start_epoch: int = option(
+        20, "epochs with equal weights before those of the look-ahead are used", at_least=0
+    )
+    clip_meta_weight: bool = option(
+        True, "cut negative weights (noise), or else shift all above zero (long tail)"
+    )
+    moving_weight_gamma: float = option(
+        0.0,
+        "what a class' moving average of weights keeps; 0 for weights per example",
+        at_least=0,
+        below=1,
+    )
+    meta_moving_end_epoch: int = option(
+        0, "epoch after which that average stands still; 0 for never", at_least=0
+    )
+    fsr_joint_pass: bool = option(
+        False,
+        "dictionary and training images as one batch through the look-ahead network, as released; "
+        "else apart, so that features are shared with the training pass",
+    )
+
+
+class Variant(NamedTuple):
+    """What a step does: whether the look-ahead's weights are used, whether averages still move."""
+
+    weighted: bool
+    moving: bool
+
+
+@REGISTRY.register("fsr")
+class FSR(Method):
+    """Weighs examples by a dictionary that it chooses itself, anew each epoch."""
+
+    Options = Options
+    per_example = ("weight", "margin")
+    by_epoch = True
+
+    def __init__(self, options: Any, context: Context) -> None:
+        super().__init__(options, context)
+        self._moving = parts.lookahead_variables(context.model, options.meta_partial_level)
+        self._pseudo = _pseudo_loss(options.use_pseudo_loss)
+        _check_capacity(options, context)
+
+    @classmethod
+    def dictionary_batch(cls, options: Any) -> int:
+        """Class-balanced examples of the dictionary in every step."""
+        return int(options.queue_bs)
+
+    def init_state(self) -> dict[str, tf.Variable]:
+        """Scores [N], dictionary [K, m], and running logits [N, K], class weights [K] if used."""
+        context, options = self.context, self.options
+        size = len(context.given_labels)
+        values = {"score": tf.zeros([size]), "dictionary": self._choose(np.zeros(size))}
+        if self._pseudo is not None:
+            values["running_logits"] = tf.zeros([size, context.num_classes])
+        if options.moving_weight_gamma:
+            values["class_weight"] = tf.fill([context.num_classes], 1 / context.batch_size)
+        keep = {"trainable": False, "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
+        return {name: tf.Variable(value, **keep) for name, value in values.items()}
+
+    def dictionary(self, variables: Mapping[str, tf.Variable]) -> np.ndarray:
+        """[K, capacity / K] training examples."""
+        return np.asarray(variables["dictionary"].numpy())
+
+    def on_epoch(self, variables: Mapping[str, tf.Variable]) -> Mapping[str, float]:
+        """The examples of each class with the lowest scores become the dictionary."""
+        chosen = self._choose(variables["score"].numpy())
+        variables["dictionary"].assign(chosen)
+        right = self.context.true_labels[chosen] == self.context.given_labels[chosen]
+        return {"dictionary_purity": float(np.mean(right))}
+
+    def variant(self, step: int) -> Variant:
+        """Which stage of the run a step belongs to."""
+        epoch, end = step // self.context.steps_per_epoch, self.options.meta_moving_end_epoch
+        return Variant(epoch >= self.options.meta_start_epoch, not end or epoch < end)
+
+    def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:
+        """L = Σ w_i c_i + pseudo loss, with c_i = ce(q_i, f(x_i; θ)) of a mixed image."""
+        assert isinstance(variant, Variant)
+        images, targets, pseudo = self._training_batch(batch, state)
+        meta, after = self._look_ahead(batch, state, images, targets)
+        weights = self._weights(meta.gradient, batch, state, variant)
+        with tf.GradientTape() as tape:
+            tape.watch(state.params)
+            logits, network_state = self.network(state.params, state.network_state, images)
+            losses = cross_entropy(targets, logits)
+            loss = tf.reduce_sum(weights * losses)
+            scalars = {"queue_loss": meta.outer_loss}
+            if self._pseudo is not None and variant.weighted:
+                scalars["pseudo_loss"] = self._pseudo.weight * replicas.batch_mean(
+                    cross_entropy(pseudo, logits)
+                )
+                loss += scalars["pseudo_loss"]
+        given = tf.one_hot(batch.label, self.context.num_classes)
+        margins = tf.stop_gradient(losses - cross_entropy(given, after))
+        # Of a mixed image the logits say nothing of either example.
+        self._remember(batch, state, margins, after if self.options.use_mixup else logits)
+        clean = tf.cast(batch.label == batch.true_label, tf.float32)
+        scalars["margin_clean"] = share_of_mean(margins, clean)
+        scalars["margin_wrong"] = share_of_mean(margins, 1 - clean)
+        return StepOutput(
+            gradients=tape.gradient(loss, state.params),
+            network_state=network_state,
+            loss=loss,
+            logits=after if self.options.use_mixup else logits,
+            scalars=scalars | weight_scalars(weights, batch),
+            per_example={"weight": weights, "margin": margins},
+        )
+
+    def _training_batch(
+        self, batch: Batch, state: StepState
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
+        """Images, labels and pseudo labels: mixed, or else with smoothed labels."""
+        pseudo = None
+        if self._pseudo is not None:
+            running = tf.gather(state.variables["running_logits"], batch.index)
+            pseudo = pseudo_labels(running, self._pseudo.temperature, replicas.global_mean)
+        if not self.options.use_mixup:
+            return batch.image, self._smoothed(batch.label), pseudo
+        given = tf.one_hot(batch.label, self.context.num_classes)
+        seed = keys.stateless_seed(self.context.seed, "mix", state.step)
+        values = [batch.image, given] if pseudo is None else [batch.image, given, pseudo]
+        images, targets, *rest = mixup.mix_batch(seed, *values)
+        return images, targets, rest[0] if rest else None
+
+    def _smoothed(self, labels: tf.Tensor) -> tf.Tensor:
+        return label_smoothing(labels, self.context.num_classes, self.context.label_smoothing)
+
+    def _look_ahead(
+        self, batch: Batch, state: StepState, images: tf.Tensor, targets: tf.Tensor
+    ) -> tuple[MetaGradient, tf.Tensor]:
+        """The dictionary loss' gradient in ω (start 1/B), and logits of `batch.image` at θ'."""
+        assert batch.probe is not None  # the trainer sees to what `dictionary_batch` asks for
+        queue = batch.probe
+        queue_targets = self._smoothed(queue.label)
+
+        def predict(params: Tensors) -> tf.Tensor:
+            return self.network(params, state.network_state, images)[0]
+
+        def weighted_loss(logits: tf.Tensor, omega: tf.Tensor) -> tf.Tensor:
+            return tf.reduce_sum(omega * cross_entropy(targets, logits))
+
+        def queue_loss(params: Tensors) -> tuple[tf.Tensor, tf.Tensor | None]:
+            inputs, after = queue.image, None
+            if self.options.fsr_joint_pass:
+                inputs = tf.concat([queue.image, batch.image], axis=0)
+            logits, _ = self.network(params, state.network_state, inputs)
+            if self.options.fsr_joint_pass:
+                logits, after = tf.split(logits, [queue.image.shape[0], -1])
+            return replicas.batch_mean(cross_entropy(queue_targets, logits)), after
+
+        inner = InnerProblem(
+            predict,
+            weighted_loss,
+            stepsize=self.options.meta_stepsize,
+            decay=self.context.decay,
+            momentum=self.options.meta_momentum,
+            buffers=state.buffers,
+            moving=self._moving,
+        )
+        meta = meta_gradient(
+            inner,
+            queue_loss,
+            state.params,
+            replicas.equal_weights(batch.label),
+            mode=self.options.meta_gradient,
+            outer_decay=self.context.probe_decay,
+        )
+        after = meta.aux
+        if after is None:
+            after, _ = self.network(meta.params, state.network_state, batch.image)
+        return meta, tf.stop_gradient(after)
+
+    def _weights(
+        self, gradient: tf.Tensor, batch: Batch, state: StepState, variant: Variant
+    ) -> tf.Tensor:
+        """[B] weights: equal at first, then of the look-ahead, or averages of each class."""
+        if not variant.weighted:
+            return replicas.equal_weights(batch.label)
+        everyone = replicas.gather(gradient)
+        if self.options.clip_meta_weight:
+            weights = example_weights(everyone)
+        else:
+            weights = shifted_weights(everyone)
+        gamma = self.options.moving_weight_gamma
+        if gamma:
+            labels, averages = replicas.gather(batch.label), state.variables["class_weight"]
+            if variant.moving:
+                before = tf.gather(averages, labels)
+                replicas.scatter_update(averages, labels, gamma * before + (1 - gamma) * weights)
+            weights = tf.gather(averages, labels)
+        return tf.gather(weights, replicas.own_rows(batch.label.shape[0]))
+
+    def _remember(
+        self, batch: Batch, state: StepState, margins: tf.Tensor, logits: tf.Tensor
+    ) -> None:
+        """Enters margins into the scores and logits into the running ones."""
+        index, variables = replicas.gather(batch.index), state.variables
+        scores = tf.gather(variables["score"], index)
+        scores = updated_scores(scores, replicas.gather(margins), self.options.queue_beta)
+        replicas.scatter_update(variables["score"], index, scores)
+        if self._pseudo is not None:
+            running = tf.gather(variables["running_logits"], index)
+            logits = replicas.gather(tf.stop_gradient(logits))
+            running = running_logits(running, logits, self._pseudo.momentum)
+            replicas.scatter_update(variables["running_logits"], index, running)
+
+    def _choose(self, scores: np.ndarray) -> np.ndarray:
+        return lowest_scores(
+            scores,
+            self.context.given_labels,
+            self.context.train_indices,
+            capacity=self.options.queue_capacity,
+            num_classes=self.context.num_classes,
+        ).astype(np.int32)
+
+
+def _pseudo_loss(text: str) -> PseudoLoss | None:
+    if text == "none":
+        return None
+    try:
+        return PseudoLoss.parse(text)
+    except ValueError as error:
+        raise InputError(f"--use_pseudo_loss={text}: {error}") from None
+
+
+def _check_capacity(options: Options, context: Context) -> None:
+    """Raises InputError for a capacity that no dictionary can have; warns of small classes."""
+    capacity, num_classes = options.queue_capacity, context.num_classes
+    if not num_classes <= capacity <= len(context.train_indices):
+        raise InputError(
+            f"--queue_capacity={capacity}: must be at least one for each of {num_classes} classes "
+            f"and at most the {len(context.train_indices)} images to train on"
+        )
+    labels = context.given_labels[context.train_indices]
+    counts = np.bincount(labels, minlength=num_classes)
+    if counts.min() == 0:
+        raise InputError(
+            f"no image to train on is labelled {int(counts.argmin())}, so that the dictionary of "
+            "--method=fsr cannot hold every class"
+        )
+    small = np.flatnonzero(counts < capacity // num_classes)
+    if len(small):
+        logging.getLogger("ieg").warning(
+            "%d of %d classes have fewer than the %d images that the dictionary takes of each, and "
+            "repeat their own; a smaller --queue_capacity avoids that",
+            len(small),
+            num_classes,
+            capacity // num_classes,
+        )

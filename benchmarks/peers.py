@@ -3,13 +3,15 @@
     python -m benchmarks.peers --markdown
 
 An RBF support vector machine and an MLP with one hidden layer of 128, each trained on the noisy
-labels as they are, and inside cleanlab's CleanLearning, which drops what it takes for label errors
-and trains again. cleanlab is no dependency of ieg: `pip install 'ieg[benchmarks]'`; without it its
-two rows are left out, with a line that says so. Takes 10 minutes on 2 cores.
+labels as they are, and inside cleanlab's CleanLearning, which drops what it takes for wrong labels
+and trains again. cleanlab is no dependency of ieg: `pip install 'ieg[benchmarks]'`. Without it its
+two columns are left out, and a line says so. Takes two minutes on a CPU.
 
 Split, noise and test images are those of `python -m ieg.main --dataset=digits_uniform_R --seed=S`.
 All peers train on all 1,437 training images with their noisy labels, as `--method=supervised` does;
-the 50 images that other methods hold out as clean probe data are among them, with noisy labels.
+the 50 that other methods hold out as clean probe data are among them, with noisy labels too. The
+MLP's 50 epochs were chosen among 12, 25, 50, 100 and 200 on a validation split, as the settings of
+ieg's own methods were; everything else is the default of its library.
 """
 
 import argparse
@@ -23,12 +25,15 @@ from typing import Any
 import ieg.quiet  # noqa: F401
 
 import numpy as np
+from rich import box
 from rich.console import Console
 from rich.table import Table
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
+from threadpoolctl import threadpool_limits
 
 from ieg.data.dataset import Dataset, prepare
 from ieg.errors import InputError
@@ -42,19 +47,31 @@ DATASETS = (
 )
 
 
-def svm() -> SVC:
-    """scikit-learn's default: an RBF kernel, C = 1."""
-    return SVC()
+class ProbabilisticSVM(ClassifierMixin, BaseEstimator):
+    """An RBF SVM that predicts as ever, and has the probabilities that cleanlab asks for.
 
+    They are Platt's, from 5 folds. Their largest would be a worse prediction than the machine's
+    own: 0.64 in place of 0.83 at a ratio of 0.8.
+    """
 
-def svm_with_probabilities() -> CalibratedClassifierCV:
-    """The same with the probabilities that cleanlab needs (Platt scaling, 5-fold)."""
-    return CalibratedClassifierCV(SVC(), ensemble=False)
+    def fit(self, images: np.ndarray, labels: np.ndarray) -> "ProbabilisticSVM":
+        """Trains on [N, D] images and [N] labels."""
+        self.calibrated_ = CalibratedClassifierCV(SVC(), ensemble=False).fit(images, labels)
+        self.classes_ = self.calibrated_.classes_
+        return self
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """[N] classes, of the machine that is trained on everything."""
+        return self.calibrated_.calibrated_classifiers_[0].estimator.predict(images)
+
+    def predict_proba(self, images: np.ndarray) -> np.ndarray:
+        """[N, K] probabilities."""
+        return self.calibrated_.predict_proba(images)
 
 
 def mlp(seed: int) -> MLPClassifier:
-    """One hidden layer of 128, Adam, 200 epochs at most, no early stopping."""
-    return MLPClassifier(hidden_layer_sizes=(128,), random_state=seed)
+    """One hidden layer of 128, Adam, 50 epochs, no early stopping."""
+    return MLPClassifier(hidden_layer_sizes=(128,), max_iter=50, random_state=seed)
 
 
 def cleaned(classifier: Any, seed: int) -> Any:
@@ -64,11 +81,11 @@ def cleaned(classifier: Any, seed: int) -> Any:
     return CleanLearning(classifier, seed=seed)
 
 
-#: Row → classifier for a seed.
+#: Column → classifier for a seed.
 PEERS: Mapping[str, Callable[[int], Any]] = {
-    "RBF SVM": lambda seed: svm(),
+    "RBF SVM": lambda seed: SVC(),
     "MLP": mlp,
-    "cleanlab, RBF SVM": lambda seed: cleaned(svm_with_probabilities(), seed),
+    "cleanlab, RBF SVM": lambda seed: cleaned(ProbabilisticSVM(), seed),
     "cleanlab, MLP": lambda seed: cleaned(mlp(seed), seed),
 }
 
@@ -83,7 +100,7 @@ def main(argv: Sequence[str]) -> int:
     names = list(PEERS)
     if importlib.util.find_spec("cleanlab") is None:
         names = [name for name in names if not name.startswith("cleanlab")]
-        print("no rows of cleanlab, which is not installed: pip install 'ieg[benchmarks]'")
+        print("nothing of cleanlab, which is not installed: pip install 'ieg[benchmarks]'")
     started = time.monotonic()
     try:
         rows = [
@@ -95,17 +112,20 @@ def main(argv: Sequence[str]) -> int:
         return 2
     _print(["data", *names], rows, arguments.markdown)
     seeds = ", ".join(map(str, arguments.seeds))
-    print(f"test accuracy, mean ± standard deviation over seeds {seeds}; all training images with")
-    print(f"noisy labels, also those that others hold out; {time.monotonic() - started:.0f} s")
+    print(
+        f"test accuracy, mean ± standard deviation over seeds {seeds}; trained on all images with "
+        "noisy labels, those among them that other methods hold out as clean probe data; "
+        f"{time.monotonic() - started:.0f} s"
+    )
     return 0
 
 
 def accuracy(classifier: Any, dataset: Dataset) -> float:
     """Test accuracy of a classifier trained on pixels in [0, 1] and the given labels."""
     indices = dataset.train_indices
-    with warnings.catch_warnings():
-        # 200 epochs are scikit-learn's default; that noisy labels are not learned by then is fine.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    # So small matrices are multiplied faster by one thread, above all on a busy machine.
+    with warnings.catch_warnings(), threadpool_limits(1):
+        warnings.simplefilter("ignore", ConvergenceWarning)  # it is meant to stop early
         classifier.fit(_pixels(dataset.train.images[indices]), dataset.given_labels[indices])
     predicted = classifier.predict(_pixels(dataset.evaluation.images))
     return float(np.mean(predicted == dataset.evaluation.labels))
@@ -121,6 +141,8 @@ def _scores(name: str, peers: Sequence[str], seeds: Sequence[int]) -> list[list[
 
 
 def _mean(scores: Sequence[float]) -> str:
+    if len(scores) == 1:
+        return f"{scores[0]:.3f}"
     return f"{np.mean(scores):.3f} ± {np.std(scores):.3f}"
 
 
@@ -134,7 +156,9 @@ def _print(titles: Sequence[str], rows: Sequence[Sequence[str]], markdown: bool)
         for line in (titles, ["---"] * len(titles), *rows):
             print(f"| {' | '.join(line)} |")
         return
-    table = Table(*titles)
+    table = Table(titles[0], box=box.SIMPLE_HEAD)
+    for title in titles[1:]:
+        table.add_column(title, min_width=len("0.000 ± 0.000"))
     for row in rows:
         table.add_row(*row)
     Console().print(table)

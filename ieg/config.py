@@ -30,7 +30,10 @@ class Config:
     )
     network_name: str = option("wrn28-10", "the network")
     mode: str = option(
-        "train", "train or evaluation", choices=("train", "evaluation"), experiment=False
+        "train",
+        "train; evaluation of a checkpoint; or show_data, which draws a sheet of training images",
+        choices=("train", "evaluation", "show_data"),
+        experiment=False,
     )
     checkpoint_path: str = option("/tmp/ieg", "root of the run folders", experiment=False)
     restore_step: int = option(

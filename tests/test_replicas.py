@@ -41,7 +41,8 @@ def train(strategy_name, batch_size, tmp_path, **typed):
     step = compile_step(built.strategy, built.method, built.state, built.rule())
     schedule = built.schedule()
     scalars = []
-    for s, batch in enumerate(built.pipeline.batches(built.strategy, 0, STEPS)):
+    dictionary = built.method.dictionary(built.state.method_variables)
+    for s, batch in enumerate(built.pipeline.batches(built.strategy, 0, STEPS, dictionary)):
         values = step(batch, schedule(s), s, built.method.variant(s))
         scalars.append({name: float(value) for name, value in values.items()})
     return built, scalars
@@ -56,13 +57,16 @@ def train(strategy_name, batch_size, tmp_path, **typed):
         {"method": "supervised", "accumulation_steps": 2, "clip_norm": 0.5},
         {"method": "supervised", "classes_per_batch": 10, "weak_rotation": 15.0},
         {"method": "ieg", "meta_gradient": "forward"},
-        {"method": "ieg", "meta_gradient": "nested", "aug_per_batch": False},
+        {"method": "ieg", "meta_gradient": "nested", "aug_type": "randaug"},
+        {"method": "fsr", "meta_start_epoch": 0, "queue_bs": 60},
     ],
     ids=str,
 )
 def test_one_replica_equals_two(typed, tmp_path):
+    # What is counted per replica is halved with the replicas' batch.
+    halved = {name: typed[name] // 2 for name in ("queue_bs",) if name in typed}
     one, one_scalars = train("none", 40, tmp_path, **typed)
-    two, two_scalars = train("mirrored", 20, tmp_path, **typed)
+    two, two_scalars = train("mirrored", 20, tmp_path, **typed | halved)
     assert two.strategy.num_replicas_in_sync == 2
     before = networks.create("test_no_batch_norm", (8, 8, 1), 10, seed=12345)
     for a, b, start in zip(
@@ -74,6 +78,9 @@ def test_one_replica_equals_two(typed, tmp_path):
         np.testing.assert_allclose(b.numpy(), a.numpy(), atol=1e-5)
     for a, b in zip(one_scalars, two_scalars, strict=True):
         assert a == pytest.approx(b, abs=2e-4)
+    for name, variable in one.state.method_variables.items():
+        values = two.state.method_variables[name].numpy()
+        np.testing.assert_allclose(values, variable.numpy(), atol=1e-4, err_msg=name)
     for name, column in one.state.ledger.read().items():
         np.testing.assert_allclose(two.state.ledger.read()[name], column, atol=1e-4)
 

@@ -31,8 +31,8 @@ DIGITS = (
     "--dropout_rate=0.2",
 )
 
-#: Of 34 steps each: kills hit both stages.
-OWN_FLAGS = {"l2r": ("--l2r_warmup_epochs=1",)}
+#: Epochs have 34 steps: kills hit all stages.
+OWN_FLAGS = {"l2r": ("--l2r_warmup_epochs=1",), "fsr": ("--meta_start_epoch=1",)}
 
 #: 32x32 colour images, of which the package itself has none without a download.
 COLOURS = """
@@ -208,7 +208,7 @@ def kill_while_a_checkpoint_is_written(process: Process, following: int) -> None
     assert process.send(signal.SIGKILL) == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("method", ["l2r", "ieg"])
+@pytest.mark.parametrize("method", ["l2r", "ieg", "fsr"])
 def test_killed_twice_ends_like_one_never_interrupted(
     tmp_path: Path, start: Start, uninterrupted: Callable[[str], Path], method: str
 ) -> None:
@@ -287,7 +287,7 @@ def test_sigterm_and_ctrl_c_save_and_the_printed_command_goes_on(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["supervised", "l2r", "ieg"])
+@pytest.mark.parametrize("method", ["supervised", "l2r", "ieg", "fsr"])
 def test_killed_at_random_moments_ends_like_one_never_interrupted(
     tmp_path: Path, start: Start, method: str
 ) -> None:

@@ -81,6 +81,11 @@ def check(strong: StrongAugmentation, image_shape: tuple[int, int, int]) -> None
             f"RandAugment needs images with 1 or 3 channels, and these have {channels}; use "
             "--aug_type=default"
         )
+    if policy != "none" and side < 2:
+        raise InputError(
+            f"images of {height}x{width} are too thin for operations on their pixels' neighbours; "
+            "use --aug_type=default"
+        )
     if not 0 <= pad < side:
         raise InputError(
             f"strong augmentation cannot pad images of {height}x{width} by {pad} before the crop; "

@@ -207,6 +207,17 @@ def test_the_sign_turns_a_movement_round() -> None:
         np.testing.assert_array_equal(view, expected)
 
 
+def test_each_operation_has_its_own_place() -> None:
+    draws = both_applied("cifar10", ("TranslateY", 6), ("Cutout", 3))
+    draws = draws._replace(
+        applied=tf.constant([[0.9999999, 0.0]]), place=tf.constant([[[0.0, 0.0], [0.5, 0.25]]])
+    )
+    view = augment(WHITE, draws, PLAIN._replace(policy="cifar10")).numpy()
+    expected = np.ones_like(view)
+    expected[:, 13:19, 5:11] = 0  # a side of 6 about row 16, column 8
+    np.testing.assert_array_equal(view, expected)
+
+
 def test_operations_follow_one_another_in_order() -> None:
     grey = scale(tf.fill([1, 8, 8, 3], tf.constant(100, tf.uint8)))
     how = PLAIN._replace(policy="randaug")
@@ -250,6 +261,7 @@ def test_no_python_runs_while_images_are_made() -> None:
         ({"policy": "cifar10"}, (8, 8, 1), ("have 1", "--aug_type=randaug")),
         ({"policy": "cifar10_25"}, (8, 8, 4), ("have 4", "--aug_type=randaug")),
         ({"policy": "randaug"}, (8, 8, 2), ("have 2", "--aug_type=default")),
+        ({"policy": "randaug"}, (1, 9, 3), ("1x9", "--aug_type=default")),
         ({"pad": 8}, (8, 9, 3), ("8x9", "0 to 7")),
         ({"pad": -1}, (8, 9, 3), ("by -1", "0 to 7")),
         ({"cutout": 9}, (20, 8, 3), ("9 pixels", "20x8", "0 to 8")),
@@ -268,8 +280,10 @@ def test_what_cannot_be_done_is_refused(
 
 
 @pytest.mark.parametrize("policy", ["none", "randaug"])
-def test_what_can_just_be_done_is_not_refused(policy: str) -> None:
-    how = StrongAugmentation(policy, per_batch=False, pad=7, flip=False, cutout=8)
-    check(how, (8, 9, 1))
-    views = augment(weak_images(3, 8, 9, 1), draw(SEED, 3, how), how)
-    assert np.isfinite(views).all()
+@pytest.mark.parametrize("shape", [(8, 9, 1), (2, 2, 3)])
+def test_what_can_just_be_done_is_not_refused(policy: str, shape: tuple[int, int, int]) -> None:
+    side = min(shape[:2])
+    how = StrongAugmentation(policy, per_batch=False, pad=side - 1, flip=False, cutout=side)
+    check(how, shape)
+    views = augment(weak_images(64, *shape), draw(SEED, 64, how), how)
+    assert views.shape == (64, *shape) and np.isfinite(views).all()

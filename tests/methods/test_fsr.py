@@ -1,0 +1,173 @@
+"""FSR's stages, dictionary and weights; its look-ahead is held to the reference elsewhere."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ieg import networks
+from ieg.data.pipeline import Batch, Probe
+from ieg.errors import InputError
+from ieg.losses import PseudoLoss
+from ieg.meta.dictionary import lowest_scores, updated_scores
+from ieg.meta.weights import shifted_weights
+from ieg.methods import fsr
+from tests import contexts
+
+B, K, N = 6, 3, 30
+LABELS = np.resize([0, 1, 2, 0], N)
+
+
+def plain_network():
+    """Without batch norm, so that no image sees another one of its batch."""
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.Conv2D(4, 3, activation="relu"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(K),
+        ]
+    )
+
+
+def method(model=None, *, true_labels=LABELS, label_smoothing=0.0, **options):
+    settings = {"queue_capacity": 9, "queue_bs": 6, "meta_start_epoch": 0}
+    context = contexts.context(
+        model or networks.create("cnn", (8, 8, 1), K, seed=1),
+        LABELS,
+        K,
+        true_labels=true_labels,
+        batch_size=B,
+        label_smoothing=label_smoothing,
+    )
+    return fsr.FSR(fsr.Options(**settings | options), context)
+
+
+def batch():
+    rng = np.random.default_rng(0)
+
+    def images(size):
+        return tf.constant(rng.uniform(-1, 1, (size, 8, 8, 1)), tf.float32)
+
+    index = tf.constant([3, 7, 1, 12, 20, 29])
+    label = tf.gather(tf.constant(LABELS, tf.int32), index)
+    return Batch(index, images(B), label, label, Probe(images(6), tf.constant([0, 1, 2] * 2)))
+
+
+def step(one, variables, number=0):
+    state = contexts.start(one.context.model, number, variables=variables)
+    return one.step(batch(), state, one.variant(number))
+
+
+def test_lowest_scores_of_each_class():
+    scores = np.array([5.0, 1.0, 2.0, 3.0, 1.0, 0.0, 9.0])
+    labels = np.array([0, 1, 0, 1, 1, 0, 0])
+    chosen = lowest_scores(scores, labels, np.arange(6), capacity=5, num_classes=2)
+    np.testing.assert_array_equal(chosen, [[5, 2], [1, 4]])
+    some = lowest_scores(scores, labels, np.array([0, 3, 6]), capacity=6, num_classes=2)
+    np.testing.assert_array_equal(some, [[0, 6, 0], [3, 3, 3]])
+
+
+@pytest.mark.parametrize(("beta", "expected"), [(0.75, [0.5, 1.25]), (0.0, [-1, 2]), (2, [-1, 5])])
+def test_scores_fall_where_the_loss_falls(beta, expected):
+    scores = updated_scores(tf.constant([1.0, 1.0]), tf.constant([1.0, -2.0]), beta)
+    np.testing.assert_allclose(scores, expected)
+
+
+def test_shifted_weights_by_hand():
+    # ω = 1/4; max g - g + ω = [3.25, 0.25, 2.25, 1.25], of sum 7.
+    weights = shifted_weights(tf.constant([-1.0, 2.0, 0.0, 1.0]))
+    np.testing.assert_allclose(weights, np.array([3.25, 0.25, 2.25, 1.25]) / 7, rtol=1e-4)
+
+
+def test_the_first_dictionary_is_balanced_and_the_next_follows_the_scores():
+    true_labels = LABELS.copy()
+    true_labels[8] = 1  # is labelled 0
+    one = method(true_labels=true_labels)
+    variables = one.init_state()
+    first = one.dictionary(variables)
+    np.testing.assert_array_equal(first, [[0, 3, 4], [1, 5, 9], [2, 6, 10]])
+    scores = np.zeros(N)
+    scores[[8, 11, 28]] = -1
+    variables["score"].assign(scores)
+    assert one.on_epoch(variables) == {"dictionary_purity": pytest.approx(8 / 9)}
+    np.testing.assert_array_equal(one.dictionary(variables)[0], [8, 11, 28])
+
+
+def test_weights_are_equal_at_first_but_scores_are_kept():
+    one = method(meta_start_epoch=2, clip_meta_weight=False)
+    variables = one.init_state()
+    output = step(one, variables, 5)
+    np.testing.assert_allclose(output.per_example["weight"], np.full(B, 1 / B), rtol=1e-6)
+    margins = output.per_example["margin"].numpy()
+    expected = np.zeros(N)
+    expected[batch().index.numpy()] = -0.1 * margins
+    np.testing.assert_allclose(variables["score"], expected, rtol=1e-5)
+    assert np.abs(margins).min() > 0
+    assert "pseudo_loss" not in output.scalars
+    later = step(one, variables, 6)
+    assert later.per_example["weight"].numpy().std() > 0
+    assert later.scalars["pseudo_loss"] > 0
+
+
+def test_running_logits_of_the_batch_alone_change():
+    one = method()
+    variables = one.init_state()
+    output = step(one, variables)
+    running = variables["running_logits"].numpy()
+    index = batch().index.numpy()
+    np.testing.assert_allclose(running[index], 0.9 * output.logits.numpy(), rtol=1e-5)
+    assert not running[np.setdiff1d(np.arange(N), index)].any()
+
+
+def test_class_averages_of_the_weights_stand_still_in_the_end():
+    one = method(moving_weight_gamma=0.9, meta_moving_end_epoch=1, use_pseudo_loss="none")
+    variables = one.init_state()
+    weights = step(one, variables, 0).per_example["weight"].numpy()
+    averages = variables["class_weight"].numpy()
+    np.testing.assert_allclose(weights, averages[batch().label.numpy()])
+    assert (averages != np.float32(1 / B)).any()
+    step(one, variables, 3)
+    np.testing.assert_array_equal(variables["class_weight"].numpy(), averages)
+
+
+@pytest.mark.parametrize("level", (0, -1))
+@pytest.mark.parametrize("use_mixup", (True, False))
+def test_one_pass_or_two_is_the_same_without_batch_norm(level, use_mixup):
+    model = plain_network()
+    settings = {
+        "meta_partial_level": level,
+        "use_mixup": use_mixup,
+        "clip_meta_weight": False,
+    }
+    outputs = []
+    for joint in (True, False):
+        one = method(model, fsr_joint_pass=joint, **settings)
+        outputs.append(step(one, one.init_state()))
+    for name in ("weight", "margin"):
+        first, second = (output.per_example[name] for output in outputs)
+        np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-6)
+    for a, b in zip(outputs[0].gradients, outputs[1].gradients, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_the_compound_string_is_parsed_once():
+    assert PseudoLoss.parse("all_0.5_0.1_2") == PseudoLoss(0.5, 0.1, 2)
+
+
+@pytest.mark.parametrize("text", ["all_1_0.1", "all_0_0.1_2", "some_1_0.1_2", "all_1_1_2", "x"])
+def test_another_string_is_refused_with_its_parts(text):
+    with pytest.raises(InputError, match="all_TEMPERATURE_MOMENTUM_WEIGHT"):
+        method(use_pseudo_loss=text)
+
+
+@pytest.mark.parametrize("capacity", [2, 31])
+def test_a_dictionary_that_cannot_be_filled_is_refused(capacity):
+    with pytest.raises(InputError, match="at least one for each of 3 classes and at most the 30"):
+        method(queue_capacity=capacity)
+
+
+def test_classes_that_are_too_small_are_told(caplog):
+    method(queue_capacity=27)  # classes have 15, 8 and 7
+    assert "2 of 3 classes have fewer than the 9 images" in caplog.text

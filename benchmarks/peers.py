@@ -4,7 +4,7 @@
 
 An RBF support vector machine and an MLP with one hidden layer of 128, each trained on the noisy
 labels as they are, and inside cleanlab's CleanLearning, which drops what it takes for wrong labels
-and trains again. cleanlab is no dependency of ieg: `pip install 'ieg[benchmarks]'`. Without it its
+and trains again. cleanlab is no dependency of ieg: `pip install -e '.[benchmarks]'`. Without it its
 two columns are left out, and a line says so. Takes two minutes on a CPU.
 
 Split, noise and test images are those of `python -m ieg.main --dataset=digits_uniform_R --seed=S`.
@@ -100,7 +100,7 @@ def main(argv: Sequence[str]) -> int:
     names = list(PEERS)
     if importlib.util.find_spec("cleanlab") is None:
         names = [name for name in names if not name.startswith("cleanlab")]
-        print("nothing of cleanlab, which is not installed: pip install 'ieg[benchmarks]'")
+        print("nothing of cleanlab, which is not installed: pip install -e '.[benchmarks]'")
     started = time.monotonic()
     try:
         rows = [
@@ -156,7 +156,8 @@ def _print(titles: Sequence[str], rows: Sequence[Sequence[str]], markdown: bool)
         for line in (titles, ["---"] * len(titles), *rows):
             print(f"| {' | '.join(line)} |")
         return
-    table = Table(titles[0], box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column(titles[0], overflow="fold")
     for title in titles[1:]:
         table.add_column(title, min_width=len("0.000 ± 0.000"))
     for row in rows:

@@ -15,6 +15,8 @@
 # Status: 0 all done, 1 a run or the table failed, 2 bad usage, 130 or 143 interrupted.
 set -euo pipefail
 
+{ # Bash reads the whole block before it runs it, so the file may change while a grid runs for days.
+
 bad_usage() {
   echo "error: $1; usage: grid.sh --methods NAMES --datasets NAMES --seeds NUMBERS [--runs FOLDER] [-- FLAG ...]" >&2
   exit 2
@@ -123,3 +125,4 @@ if [ -n "$failures" ]; then
   status=1
 fi
 exit $status
+}

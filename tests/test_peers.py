@@ -71,7 +71,7 @@ def test_without_cleanlab_a_line_says_how_to_get_it(
     arguments = ["--markdown", "--seeds", "1", "--dataset=digits_uniform_0.8"]
     assert peers.main(arguments) == 0
     said, titles, _, row, end = capsys.readouterr().out.splitlines()
-    assert said == "nothing of cleanlab, which is not installed: pip install 'ieg[benchmarks]'"
+    assert said == "nothing of cleanlab, which is not installed: pip install -e '.[benchmarks]'"
     assert cells(titles) == ["data", "RBF SVM", "MLP"]
     name, svm, mlp = cells(row)
     assert name == "digits_uniform_0.8"

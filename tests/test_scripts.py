@@ -25,9 +25,9 @@ GRID = ROOT / "scripts/grid.sh"
 SMALL = ("--max_iteration=4", "--eval_freq=2", "--batch_size=20", "--train_eval_size=50")
 
 #: Stands in for python: notes its words, and leaves a result as a run does. The method's name says
-#: how a run ends: `exit3` with status 3, `waits` when it is told to.
+#: how a run ends: `exit3` with status 3, `waits` when it is told to, `dies` at once.
 STAND_IN = """#!{python}
-import json, pathlib, signal, sys, time
+import json, os, pathlib, signal, sys, time
 
 words = sys.argv[1:]
 with open({log!r}, "a") as file:
@@ -38,10 +38,16 @@ given = dict(word[2:].split("=", 1) for word in words[2:])
 folder = pathlib.Path(given["checkpoint_path"], given["dataset"], given.get("network_name", "cnn"))
 folder = folder / given["method"] / ("seed" + given["seed"])
 if given["method"] == "waits":
+    def save(number, frame):
+        time.sleep(1)
+        pathlib.Path("saved").touch()
+        sys.exit(128 + number)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, frame: sys.exit(128 + number))
+        signal.signal(number, save)
     print("waiting", flush=True)
     time.sleep(60)
+if given["method"] == "dies":
+    os.kill(os.getpid(), signal.SIGKILL)
 if given["method"].startswith("exit"):
     sys.exit(int(given["method"][4:]))
 folder.mkdir(parents=True, exist_ok=True)
@@ -113,6 +119,7 @@ def test_every_script_is_well_formed_and_says_its_command(script: Path) -> None:
     header = script.read_text().split("set -euo pipefail")[0]
     assert header.startswith("#!/usr/bin/env bash\n#")
     assert f"scripts/{script.name}" in header
+    assert f"`{script.name}`" in (ROOT / "scripts/README.md").read_text()
 
 
 CIFAR = {
@@ -253,7 +260,7 @@ def test_what_may_do_something_else_next_time_is_never_skipped(shell: Shell, fla
 
 
 def test_the_grid_goes_on_after_a_failure_and_reports_it(shell: Shell) -> None:
-    done = shell.grid("exit3 a exit137", datasets="digits other")
+    done = shell.grid("exit3 a dies", datasets="digits other")
     assert len(shell.commands()) == 6
     assert done.returncode == 1
     assert done.stdout.endswith("the table\n")
@@ -294,6 +301,7 @@ def test_a_signal_to_the_grid_reaches_the_run(shell: Shell, number: int, status:
         started = time.monotonic()
         grid.send_signal(number)
         assert grid.wait(timeout=30) == status
+        assert (shell.folder / "saved").exists()  # it has waited for the run to save
         assert time.monotonic() - started < 30  # the run itself would wait 60 s
         assert grid.stderr.read() == "stopped in run 1 of 2; the same command goes on\n"
     assert len(shell.commands()) == 1

@@ -2,8 +2,8 @@
 
 Images are bytes with a mark for each pixel whether it is valid. Pixels that a geometric operation
 moves in from outside are black and invalid, those of a Cutout square are grey and invalid.
-Operations of the imaging library that know no transparency (AutoContrast, Equalize, Invert,
-Solarize, Posterize) make them valid, that is ordinary pixels of that colour; the others keep them.
+Operations that know no transparency in the published code (AutoContrast, Equalize, Invert,
+Solarize, Posterize) make them valid, that is ordinary pixels of that colour; others keep them.
 """
 
 from collections.abc import Callable, Sequence

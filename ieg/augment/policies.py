@@ -116,6 +116,7 @@ _TEN_STEPS = _IEG | _amounts(
 )
 
 #: AutoAugment on ImageNet. At least one bit is kept: the program's kernel cannot shift out all 8.
+#: It shears about the centre of the first pixel, ours about the corner: half a pixel's difference.
 _IMAGENET = _IEG | _amounts(
     TranslateX_TranslateY=(_NONE, 250 / 224 * _LEVEL / 10),
     Solarize=(256 * _LEVEL // 10, _NONE),

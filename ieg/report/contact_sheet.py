@@ -22,8 +22,8 @@ ROWS_PER_BLOCK = 25  # more classes go on beside them
 # Pixels of the sheet.
 _SMALLEST_CELL, _LARGEST_CELL = 72, 112  # side of an image, unless enlarging would pass the first
 _GAP, _MARGIN, _LINE, _CAPTION = 14, 14, 20, 24
-_LETTER = 7.0  # of an average letter of 8 points
-_HEADING_LETTER = 8.0  # of 9 points
+_LETTER = 7.5  # of an average bold letter of 8 points
+_HEADING_LETTER = 8.5  # of 9 points
 
 
 def contact_sheet(

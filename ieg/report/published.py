@@ -116,4 +116,4 @@ def _shortest(word: str) -> str:
 
 
 def _same(value: Any, wanted: str) -> bool:
-    return value is not None and _shortest(str(value)) == _shortest(wanted)
+    return _shortest(str(value)) == _shortest(wanted)

@@ -1,6 +1,11 @@
 """The published numbers: every line of the file, and the digits of a few against their sources."""
 
+import shutil
+import subprocess
+import sys
+import zipfile
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -78,3 +83,16 @@ def test_spread_and_definition_stand_beside_the_number() -> None:
         "CIFAR-100 uniform 0.8, 10 trusted images a class, WRN-28-10"
     )
     assert published.beside(result | {"settings": {"probe_dataset_hold_ratio": 0.1}}) == []
+
+
+@pytest.mark.slow
+def test_what_pip_installs_holds_the_file(tmp_path: Path) -> None:
+    pytest.importorskip("setuptools", minversion="77")
+    root = Path(published.__file__).parents[2]
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(root / name, tmp_path)
+    shutil.copytree(root / "ieg", tmp_path / "ieg", ignore=shutil.ignore_patterns("__pycache__"))
+    command = "pip wheel -q --no-deps --no-build-isolation --no-index -w wheel ."
+    subprocess.run([sys.executable, "-m", *command.split()], cwd=tmp_path, check=True)
+    (wheel,) = (tmp_path / "wheel").iterdir()
+    assert "ieg/report/published.csv" in zipfile.ZipFile(wheel).namelist()

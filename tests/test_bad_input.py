@@ -301,7 +301,7 @@ def test_evaluation_with_a_setting_that_the_run_did_not_have(refused: Refused, r
         ("[1, 2]", "does not hold a JSON object"),
         ("{}", "'values' is missing"),
         ('{"values": 3}', "'values' is missing or of the wrong type"),
-        ('{"values": {}}', "lacks accumulation_steps, batch_size"),
+        ('{"values": {}}', "lacks accumulation_steps, aug_per_batch, aug_type"),
     ],
 )
 def test_a_config_json_that_is_none(

@@ -9,31 +9,63 @@ from pathlib import Path
 
 import pytest
 
+from ieg.data.cifar import CIFAR10, CIFAR100
 from ieg.main import main
+from tests.data import archives
 
 ROOT = Path(__file__).parents[1]
 SMALL = ["--max_iteration=4", "--eval_freq=2", "--batch_size=20", "--train_eval_size=50"]
+#: What else a command on CIFAR needs on an archive of a few images, and to be over in seconds.
+TINY = ["--network_name=cnn", "--probe_dataset_hold_ratio=0.25", "--batch_size=8"]
+TINY_DICTIONARY = ["--queue_capacity=100"]
 
 
 def readme_commands() -> list[str]:
     """Lines of the README's bash blocks, and inline commands that have nothing to fill in."""
     text = (ROOT / "README.md").read_text()
-    blocks = "\n".join(re.findall(r"```bash\n(.*?)```", text, re.DOTALL)).splitlines()
+    blocks = "\n".join(re.findall(r"```bash\n(.*?)```", text, re.DOTALL))
+    lines = blocks.replace("\\\n", " ").splitlines()
     inline = re.findall(r"`((?:python|bash) [^`]+)`", text)
-    return [line.split("#")[0].strip() for line in [*blocks, *inline] if line.strip()]
+    return [line.split("#")[0].strip() for line in [*lines, *inline] if line.strip()]
 
 
-def test_the_training_commands_of_the_readme(
+def ieg_commands() -> list[list[str]]:
+    """The words behind `python -m ieg.main` of every such command; results of none go to /tmp."""
+    found = []
+    for command in readme_commands():
+        words = shlex.split(command)
+        if words[:3] == ["python", "-m", "ieg.main"] and words[3:] != ["--help"]:
+            named = any(word.startswith("--checkpoint_path=") for word in words)
+            found.append([*words[3:], *([] if named else ["--checkpoint_path=runs/unnamed"])])
+    return found
+
+
+def test_the_commands_on_digits_of_the_readme(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    commands = [c for c in readme_commands() if "ieg.main --dataset" in c]
+    commands = [words for words in ieg_commands() if "digits" in str(words)]
     assert len(commands) >= 3
-    for command in commands:
-        words = shlex.split(command)
-        assert words[:3] == ["python", "-m", "ieg.main"]
-        assert main(["ieg", *words[3:], *SMALL]) == 0, command
+    for words in commands:
+        assert main(["ieg", *words, *SMALL]) == 0, words
     assert list(tmp_path.glob("runs/*/digits_uniform_0.8/cnn/l2r/seed1/evaluation_step4_test.json"))
+
+
+@pytest.mark.slow
+def test_the_commands_on_cifar_of_the_readme(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    commands = [words for words in ieg_commands() if "digits" not in str(words)]
+    for words in commands:
+        assert "cifar" in str(words), words
+        folder = next((w.split("=")[1] for w in words if w.startswith("--dataset_dir=")), "data")
+        Path(folder).mkdir(exist_ok=True)
+        for layout in (CIFAR10, CIFAR100):
+            archives.write(Path(folder), layout)
+        more = TINY_DICTIONARY if "--method=fsr" in words else []
+        assert main(["ieg", *words, *SMALL, *TINY, *more]) == 0, words
+    assert len(list(tmp_path.rglob("result.json"))) == sum("mode=" not in str(w) for w in commands)
 
 
 def test_the_readme_names_no_command_that_is_not_there() -> None:

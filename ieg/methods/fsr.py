@@ -32,7 +32,7 @@ from ieg.meta import (
 )
 from ieg.meta.dictionary import lowest_scores, updated_scores
 from ieg.methods import REGISTRY, Context, Method, StepOutput, StepState
-from ieg.methods.lookahead import LookaheadOptions, share_of_mean, weight_scalars
+from ieg.methods.lookahead import MomentumLookaheadOptions, share_of_mean, weight_scalars
 from ieg.networks import parts
 from ieg.options import option
 
@@ -40,7 +40,7 @@ Tensors = list[tf.Tensor]
 
 
 @dataclass(frozen=True)
-class Options(LookaheadOptions):
+class Options(MomentumLookaheadOptions):
     """Options of FSR."""
 
     # The classifier alone looks ahead: one matrix product in the place of a pass.
@@ -49,7 +49,6 @@ class Options(LookaheadOptions):
         "variables that take the look-ahead: 0 classifier, k the last k stages and after, -1 all",
         at_least=-1,
     )
-    meta_momentum: float = option(0.9, "momentum of the virtual step", at_least=0, below=1)
     queue_capacity: int = option(2000, "examples in the dictionary", above=0)
     queue_bs: int = option(200, "dictionary examples per replica and step", above=0)
     queue_beta: float = option(

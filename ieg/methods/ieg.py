@@ -23,7 +23,12 @@ from ieg.losses import (
 )
 from ieg.meta import InnerProblem, MetaGradient, example_weights, meta_gradient
 from ieg.methods import REGISTRY, Context, Method, Needs, StepOutput, StepState
-from ieg.methods.lookahead import LookaheadOptions, probe_loss, share_of_mean, weight_scalars
+from ieg.methods.lookahead import (
+    MomentumLookaheadOptions,
+    probe_loss,
+    share_of_mean,
+    weight_scalars,
+)
 from ieg.networks import parts
 from ieg.options import option
 
@@ -34,12 +39,17 @@ TEMPERATURE = 0.5
 
 
 @dataclass(frozen=True)
-class Options(LookaheadOptions):
+class Options(MomentumLookaheadOptions):
     """Options of IEG."""
 
-    meta_momentum: float = option(0.9, "momentum of the virtual step", at_least=0, below=1)
     grad_eps_init: float = option(
         0.9, "trust in the given label from which the look-ahead starts", at_least=0, at_most=1
+    )
+    ieg_warmup_epochs: int = option(
+        0,
+        "epochs in which all examples count alike and every label is trusted, before the look-ahead "
+        "begins",
+        at_least=0,
     )
     guess_gradient: bool = option(
         True, "whether the look-ahead's gradient runs through the guessed labels too"
@@ -72,13 +82,17 @@ class IEG(Method):
         super().__init__(options, context)
         self._moving = parts.lookahead_variables(context.model, options.meta_partial_level)
 
+    def variant(self, step: int) -> Hashable:
+        """Whether the look-ahead says what examples weigh and whose label is trusted."""
+        return step >= self.options.ieg_warmup_epochs * self.context.steps_per_epoch
+
     def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:
         """L = (L1 + L2) / 2 + L_mixed + L_consistent, with g the labels guessed from both views.
 
         L1 = mean ce(λ* y + (1-λ*) g, z)        L2 = Σ w ce(λ0 y + (1-λ0) g, z)
         """
         given = label_smoothing(batch.label, self.context.num_classes, self.context.label_smoothing)
-        meta = self._look_ahead(batch, state, given)
+        meta = self._look_ahead(batch, state, given) if variant else _equal(batch)
         with tf.GradientTape() as tape:
             tape.watch(state.params)
             (weak, strong), network_state = self._views(batch, state, state.params)
@@ -207,6 +221,11 @@ def mixed_loss(targets: tf.Tensor, logits: tf.Tensor, ce_factor: float) -> tf.Te
         for q, z in zip(tf.unstack(targets, axis=1), tf.unstack(logits, axis=1), strict=True)
     )
     return labelled + ce_factor * (weak + strong) / 2
+
+
+def _equal(batch: Batch) -> Meta:
+    """What holds before the look-ahead begins: weights 1/B, and trust in every label."""
+    return Meta(replicas.equal_weights(batch.label), tf.ones_like(batch.label, tf.float32), {})
 
 
 def _interpret(meta: MetaGradient, batch: Batch) -> Meta:

@@ -30,6 +30,13 @@ class LookaheadOptions:
     )
 
 
+@dataclass(frozen=True)
+class MomentumLookaheadOptions(LookaheadOptions):
+    """The same for a virtual step like that of SGD with momentum."""
+
+    meta_momentum: float = option(0.9, "momentum of the virtual step", at_least=0, below=1)
+
+
 def probe_loss(
     method: Method, network_state: Tensors, probe: Probe
 ) -> Callable[[Tensors], tuple[tf.Tensor, tf.Tensor]]:

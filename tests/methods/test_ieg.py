@@ -42,7 +42,7 @@ def start(one, number=0):
 
 
 def step(one, data=None, number=0):
-    return one.step(data or batch(), start(one, number), None)
+    return one.step(data or batch(), start(one, number), one.variant(number))
 
 
 def views(one, data):
@@ -157,3 +157,17 @@ def test_both_meta_gradients_give_the_same_step(guess_gradient):
     np.testing.assert_allclose(
         outputs[0].per_example["weight"], outputs[1].per_example["weight"], rtol=1e-3, atol=1e-5
     )
+
+
+def test_a_warm_up_weighs_all_alike_and_trusts_every_label():
+    one, data = method(ieg_warmup_epochs=2, ce_factor=0.0, consistency_factor=0.0), batch()
+    output = step(one, data, 5)
+    np.testing.assert_allclose(output.per_example["weight"], np.full(B, 1 / B), rtol=1e-6)
+    np.testing.assert_array_equal(output.per_example["trust"], np.ones(B))
+    (weak, _), (strong, _) = views(one, data)
+    given, guess = tf.one_hot(data.label, K), label_guess((weak, strong), 0.5)
+    first = tf.reduce_mean(cross_entropy(given, weak))
+    second = tf.reduce_mean(cross_entropy(soft_targets(given, guess, 0.9), weak))
+    np.testing.assert_allclose(output.loss, (first + second) / 2, rtol=1e-5)
+    assert "probe_loss" not in output.scalars
+    assert "probe_loss" in step(one, data, 6).scalars

@@ -180,7 +180,7 @@ def test_the_method_weighs_and_trusts_like_the_original(data, mode, through):
         context = contexts.context(model, labels, data["dense_bias"].size, decay=decay)
         buffers = tiny.params(data, "momentum_")
         state = contexts.start(model, params=tiny.params(data), buffers=buffers)
-        output = ieg.IEG(options, context).step(batch, state, None)
+        output = ieg.IEG(options, context).step(batch, state, True)
         tiny.close(output.per_example["weight"], data[f"{prefix}weights"][i], "weights")
         tiny.close(output.per_example["trust"], data[f"{prefix}trust"][i], "weights")
         probe_loss = data[f"{prefix}probe_loss"][i]

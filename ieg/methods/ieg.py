@@ -47,8 +47,7 @@ class Options(MomentumLookaheadOptions):
     )
     ieg_warmup_epochs: int = option(
         0,
-        "epochs in which all examples count alike and every label is trusted, before the look-ahead "
-        "begins",
+        "epochs with equal weights and every label trusted before the look-ahead begins",
         at_least=0,
     )
     guess_gradient: bool = option(

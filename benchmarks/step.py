@@ -1,18 +1,23 @@
-"""What IEG's whole step costs, as a ratio to a plain training step in the same run.
+"""What whole steps of the methods cost, as ratios to a plain training step in the same run.
 
     python -m benchmarks.step --network=resnet29 --batch=32
 
 Passes through the network, counted in convolutions per layer where a plain step is 3 (forward 1,
-backward 2): both views forward 2, the virtual step's backward 4, probe 3, tangents of both views 4,
-the training loss' backward 4, and 9 for the mixture of three batches: 26. When the look-ahead's
-gradient stops at the guessed labels, only the weak view is differentiated in it: 26 - 2 - 2 = 22.
-Last comes the share of the time that training on letters or digits waits for its batches.
+backward 2). IEG: both views forward 2, the virtual step's backward 4, probe 3, tangents of both
+views 4, the training loss' backward 4, and 9 for the mixture of three batches: 26. When the
+look-ahead's gradient stops at the guessed labels, only the weak view is differentiated in it:
+26 - 2 - 2 = 22. FSR with a dictionary of twice the batch and the classifier alone looking ahead: 3
+and the dictionary's forward 2: 5, and 1 for the unmixed images where the images to train on are
+mixed. Where a share s of the network looks ahead too, its inner backward 2 s, its tangents 2 s and
+the dictionary's backward 4 s; the three stages of resnet29 cost about the same.
+Last comes the share of the time that training with IEG waits for its batches.
 """
 
 import argparse
 import sys
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import ieg.quiet  # noqa: F401
 
@@ -25,13 +30,21 @@ from ieg import config, experiment, networks
 from ieg.training import devices
 from ieg.training.step import compile_step
 
+Rows = dict[str, tuple[str, dict[str, Any], float]]
+
 _PLAIN = 3
 #: Row → (method, options, convolutions per layer).
-_ROWS = {
+_ROWS: Rows = {
     "plain": ("supervised", {}, _PLAIN),
     "l2r": ("l2r", {}, 8),
     "ieg": ("ieg", {}, 26),
     "ieg, --noguess_gradient": ("ieg", {"guess_gradient": False}, 22),
+    "fsr, --nouse_mixup": ("fsr", {"use_mixup": False}, 5),
+    "fsr": ("fsr", {}, 6),
+    "fsr, --fsr_joint_pass": ("fsr", {"fsr_joint_pass": True}, 6),
+    "fsr, --meta_partial_level=1": ("fsr", {"meta_partial_level": 1}, 6 + 8 / 3),
+    "fsr, --meta_partial_level=2": ("fsr", {"meta_partial_level": 2}, 6 + 16 / 3),
+    "fsr, --meta_partial_level=-1": ("fsr", {"meta_partial_level": -1}, 6 + 8),
 }
 _WARM_UP_STEPS = 5
 
@@ -41,6 +54,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--network", default="resnet29", choices=networks.REGISTRY.names())
     parser.add_argument("--batch", type=int, default=32, help="training and probe batch")
+    parser.add_argument("--methods", nargs="+", default=["l2r", "ieg", "fsr"], help="beside plain")
     parser.add_argument("--rounds", type=int, default=9, help="rounds that are timed")
     parser.add_argument("--deterministic", action="store_true", help="as training on CPUs is")
     parser.add_argument("--dataset", default="digits_uniform_0.4", help="whose batches are timed")
@@ -49,17 +63,20 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     devices.make_deterministic(arguments.deterministic)
     tf.get_logger().setLevel("ERROR")  # functions of one name look like needless retracing
+    rows = {
+        title: row for title, row in _ROWS.items() if row[0] in ("supervised", *arguments.methods)
+    }
     steps = [
         make_step(method, options, arguments.network, arguments.batch)
-        for method, options, _ in _ROWS.values()
+        for method, options, _ in rows.values()
     ]
-    _print(arguments, interleaved(steps, arguments.rounds))
+    _print(arguments, rows, interleaved(steps, arguments.rounds))
     waiting = _waiting_share(arguments)
     print(f"waiting for data with --method=ieg on {arguments.dataset}: {waiting:.1%} of the time")
     return 0
 
 
-def _print(arguments: argparse.Namespace, seconds: list[float]) -> None:
+def _print(arguments: argparse.Namespace, rows: Rows, seconds: list[float]) -> None:
     table = Table(
         "step",
         "ms",
@@ -68,7 +85,7 @@ def _print(arguments: argparse.Namespace, seconds: list[float]) -> None:
         "above them",
         title=f"{arguments.network}, batch {arguments.batch}",
     )
-    for (title, (_, _, convolutions)), taken in zip(_ROWS.items(), seconds, strict=True):
+    for (title, (_, _, convolutions)), taken in zip(rows.items(), seconds, strict=True):
         ratio, passes = taken / seconds[0], convolutions / _PLAIN
         table.add_row(
             title,

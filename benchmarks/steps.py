@@ -30,7 +30,8 @@ def make_step(
       method_name: of the registry.
       options: those of the method that differ from its defaults.
       network: of the registry; images are 32x32 with three channels, for `cnn` 8x8 with one.
-      batch_size: training examples, and as many strong views and probe examples.
+      batch_size: training examples, and as many strong views and probe examples; twice as many
+        from a dictionary, for a method that has one.
     Returns:
       a function that runs the step on random numbers and waits for it.
     """
@@ -38,8 +39,13 @@ def make_step(
     model = networks.create(network, shape, _CLASSES)
     method_class = METHODS.get(method_name)
     entry = networks.REGISTRY.get(network)
-    batch = _batch(shape, batch_size)
-    labels = batch.label.numpy()
+    chosen = dict(options)
+    probe_size = batch_size
+    if method_class.dictionary_batch(method_class.Options()):
+        probe_size = 2 * batch_size
+        chosen |= {"queue_bs": probe_size, "queue_capacity": _CLASSES}
+    batch = _batch(shape, batch_size, probe_size)
+    labels = np.arange(batch_size) % _CLASSES
     context = Context(
         model=model,
         num_classes=_CLASSES,
@@ -53,7 +59,8 @@ def make_step(
         label_smoothing=0.0,
         seed=0,
     )
-    method = method_class(method_class.Options(**options), context)
+    method = method_class(method_class.Options(**chosen), context)
+    variables = method.init_state()
     params = [v.value for v in model.trainable_variables]
     others = [v.value for v in model.non_trainable_variables]
 
@@ -66,7 +73,7 @@ def make_step(
             params=values,
             network_state=[tf.convert_to_tensor(v) for v in others],
             buffers=[tf.zeros_like(v) for v in values],
-            variables={},
+            variables=variables,
         )
         output = method.step(batch, state, method.variant(_STEP))
         return output.gradients, output.network_state, output.loss
@@ -92,13 +99,13 @@ def interleaved(steps: Sequence[Callable[[], None]], rounds: int) -> list[float]
     return [statistics.median(times) for times in seconds]
 
 
-def _batch(shape: tuple[int, int, int], size: int) -> Batch:
+def _batch(shape: tuple[int, int, int], size: int, probe_size: int) -> Batch:
     rng = np.random.default_rng(0)
 
-    def images() -> tf.Tensor:
+    def images(size: int = size) -> tf.Tensor:
         return tf.constant(rng.uniform(-1, 1, (size, *shape)), tf.float32)
 
-    def labels() -> tf.Tensor:
+    def labels(size: int = size) -> tf.Tensor:
         return tf.constant(rng.integers(0, _CLASSES, size), tf.int32)
 
     return Batch(
@@ -106,6 +113,6 @@ def _batch(shape: tuple[int, int, int], size: int) -> Batch:
         image=images(),
         label=labels(),
         true_label=labels(),
-        probe=Probe(images(), labels()),
+        probe=Probe(images(probe_size), labels(probe_size)),
         strong_image=images(),
     )

@@ -62,6 +62,12 @@ class Config:
     train_eval_size: int = option(
         2000, "training images on which the fit to clean and wrong labels is followed", above=0
     )
+    many_shot_above: int = option(
+        100, "a class with more training images counts as many-shot", at_least=0, experiment=False
+    )
+    few_shot_below: int = option(
+        20, "a class with fewer training images counts as few-shot", at_least=0, experiment=False
+    )
     probe_dataset_hold_ratio: float = option(
         0.02, "share of the training images kept as clean probe data", at_least=0, below=1
     )

@@ -14,6 +14,7 @@ from ieg.config import Config, Settings
 from ieg.data.dataset import Dataset, prepare
 from ieg.data.pipeline import Pipeline, sweep
 from ieg.errors import InputError
+from ieg.evaluation import evaluate
 from ieg.methods import REGISTRY as METHODS
 from ieg.methods import Context, Method
 from ieg.networks import parts
@@ -113,6 +114,15 @@ class Experiment:
             after.update(warmup + step for step in cycles)
         return Plan(last_step=last, evaluate_after=frozenset(after))
 
+    def test(self, predict: "Predictor") -> dict[str, Any]:
+        """What `evaluate.on_split` says of one of the `predictor`s."""
+        return evaluate.on_split(
+            predict,
+            self.dataset,
+            many_above=self.config.many_shot_above,
+            few_below=self.config.few_shot_below,
+        )
+
     def predictor(self, weights: list[tf.Variable]) -> "Predictor":
         """The network in inference mode with these weights."""
         return Predictor(self, weights)
@@ -198,6 +208,11 @@ def build(settings: Settings) -> Experiment:
       InputError: something does not fit together; nothing has been written.
     """
     config = settings.config
+    if config.few_shot_below > config.many_shot_above:
+        raise InputError(
+            f"--few_shot_below={config.few_shot_below} must be at most --many_shot_above="
+            f"{config.many_shot_above}"
+        )
     deterministic = devices.make_deterministic(config.deterministic)
     strategy = devices.strategy(config.distribution_strategy)
     method_class = METHODS.get(config.method)

@@ -131,6 +131,7 @@ DO_NOT_FIT = [
     ("--classes_per_batch=7 --batch_size=20", "must divide the global batch of 20"),
     ("--classes_per_batch=20 --batch_size=40", "only 10 classes"),
     ("--weak_rotation=200", "at most 180"),
+    ("--few_shot_below=101", "--few_shot_below=101 must be at most --many_shot_above=100"),
     ("--method=l2r --probe_dataset_hold_ratio=0.001", "less than one for each of 10 classes",
      "smallest ratio that works is 0.007"),
     ("--method=l2r --probe_dataset_hold_ratio=0.98", "none is left to train on",

@@ -46,7 +46,7 @@ DEMANDING = (
     "--label_smoothing=0.1",
 )
 
-MEASURED = ("top1", "top5", "balanced_accuracy", "ece")
+MEASURED = ("top1", "top5", "balanced_accuracy", "many_shot", "ece")
 FOLLOWED = ("wrong_label_fit", "clean_train", "recovered")
 
 
@@ -131,11 +131,12 @@ def test_metrics_csv_has_one_row_per_planned_evaluation(l2r: tuple[Path, str]) -
     columns = {
         "step", "epoch", "seconds", "learning_rate", "loss", "train_accuracy", "gradient_norm",
         "probe_loss", "probe_accuracy", "weights_zero_ratio", "clean_weight_share", "clean_share",
-        *MEASURED, "top1_raw", *FOLLOWED,
+        *MEASURED, "top1_raw", *FOLLOWED, "medium_shot", "few_shot",
     }  # fmt: skip
     schedule = cosine_restarts(learning_rate=0.1, first_period=7)
     for row in rows:
         assert row.keys() == columns
+        assert row.pop("medium_shot") is row.pop("few_shot") is None  # classes of 139 images
         assert all(value is not None and math.isfinite(value) for value in row.values())
         assert row["epoch"] == row["step"] / (1387 // 20)
         assert row["learning_rate"] == schedule(int(row["step"]) - 1)
@@ -191,7 +192,7 @@ def test_examples_csv_has_one_row_per_training_example(l2r: tuple[Path, str]) ->
 def test_figures_are_pictures(l2r: tuple[Path, str]) -> None:
     figures = sorted((l2r[0] / "figures").iterdir())
     assert [figure.name for figure in figures] == [
-        "confusion.png", "curves.png", "loss_histogram.png", "weight_histogram.png",
+        "confusion.png", "curves.png", "l2r.png", "loss_histogram.png", "weight_histogram.png",
     ]  # fmt: skip
     for figure in figures:
         assert figure.read_bytes().startswith(b"\x89PNG")
@@ -348,6 +349,30 @@ def test_what_is_unknown_without_noise_is_null(tmp_path: Path) -> None:
     assert {path.name for path in (folder / "figures").iterdir()} == {"confusion.png", "curves.png"}
     data = read_json(folder, "data.json")
     assert (data["probe_images"], data["probe_indices"], data["noise_type"]) == (0, [], None)
+
+
+def test_accuracy_by_shot_of_a_long_tail(tmp_path: Path) -> None:
+    flags = ("--dataset=digits_imbal_0.05", "--method=supervised", "--max_iteration=2")
+    folder = runs.train(tmp_path, *flags, "--many_shot_above=90")
+    result, counts = (
+        read_json(folder, "result.json"),
+        read_json(folder, "data.json")["class_counts"],
+    )
+    groups = {
+        "many_shot": [n > 90 for n in counts],
+        "medium_shot": [20 <= n <= 90 for n in counts],
+        "few_shot": [n < 20 for n in counts],
+    }
+    for name, members in groups.items():
+        expected = np.mean(np.array(result["per_class"])[members])
+        assert result[name] == pytest.approx(expected)
+        assert table(folder / "metrics.csv")[-1][name] == result[name]
+    more = ("--mode=evaluation", "--many_shot_above=1000", "--few_shot_below=1000")
+    code, printed = command(tmp_path, *flags, *more)
+    assert code == 0 and "many-shot classes" in printed
+    measured = read_json(folder, "evaluation_step2_test.json")["ema"]
+    assert measured["many_shot"] is None
+    assert measured["few_shot"] == pytest.approx(measured["balanced_accuracy"])
 
 
 def test_without_an_average_the_raw_weights_count(tmp_path: Path) -> None:

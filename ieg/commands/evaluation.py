@@ -10,7 +10,6 @@ from ieg import config as configuration
 from ieg.commands.announce import announce
 from ieg.config import Settings
 from ieg.errors import InputError
-from ieg.evaluation import evaluate
 from ieg.experiment import build, folder_of, stored_config
 
 
@@ -31,10 +30,7 @@ def run(settings: Settings, console: Console) -> int:
     weights = {"raw": experiment.state.params}
     if experiment.state.average:
         weights["ema"] = experiment.state.average
-    measured = {
-        name: evaluate.on_split(experiment.predictor(w), experiment.dataset)
-        for name, w in weights.items()
-    }
+    measured = {name: experiment.test(experiment.predictor(w)) for name, w in weights.items()}
     _print(measured, experiment.dataset.class_names, console)
     name = f"evaluation_step{step}_{experiment.config.eval_split}.json"
     experiment.folder.write_json(name, {"step": step, **measured})
@@ -82,10 +78,16 @@ def _print(
         "top5": "top-5",
         "balanced_accuracy": "balanced accuracy",
         "ece": "expected calibration error",
+        "many_shot": "many-shot classes",
+        "medium_shot": "medium-shot classes",
+        "few_shot": "few-shot classes",
     }
     for key, title in titles.items():
-        table.add_row(title, *(f"{m[key]:.4f}" for m in measured.values()))
+        table.add_row(title, *(_cell(m[key]) for m in measured.values()))
     for k, name in enumerate(class_names):
-        cells = (m["per_class"][k] for m in measured.values())
-        table.add_row(f"class {name}", *("-" if a is None else f"{a:.4f}" for a in cells))
+        table.add_row(f"class {name}", *(_cell(m["per_class"][k]) for m in measured.values()))
     console.print(table)
+
+
+def _cell(accuracy: float | None) -> str:
+    return "n/a" if accuracy is None else f"{accuracy:.4f}"

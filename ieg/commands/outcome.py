@@ -82,6 +82,9 @@ def draw(experiment: Experiment, confusion: list[list[int]], examples: dict[str,
         for name in rows[-1]
     }
     figures.learning_curves(metrics, folder.figures / "curves.png", title=title)
+    figures.method_curves(
+        metrics, experiment.method.curves, folder.figures / f"{config.method}.png", title=title
+    )
     figures.confusion(
         np.array(confusion), dataset.class_names, folder.figures / "confusion.png", title=title
     )

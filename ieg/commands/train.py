@@ -19,7 +19,10 @@ from ieg.training.step import compile_step
 from ieg.training.trainer import Interrupted, Trainer
 
 #: Test metrics that go into metrics.csv and result.json alike.
-_TESTED = ("top1", "top5", "balanced_accuracy", "ece", "top1_raw")
+_TESTED = (
+    *("top1", "top5", "balanced_accuracy", "many_shot", "medium_shot", "few_shot"),
+    *("ece", "top1_raw"),
+)
 
 
 def run(settings: Settings, console: Console) -> int:
@@ -184,10 +187,10 @@ class _Run:
 
     def _test(self) -> dict[str, Any]:
         """What `evaluate.on_split` says of the weights that count, and top1_raw of the others."""
-        tested = evaluate.on_split(self.averaged, self.experiment.dataset)
+        tested = self.experiment.test(self.averaged)
         raw = tested
         if self.experiment.state.average:
-            raw = evaluate.on_split(self.raw, self.experiment.dataset)
+            raw = self.experiment.test(self.raw)
         return {**tested, "top1_raw": raw["top1"]}
 
     def _evaluate(self, step: int, learning_rate: float, training: Mapping[str, float]) -> None:

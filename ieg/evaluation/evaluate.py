@@ -8,27 +8,37 @@ import numpy as np
 from ieg import keys
 from ieg.data.dataset import Dataset
 from ieg.evaluation import metrics
+from ieg.evaluation.shots import shot_accuracy
 
 #: images [N, H, W, C] uint8 → logits [N, K]
 Predict = Callable[[np.ndarray], np.ndarray]
 
 
-def on_split(predict: Predict, dataset: Dataset) -> dict[str, Any]:
+def on_split(
+    predict: Predict, dataset: Dataset, *, many_above: int = 100, few_below: int = 20
+) -> dict[str, Any]:
     """Test metrics: every image of the evaluation split counts exactly once.
 
+    Args:
+      predict: images → logits.
+      dataset: what is tested on; its given training labels say how many images a class has.
+      many_above, few_below: limits of the many-shot and few-shot classes.
     Returns:
-      top1, top5, balanced_accuracy and ece in [0, 1]; per_class, K accuracies (None for a class
-      without images); confusion, [K, K] counts with the true class in the row.
+      top1, top5, balanced_accuracy and ece in [0, 1]; many_shot, medium_shot and few_shot likewise
+      (None without such classes); per_class, K accuracies (None for a class without images);
+      confusion, [K, K] counts with the true class in the row.
     """
     labels, num_classes = dataset.evaluation.labels, dataset.num_classes
     logits = predict(dataset.evaluation.images)
     predictions = metrics.predicted_classes(logits)
     per_class = metrics.per_class_accuracy(predictions, labels, num_classes)
+    shots = shot_accuracy(per_class, dataset.class_counts, many_above, few_below)
     return {
         "top1": metrics.top_k_accuracy(logits, labels, 1),
         "top5": metrics.top_k_accuracy(logits, labels, 5),
         "balanced_accuracy": metrics.balanced_accuracy(predictions, labels, num_classes),
         "ece": metrics.expected_calibration_error(logits, labels),
+        **{f"{group}_shot": accuracy for group, accuracy in shots.items()},
         "per_class": [None if np.isnan(a) else float(a) for a in per_class],
         "confusion": metrics.confusion_matrix(predictions, labels, num_classes).tolist(),
     }

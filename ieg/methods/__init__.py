@@ -111,6 +111,7 @@ class Method:
       defaults: settings of the run that this method wants, by the name of the flag.
       needs: what its batches carry.
       per_example: names of the values that `step` returns per example.
+      curves: what to draw of the logged scalars: title of a panel → scalar → its name there.
       by_epoch: whether `on_epoch` has work to do.
 
     Args:
@@ -122,6 +123,7 @@ class Method:
     defaults: ClassVar[Mapping[str, Any]] = {}
     needs: ClassVar[Needs] = Needs()
     per_example: ClassVar[tuple[str, ...]] = ()
+    curves: ClassVar[Mapping[str, Mapping[str, str]]] = {}
     by_epoch: ClassVar[bool] = False
 
     def __init__(self, options: Any, context: Context) -> None:

@@ -32,7 +32,12 @@ from ieg.meta import (
 )
 from ieg.meta.dictionary import lowest_scores, updated_scores
 from ieg.methods import REGISTRY, Context, Method, StepOutput, StepState
-from ieg.methods.lookahead import MomentumLookaheadOptions, share_of_mean, weight_scalars
+from ieg.methods.lookahead import (
+    WEIGHT_CURVES,
+    MomentumLookaheadOptions,
+    share_of_mean,
+    weight_scalars,
+)
 from ieg.networks import parts
 from ieg.options import option
 
@@ -94,6 +99,13 @@ class FSR(Method):
 
     Options = Options
     per_example = ("weight", "margin")
+    curves = {
+        "Dictionary": {"dictionary_purity": "purity: share of right labels"},
+        "Margin (loss before less loss after the look-ahead)": {
+            "margin_clean": "clean label",
+            "margin_wrong": "wrong label",
+        },
+    } | WEIGHT_CURVES
     by_epoch = True
 
     def __init__(self, options: Any, context: Context) -> None:

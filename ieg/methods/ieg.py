@@ -24,6 +24,7 @@ from ieg.losses import (
 from ieg.meta import InnerProblem, MetaGradient, example_weights, meta_gradient
 from ieg.methods import REGISTRY, Context, Method, Needs, StepOutput, StepState
 from ieg.methods.lookahead import (
+    WEIGHT_CURVES,
     MomentumLookaheadOptions,
     probe_loss,
     share_of_mean,
@@ -46,9 +47,7 @@ class Options(MomentumLookaheadOptions):
         0.9, "trust in the given label from which the look-ahead starts", at_least=0, at_most=1
     )
     ieg_warmup_epochs: int = option(
-        0,
-        "epochs with equal weights and every label trusted before the look-ahead begins",
-        at_least=0,
+        0, "epochs of plain training on the weak view before the method begins", at_least=0
     )
     guess_gradient: bool = option(
         True, "whether the look-ahead's gradient runs through the guessed labels too"
@@ -76,13 +75,20 @@ class IEG(Method):
     Options = Options
     needs = Needs(probe=True, strong=True)
     per_example = ("weight", "trust")
+    curves = WEIGHT_CURVES | {
+        "Labels that are trusted (fraction)": {
+            "trust_clean": "clean label",
+            "trust_wrong": "wrong label",
+        },
+        "Look-ahead on probe images": {"probe_accuracy": "top-1 accuracy"},
+    }
 
     def __init__(self, options: Any, context: Context) -> None:
         super().__init__(options, context)
         self._moving = parts.lookahead_variables(context.model, options.meta_partial_level)
 
     def variant(self, step: int) -> Hashable:
-        """Whether the look-ahead says what examples weigh and whose label is trusted."""
+        """Whether the warm-up is over."""
         return step >= self.options.ieg_warmup_epochs * self.context.steps_per_epoch
 
     def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:
@@ -91,7 +97,9 @@ class IEG(Method):
         L1 = mean ce(λ* y + (1-λ*) g, z)        L2 = Σ w ce(λ0 y + (1-λ0) g, z)
         """
         given = label_smoothing(batch.label, self.context.num_classes, self.context.label_smoothing)
-        meta = self._look_ahead(batch, state, given) if variant else _equal(batch)
+        if not variant:
+            return self._plain_step(batch, state, given)
+        meta = self._look_ahead(batch, state, given)
         with tf.GradientTape() as tape:
             tape.watch(state.params)
             (weak, strong), network_state = self._views(batch, state, state.params)
@@ -116,6 +124,22 @@ class IEG(Method):
             logits=weak,
             scalars={**losses, **meta.scalars, **weight_scalars(meta.weight, batch)},
             per_example={"weight": meta.weight, "trust": meta.trust},
+        )
+
+    def _plain_step(self, batch: Batch, state: StepState, given: tf.Tensor) -> StepOutput:
+        """L = mean ce(y, z): weights 1/B, and trust in every label."""
+        with tf.GradientTape() as tape:
+            tape.watch(state.params)
+            logits, network_state = self.network(state.params, state.network_state, batch.image)
+            loss = replicas.batch_mean(cross_entropy(given, logits))
+        weight = replicas.equal_weights(batch.label)
+        return StepOutput(
+            gradients=tape.gradient(loss, state.params),
+            network_state=network_state,
+            loss=loss,
+            logits=logits,
+            scalars=weight_scalars(weight, batch),
+            per_example={"weight": weight, "trust": tf.ones_like(weight)},
         )
 
     def _views(
@@ -220,11 +244,6 @@ def mixed_loss(targets: tf.Tensor, logits: tf.Tensor, ce_factor: float) -> tf.Te
         for q, z in zip(tf.unstack(targets, axis=1), tf.unstack(logits, axis=1), strict=True)
     )
     return labelled + ce_factor * (weak + strong) / 2
-
-
-def _equal(batch: Batch) -> Meta:
-    """What holds before the look-ahead begins: weights 1/B, and trust in every label."""
-    return Meta(replicas.equal_weights(batch.label), tf.ones_like(batch.label, tf.float32), {})
 
 
 def _interpret(meta: MetaGradient, batch: Batch) -> Meta:

@@ -14,7 +14,7 @@ from ieg.data.pipeline import Batch
 from ieg.losses import cross_entropy, label_smoothing
 from ieg.meta import InnerProblem, MetaGradient, example_weights, meta_gradient
 from ieg.methods import REGISTRY, Context, Method, Needs, StepOutput, StepState
-from ieg.methods.lookahead import LookaheadOptions, probe_loss, weight_scalars
+from ieg.methods.lookahead import WEIGHT_CURVES, LookaheadOptions, probe_loss, weight_scalars
 from ieg.networks import parts
 from ieg.options import option
 
@@ -42,6 +42,7 @@ class L2R(Method):
     Options = Options
     needs = Needs(probe=True)
     per_example = ("weight",)
+    curves = WEIGHT_CURVES | {"Look-ahead on probe images": {"probe_accuracy": "top-1 accuracy"}}
 
     def __init__(self, options: Any, context: Context) -> None:
         super().__init__(options, context)

@@ -12,6 +12,14 @@ from ieg.meta.lookahead import Tensors
 from ieg.methods import Method
 from ieg.options import option
 
+#: For `Method.curves`: whether the weights find the clean labels.
+WEIGHT_CURVES = {
+    "Clean labels": {
+        "clean_weight_share": "share of the weight",
+        "clean_share": "share of the examples",
+    }
+}
+
 
 @dataclass(frozen=True)
 class LookaheadOptions:

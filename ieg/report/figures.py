@@ -65,6 +65,45 @@ def learning_curves(
     if not panels:
         columns = ", ".join(column for panel in _LEARNING_PANELS for column in panel.lines)
         raise InputError(f"no learning curve to draw: expected numbers in one of {columns}")
+    return _draw_panels(metrics, panels, path, title)
+
+
+def method_curves(
+    metrics: Mapping[str, NDArray[np.float64]],
+    curves: Mapping[str, Mapping[str, str]],
+    path: Path | str,
+    *,
+    title: str = "",
+) -> Figure | None:
+    """What a method logs of itself, in the panels that it asks for.
+
+    Args:
+      metrics: as for `learning_curves`.
+      curves: title of a panel → column of metrics.csv → its name in the legend.
+      path: the file to write.
+      title: what was run.
+    Returns:
+      the figure; None, and no file, when nothing of it is known.
+    Raises:
+      InputError: the ending of the path is no image format.
+    """
+    panels = []
+    for heading, names in curves.items():
+        known = {c: name for c, name in names.items() if canvas.is_known(metrics.get(c))}
+        if known:
+            coloured = zip(known.values(), canvas.COLOURS, strict=False)
+            lines = dict(zip(known, coloured, strict=True))
+            unit = next(iter(known.values())) if len(known) == 1 else "mean since the last point"
+            panels.append(_Panel(heading, unit, lines))
+    return _draw_panels(metrics, panels, path, title) if panels else None
+
+
+def _draw_panels(
+    metrics: Mapping[str, NDArray[np.float64]],
+    panels: Sequence[_Panel],
+    path: Path | str,
+    title: str,
+) -> Figure:
     figure, all_axes = canvas.panels(len(panels), title)
     for axes, panel in zip(all_axes, panels, strict=True):
         axes.set_title(panel.title, fontsize=11)

@@ -35,7 +35,14 @@ METRICS = {
     "top1_best": "top-1, best step",
     "wrong_label_fit": "fit to wrong labels",
     "recovered": "recovered",
+    "balanced_accuracy": "balanced accuracy",
+    "many_shot": "many-shot",
+    "medium_shot": "medium-shot",
+    "few_shot": "few-shot",
 }
+
+#: Those that say nothing new where all classes have about as many images.
+LONG_TAIL = ("balanced_accuracy", "many_shot", "medium_shot", "few_shot")
 
 #: Which step a published number was measured at → column title.
 PUBLISHED = {
@@ -215,10 +222,15 @@ def _cells(row: Row, notes: _Notes) -> dict[str, str]:
         "seeds": _seeds(row),
     }
     for key, title in METRICS.items():
-        cells[title] = _mean(row.known(key), digits=3, spread=True)
+        shown = key not in LONG_TAIL or _is_long_tailed(row)
+        cells[title] = _mean(row.known(key), digits=3, spread=True) if shown else ""
         for epoch in {"top1": ["last"], "top1_best": ["best", ""]}.get(key, []):
             cells[PUBLISHED[epoch]] = _published_cell(beside, epoch, notes)
     return cells | {"seconds": _mean(row.known("seconds"), digits=0)}
+
+
+def _is_long_tailed(row: Row) -> bool:
+    return sum(bool(row.known(f"{group}_shot")) for group in ("many", "medium", "few")) > 1
 
 
 def _legend(rows: Sequence[Row], titles: Sequence[str]) -> list[str]:

@@ -77,6 +77,33 @@ class TestLearningCurves:
         assert list(tmp_path.iterdir()) == []
 
 
+class TestMethodCurves:
+    CURVES = {  # noqa: RUF012
+        "Margin": {"margin_clean": "clean label", "margin_wrong": "wrong label"},
+        "Dictionary": {"purity": "share of right labels"},
+        "Nothing known": {"gone": "gone"},
+    }
+
+    def test_panels_as_asked_for_in_the_colours_of_clean_and_wrong(self, tmp_path: Path) -> None:
+        numbers = {"margin_clean": [1, 2, 3], "margin_wrong": [0, -1, -2], "purity": [0.5, NAN, 1]}
+        metrics = METRICS | {name: np.array(v, float) for name, v in numbers.items()}
+        metrics["gone"] = np.full(3, NAN)
+        path = tmp_path / "fsr.png"
+        figure = figures.method_curves(metrics, self.CURVES, path, title="fsr on digits")
+        assert figure is not None and pixels_of(path)
+        margin, dictionary = figure.axes
+        assert [axes.get_title() for axes in figure.axes] == ["Margin", "Dictionary"]
+        assert legend_of(margin) == ["clean label", "wrong label"]
+        assert [line.get_color() for line in margin.lines] == [canvas.BLUE, canvas.VERMILLION]
+        assert list(curves_of(dictionary).values()) == [[[100, 0.5], [300, 1]]]
+        assert dictionary.get_ylabel() == "share of right labels"
+
+    def test_nothing_known(self, tmp_path: Path) -> None:
+        path = tmp_path / "fsr.png"
+        assert figures.method_curves(METRICS, self.CURVES, path) is None
+        assert not path.exists()
+
+
 class TestConfusion:
     def test_counts_are_written_and_colour_is_the_share_of_the_row(self, tmp_path: Path) -> None:
         path = tmp_path / "confusion.png"

@@ -260,3 +260,14 @@ def test_as_a_module_it_does_not_wait_for_tensorflow(tmp_path):
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
     )
     assert done.stdout.endswith("False 0\n")
+
+
+def test_shots_stand_where_classes_differ_in_size():
+    even = result(balanced_accuracy=0.9, many_shot=0.9, medium_shot=None, few_shot=None)
+    tail = even | {"dataset": "digits_imbal_0.02", "medium_shot": 0.7, "balanced_accuracy": 0.85}
+    assert "balanced accuracy" not in rows(even)[0]
+    long_tailed, balanced = rows(even, tail)
+    assert long_tailed["balanced accuracy"] == "0.850"
+    assert (long_tailed["many-shot"], long_tailed["medium-shot"]) == ("0.900", "0.700")
+    assert "few-shot" not in long_tailed  # no row has such classes
+    assert balanced["balanced accuracy"] == balanced["many-shot"] == "-"

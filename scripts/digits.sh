@@ -10,6 +10,6 @@ set -euo pipefail
 
 uniform="digits_uniform_0.2 digits_uniform_0.4 digits_uniform_0.6 digits_uniform_0.8"
 exec bash "$(dirname "$0")/grid.sh" \
-  --methods="${METHODS:-supervised l2r ieg}" \
+  --methods="${METHODS:-supervised l2r ieg fsr}" \
   --datasets="${DATASETS:-$uniform digits_asymmetric_0.4}" \
   --seeds="${SEEDS:-1 2 3}" --runs="${1:-runs/digits}" -- "${@:2}"

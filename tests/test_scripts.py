@@ -154,6 +154,79 @@ def test_scripts_of_papers_run_the_settings_of_the_papers(shell: Shell, name: st
         assert (chosen.eval_freq, chosen.checkpoint_path, chosen.seed) == (1000, "mine", 1)
 
 
+FSR_LONG_TAIL = {
+    "network_name": "resnet32",
+    "batch_size": 128,
+    "max_epoch": 200,
+    "lr_schedule": "custom_step",
+    "decay_epochs": "160,180",
+    "decay_rate": 0.01,
+    "meta_start_epoch": 160,
+}
+FSR = {
+    # script → (data sets, settings)
+    "fsr_cifar100.sh": (
+        [f"cifar100_uniform_{ratio}" for ratio in (0.2, 0.4, 0.8)],
+        {
+            "network_name": "wrn28-10",
+            "max_iteration": 63500,
+            "cos_t_mul": 2,
+            "queue_capacity": 2000,
+        },
+    ),
+    "run_fsr_cifar_longtail.sh": (
+        [f"cifar{size}_imbal_{factor}" for size in (10, 100) for factor in (0.02, 0.01)],
+        {
+            **FSR_LONG_TAIL,
+            "label_smoothing": 0.1,
+            "use_mixup": False,
+            "use_pseudo_loss": "none",
+            "clip_meta_weight": False,
+            "queue_capacity": 3000,
+            "queue_bs": 800,
+        },
+    ),
+    "run_fsr_cifar_longtail_noise.sh": (
+        [f"cifar{size}_imbal_0.02_{ratio}" for size in (10, 100) for ratio in (0.2, 0.4)],
+        {
+            **FSR_LONG_TAIL,
+            "label_smoothing": 0.0,
+            "use_mixup": True,
+            "use_pseudo_loss": "all_1_0.1_2",
+            "clip_meta_weight": True,
+            "queue_capacity": 2000,
+            "queue_bs": 200,
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FSR)
+def test_scripts_of_fsr_run_the_settings_of_the_paper(shell: Shell, name: str) -> None:
+    datasets, expected = FSR[name]
+    done = shell.run(ROOT / "scripts" / name, "mine", "--eval_freq=1000")
+    assert (done.returncode, done.stderr) == (0, "")
+    settings = [resolved(words) for words in shell.commands()]
+    assert [s.config.dataset for s in settings] == datasets
+    for values in (s.values() for s in settings):
+        assert {key: values[key] for key in expected} == expected
+        assert (values["method"], values["meta_partial_level"]) == ("fsr", 0)
+        assert (values["checkpoint_path"], values["eval_freq"]) == ("mine", 1000)
+
+
+def test_supervised_digits_have_the_settings_of_fsr_that_apply(shell: Shell) -> None:
+    done = shell.run(ROOT / "scripts/digits_longtail.sh", "mine", SEEDS="1")
+    assert done.returncode == 0
+    settings = [resolved(words) for words in shell.commands()]
+    assert [(s.config.dataset, s.config.method, s.config.label_smoothing) for s in settings] == [
+        ("digits_imbal_0.05", "supervised", 0.1),
+        ("digits_imbal_0.05", "fsr", 0.1),
+        ("digits_imbal_0.05_0.3", "supervised", 0.0),
+        ("digits_imbal_0.05_0.3", "fsr", 0.0),
+    ]
+    assert [s.options.clip_meta_weight for s in settings[1::2]] == [False, True]
+
+
 def test_what_a_script_runs_can_be_chosen(shell: Shell) -> None:
     chosen = {"METHODS": "l2r", "DATASETS": "cifar100_uniform_0.8", "SEEDS": "2 3"}
     assert shell.run(ROOT / "scripts/compare_cifar100.sh", **chosen).returncode == 0
@@ -174,7 +247,7 @@ def test_digits_is_the_grid_of_the_readme(shell: Shell) -> None:
         (seed, f"digits_{noise}", method)
         for seed in (1, 2, 3)
         for noise in noises
-        for method in ("supervised", "l2r", "ieg")
+        for method in ("supervised", "l2r", "ieg", "fsr")
     ]
     assert {(c.checkpoint_path, c.max_iteration) for c in settings} == {("mine", 5)}
     assert done.stdout.endswith("the table\n")

@@ -1,18 +1,15 @@
 """Balanced softmax: logits are compared as if all classes were equally large."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from ieg.losses.cross_entropy import cross_entropy
 from ieg.losses.registry import LossInput, LossOutput, register
 from ieg.losses.targets import one_hot
 
 
-def balanced_softmax(
-    labels: tf.Tensor, logits: tf.Tensor, class_counts: Sequence[int]
-) -> tf.Tensor:
+def balanced_softmax(labels: tf.Tensor, logits: tf.Tensor, class_counts: ArrayLike) -> tf.Tensor:
     """Cross entropy of logits to which the logarithm of the class sizes is added.
 
     -log( n_y exp(z_y) / Σ_j n_j exp(z_j) )        Ren et al. 2020, eq. 4
@@ -22,7 +19,7 @@ def balanced_softmax(
     Args:
       labels: [B] integers in [0, K).
       logits: [B, K] float.
-      class_counts: [K] n; a class without examples takes no part.
+      class_counts: [K] integers n; a class without examples takes no part.
     Returns:
       [B].
     Raises:

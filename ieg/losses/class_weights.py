@@ -1,20 +1,19 @@
 """Weights of classes by their sizes, and means with them."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from ieg.losses.label_guess import Mean
 
 
-def effective_number_weights(class_counts: Sequence[int], beta: float = 0.9999) -> np.ndarray:
+def effective_number_weights(class_counts: ArrayLike, beta: float = 0.9999) -> np.ndarray:
     """Class weights by the effective number of examples, which sum to K.
 
     w_c ∝ (1 - β) / (1 - β^{n_c})        Cui et al. 2019; as LDAM-DRW scales it
 
     Args:
-      class_counts: [K] n_c; a class without examples gets weight 0.
+      class_counts: [K] integers n_c; a class without examples gets weight 0.
       beta: β in [0, 1); 0 weighs all classes alike, near 1 they weigh 1 / n_c.
     Returns:
       [K] float32.

@@ -1,10 +1,10 @@
 """LDAM: margins that are wider for smaller classes, between cosines."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from ieg.losses.cross_entropy import cross_entropy
 from ieg.losses.registry import HARD_LABELS, LossInput, LossOutput, register
@@ -20,13 +20,13 @@ class Options:
     ldam_margin: float = option(0.5, "margin of the smallest class, as a cosine", at_least=0)
 
 
-def ldam_margins(class_counts: Sequence[int], largest: float = 0.5) -> np.ndarray:
+def ldam_margins(class_counts: ArrayLike, largest: float = 0.5) -> np.ndarray:
     """Margins of classes by their sizes.
 
     m_c = m · n_c^(-1/4) / max_j n_j^(-1/4)        Cao et al. 2019
 
     Args:
-      class_counts: [K] n_c; a class without examples, which no label can name, gets margin 0.
+      class_counts: [K] integers n_c; a class without examples gets margin 0.
       largest: m, margin of the smallest class.
     Returns:
       [K] float32.

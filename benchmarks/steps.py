@@ -53,6 +53,8 @@ def make_step(
         true_labels=labels,
         train_indices=np.arange(batch_size),
         batch_size=batch_size,
+        total_steps=1000,
+        accumulation_steps=1,
         steps_per_epoch=1,
         decay=entry.train_decay(model, entry.weight_decay),
         probe_decay=parts.weight_decay(model, entry.weight_decay),

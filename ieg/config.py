@@ -14,7 +14,10 @@ from absl import flags
 from ieg import networks, options
 from ieg.data import names, sources
 from ieg.errors import InputError
+from ieg.losses import REGISTRY as LOSSES
+from ieg.losses import LossEntry
 from ieg.methods import REGISTRY as METHODS
+from ieg.methods import Method
 from ieg.options import option
 from ieg.training import schedules
 
@@ -106,6 +109,9 @@ class Config:
     l2_weight_decay: float = option(4e-4, "coefficient of ½‖θ‖²", at_least=0)
     label_smoothing: float = option(0.0, "of the training labels", at_least=0, below=1)
     dropout_rate: float = option(0.0, "in front of the classifier", at_least=0, below=1)
+    cosine_classifier: bool = option(
+        False, "logits are 30 times cosines between features and class vectors; without bias"
+    )
     clip_norm: float = option(0.0, "largest global gradient norm; 0 does not clip", at_least=0)
     accumulation_steps: int = option(
         1, "batches whose gradients are averaged for one update", above=0
@@ -166,8 +172,10 @@ _DEFINE: dict[type, Callable[..., Any]] = {
 
 
 def option_classes() -> dict[str, type]:
-    """Who → dataclass whose fields are flags: "common" and every method."""
-    return {"common": Config, **{name: METHODS.get(name).Options for name in METHODS.names()}}
+    """Who → dataclass whose fields are flags: "common", every method and every loss."""
+    methods = {f"--method={name}": METHODS.get(name).Options for name in METHODS.names()}
+    losses = {f"--loss={name}": LOSSES.get(name).Options for name in LOSSES.names()}
+    return {"common": Config, **methods, **losses}
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -207,11 +215,12 @@ def help_text() -> str:
         "A data set's preset, the method and the network change some of the defaults below.",
     ]
     lines += [f"methods: {', '.join(METHODS.names())}"]
+    lines += [f"losses:  {', '.join(LOSSES.names())}"]
     lines += [f"data:    {', '.join(sources.REGISTRY.names())}", "", "networks:"]
     for name in networks.REGISTRY.names():
         lines.append(f"  {name:<14} {networks.REGISTRY.get(name).description}")
     for who, cls in option_classes().items():
-        title = "for every method" if who == "common" else f"for --method={who}"
+        title = "for every method" if who == "common" else f"for {who}"
         fields = dataclasses.fields(cls)
         lines += ["", f"{title}:" if fields else f"{title}: none"]
         for field in fields:
@@ -236,7 +245,9 @@ def resolve(typed: Mapping[str, Any]) -> Settings:
     method_name = _early(typed, preset, "method")
     method = METHODS.get(method_name)
     network_name = _early(typed, {**method.defaults, **preset}, "network_name")
-    own = {f.name: f.default for f in dataclasses.fields(method.Options)}
+    loss_name, loss = _chosen_loss(typed, preset, method)
+    options_class = _options_class(method, loss)
+    own = {f.name: f.default for f in dataclasses.fields(options_class)}
     layers: list[tuple[str, Mapping[str, Any]]] = [
         ("default", common | own),
         (
@@ -245,6 +256,7 @@ def resolve(typed: Mapping[str, Any]) -> Settings:
         ),
         (f"method {method_name}", method.defaults),
         ("preset of the data set", preset),
+        (f"loss {loss_name}", {**loss.defaults, **loss.requires} if loss else {}),
         ("command line", typed),
     ]
     values: dict[str, Any] = {}
@@ -254,15 +266,44 @@ def resolve(typed: Mapping[str, Any]) -> Settings:
         known = _without_alternatives(known) | known
         values.update(known)
         origins.update(dict.fromkeys(known, origin))
-    foreign = [name for name in typed if name not in values]
-    if foreign:
-        raise InputError(f"--{foreign[0]} is no option of --method={method_name}")
-    for field in [*dataclasses.fields(Config), *dataclasses.fields(method.Options)]:
+    for name in typed:
+        if name not in values:
+            chosen = f"--loss={loss_name}" if loss and _is_of_a_loss(name) else None
+            raise InputError(f"--{name} is no option of {chosen or f'--method={method_name}'}")
+    for field in [*dataclasses.fields(Config), *dataclasses.fields(options_class)]:
         options.check(field, values[field.name])
+    for name, wanted in loss.requires.items() if loss else ():
+        if values[name] != wanted:
+            raise InputError(f"--{name}={values[name]}: --loss={loss_name} needs {wanted}")
     return Settings(
         config=Config(**{name: values[name] for name in common}),
-        options=method.Options(**{name: values[name] for name in own}),
+        options=options_class(**{name: values[name] for name in own}),
         origins=origins,
+    )
+
+
+def _chosen_loss(
+    typed: Mapping[str, Any], preset: Mapping[str, Any], method: type[Method]
+) -> tuple[str, LossEntry] | tuple[None, None]:
+    """Name and entry of the loss, of a method that lets one choose it."""
+    own = {f.name: f.default for f in dataclasses.fields(method.Options)}
+    if "loss" not in own:
+        return None, None
+    name = {**own, **method.defaults, **preset, **typed}["loss"]
+    return name, LOSSES.get(name)
+
+
+def _is_of_a_loss(name: str) -> bool:
+    entries = map(LOSSES.get, LOSSES.names())
+    return any(name == f.name for entry in entries for f in dataclasses.fields(entry.Options))
+
+
+def _options_class(method: type[Method], loss: LossEntry | None) -> type:
+    """The options of a method, with those of the loss where it has one."""
+    if loss is None:
+        return method.Options
+    return dataclasses.make_dataclass(
+        "Options", [], bases=(method.Options, loss.Options), frozen=True
     )
 
 

@@ -64,11 +64,8 @@ class Experiment:
 
     @property
     def last_step(self) -> int:
-        """Steps of the whole run; of two counts given together the epochs hold."""
-        if self.config.max_epoch is not None:
-            return self.config.max_epoch * self.pipeline.steps_per_epoch
-        assert self.config.max_iteration is not None  # only the other count unsets it
-        return self.config.max_iteration
+        """Steps of the whole run."""
+        return self.method.context.total_steps
 
     def rule(self) -> UpdateRule:
         """How gradients become new weights."""
@@ -192,8 +189,12 @@ def stored_config(settings: Settings) -> dict[str, Any] | None:
     """
     folder = folder_of(settings.config)
     stored = folder.read_config()
-    missing = settings.experiment().keys() - stored["values"].keys() if stored else ()
-    if missing:
+    if stored is None:
+        return None
+    asked, values = settings.experiment(), stored["values"]
+    missing = asked.keys() - values.keys()
+    # Another loss has other options; that it is another one is said where values are compared.
+    if missing and values.get("loss", asked.get("loss")) == asked.get("loss"):
         raise InputError(
             f"{folder.path / 'config.json'} lacks {', '.join(sorted(missing))}, which defines the "
             "run; put the file right, or give another --checkpoint_path"
@@ -254,6 +255,8 @@ def build(settings: Settings) -> Experiment:
             train_indices=dataset.train_indices,
             batch_size=pipeline.batch_size,
             steps_per_epoch=pipeline.steps_per_epoch,
+            total_steps=_total_steps(config, pipeline.steps_per_epoch),
+            accumulation_steps=config.accumulation_steps,
             decay=networks.REGISTRY.get(config.network_name).train_decay(
                 model, config.l2_weight_decay
             ),
@@ -290,6 +293,14 @@ def build(settings: Settings) -> Experiment:
     return experiment
 
 
+def _total_steps(config: Config, steps_per_epoch: int) -> int:
+    """Steps of the whole run; of two counts given together the epochs hold."""
+    if config.max_epoch is not None:
+        return config.max_epoch * steps_per_epoch
+    assert config.max_iteration is not None  # only the other count unsets it
+    return config.max_iteration
+
+
 def _strong(config: Config, dataset: Dataset) -> StrongAugmentation:
     """The strong view that the flags ask for, cropped and cut as suits the data set."""
     if dataset.strong is None:
@@ -312,6 +323,7 @@ def _network(config: Config, dataset: Dataset) -> tuple[keras.Model, str]:
         dataset.train.images.shape[1:],
         dataset.num_classes,
         dropout_rate=config.dropout_rate,
+        cosine_classifier=config.cosine_classifier,
         seed=config.seed,
     )
     # A run with a checkpoint of its own goes on from that, even when the other one is gone.

@@ -16,6 +16,8 @@ def context(model, labels, num_classes, *, decay=None, **changes):
         "train_indices": np.arange(len(labels)),
         "batch_size": len(labels),
         "steps_per_epoch": 3,
+        "total_steps": 12,
+        "accumulation_steps": 1,
         "decay": decay,
         "probe_decay": decay,
         "label_smoothing": 0.0,

@@ -80,6 +80,7 @@ NAMES = [
     ("--dataset=digits_imbal_0.001", "without an image", "smallest factor that works is 0.0073"),
     ("--method=l2rr", "unknown method 'l2rr'", "did you mean 'l2r'", "supervised"),
     ("--network_name=cnnn", "unknown network 'cnnn'", "did you mean 'cnn'", "resnet32"),
+    ("--loss=proself", "unknown loss 'proself'", "did you mean 'proselflc'", "balanced_softmax"),
     ("--mode=predict", "--mode=predict", "train, evaluation"),
     ("--eval_split=train", "--eval_split=train", "test, validation"),
     ("--lr_schedule=steps", "--lr_schedule=steps", "cosine_one, custom_step"),
@@ -119,6 +120,15 @@ OUT_OF_RANGE = [
     ("--learning_rate=inf", "must be finite"),
     ("--warmup_epochs=inf", "must be finite"),
     ("--seed=99999999999999999999", "must be at most 2147483647"),
+    *((f"--loss={loss} --{name}={value}", f"--{name}={value}: must be above 0")
+      for loss, name in (("proselflc", "proselflc_temperature"),
+                         ("label_correction", "target_temperature"))
+      for value in (0.0, -0.5)),
+    *((f"--loss={loss} --target_epsilon={value}", "must be at least 0 and at most 1")
+      for loss in ("confidence_penalty", "label_correction", "boot_hard")
+      for value in (-0.1, 1.1)),
+    ("--loss=gce --gce_q=0", "must be above 0 and at most 1"),
+    ("--loss=proselflc --proselflc_exp_base=-1", "must be at least 0"),
     ("--method=l2r --meta_stepsize=0", "--meta_stepsize=0.0: must be above 0"),
 ]  # fmt: skip
 
@@ -128,6 +138,11 @@ DO_NOT_FIT = [
     ("--method=ieg --aug_type=autoaug", "colour", "--aug_type=randaug"),
     ("--method=ieg --aug_type=strong", "must be one of autoaug"),
     ("--method=supervised --ce_factor=1", "no option of --method=supervised"),
+    ("--loss=mae --gce_q=0.5", "--gce_q is no option of --loss=mae"),
+    ("--loss=proselflc --label_smoothing=0.1", "--loss=proselflc needs 0"),
+    ("--drw_epoch=1", "--drw_epoch=1 goes with --train_rule=drw alone"),
+    ("--train_rule=drw --drw_epoch=9", "must be below the", "epochs of the run"),
+    ("--train_rule=sometimes", "must be one of none, reweight, drw"),
     ("--classes_per_batch=7 --batch_size=20", "must divide the global batch of 20"),
     ("--classes_per_batch=20 --batch_size=40", "only 10 classes"),
     ("--weak_rotation=200", "at most 180"),
@@ -277,6 +292,7 @@ def test_a_checkpoint_of_another_network_or_method(
         ("--momentum=0", "--momentum was 0.9 and is 0.0 now"),
         ("--nouse_ema", "--use_ema was True and is False now"),
         ("--decay_steps=40", "--decay_steps was 800 and is 40 now"),
+        ("--loss=gce", "--loss was ce and is gce now"),
         ("--max_iteration=5", "has reached step 6 already, which is more than the 5 asked for"),
     ],
 )

@@ -13,6 +13,7 @@ from ieg import config, networks
 from ieg.config import Config, resolve
 from ieg.data import sources
 from ieg.errors import InputError
+from ieg.losses import REGISTRY as LOSSES
 from ieg.methods import REGISTRY as METHODS
 from ieg.methods import Method
 from ieg.options import option
@@ -182,9 +183,49 @@ def test_a_value_at_the_end_of_its_range_is_accepted(name: str, value: Any) -> N
     assert resolve({name: value}).values()[name] == value
 
 
-def test_an_option_of_another_method_is_refused() -> None:
-    with pytest.raises(InputError, match=r"^--meta_stepsize is no option of --method=supervised$"):
-        resolve({"method": "supervised", "meta_stepsize": 0.2})
+@pytest.mark.parametrize(
+    ("chosen", "option", "whose"),
+    [
+        ({"method": "supervised"}, "meta_stepsize", "--method=supervised"),
+        ({"method": "supervised"}, "gce_q", "--loss=ce"),
+        ({"method": "supervised", "loss": "dm"}, "gce_q", "--loss=dm"),
+        ({"method": "l2r"}, "gce_q", "--method=l2r"),
+        ({"method": "l2r"}, "loss", "--method=l2r"),
+    ],
+)
+def test_an_option_of_another_method_or_loss_is_refused(
+    chosen: dict[str, str], option: str, whose: str
+) -> None:
+    with pytest.raises(InputError, match=f"^--{option} is no option of {whose}$"):
+        resolve({**chosen, option: 0.2})
+
+
+def test_the_options_of_the_chosen_loss_are_those_of_the_method() -> None:
+    chosen = {"method": "supervised", "loss": "proselflc", "proselflc_temperature": 0.4}
+    settings = resolve(chosen)
+    assert (settings.options.loss, settings.options.proselflc_temperature) == ("proselflc", 0.4)
+    assert settings.experiment()["proselflc_exp_base"] == 12
+    assert "gce_q" not in settings.values()
+
+
+def test_a_loss_brings_the_settings_that_it_needs() -> None:
+    chosen = {"method": "supervised", "loss": "ldam"}
+    assert_origin(chosen, "cosine_classifier", True, "loss ldam")
+    message = "^--cosine_classifier=False: --loss=ldam needs True$"
+    with pytest.raises(InputError, match=message):
+        resolve({**chosen, "cosine_classifier": False})
+    chosen["loss"] = "label_smoothing"
+    assert_origin(chosen, "label_smoothing", 0.5, "loss label_smoothing")
+    assert_origin({**chosen, "label_smoothing": 0.1}, "label_smoothing", 0.1, "command line")
+    with pytest.raises(InputError, match=r"^--label_smoothing=0.1: --loss=gce needs 0.0$"):
+        resolve({"method": "supervised", "loss": "gce", "label_smoothing": 0.1})
+
+
+@pytest.mark.parametrize("loss", LOSSES.names())
+def test_every_loss_resolves_with_its_own_defaults(loss: str) -> None:
+    settings = resolve({"method": "supervised", "loss": loss})
+    for field in dataclasses.fields(LOSSES.get(loss).Options):
+        assert settings.values()[field.name] == field.default
 
 
 @pytest.mark.parametrize(
@@ -310,7 +351,8 @@ def test_the_help_lists_choices_defaults_and_what_there_is() -> None:
     assert "  --mode [train|evaluation|show_data]  (default: train)\n" in text
     assert "  --max_epoch  (default: unset)\n" in text
     assert "  --label_smoothing  (default: 0.0)\n" in text
-    assert "for --method=supervised: none" in text
+    assert "for --loss=mae: none" in text
+    assert "for --loss=gce:\n  --gce_q  (default: 0.7)" in text
     assert "--flagfile=FILE" in text
     lines = text.splitlines()
     for name in networks.REGISTRY.names():
@@ -318,6 +360,7 @@ def test_the_help_lists_choices_defaults_and_what_there_is() -> None:
         assert networks.REGISTRY.get(name).description in line
     for start, registry in [
         ("methods:", METHODS),
+        ("losses:", LOSSES),
         ("data:", sources.REGISTRY),
     ]:
         (listed,) = [line for line in lines if line.startswith(start)]

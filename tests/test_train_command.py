@@ -337,6 +337,18 @@ def test_a_longer_cosine_one_says_that_the_rate_jumps(tmp_path: Path) -> None:
     assert "note: cosine_one now stretches over more steps" in printed
 
 
+def test_a_longer_run_of_a_loss_that_follows_the_length_says_so(tmp_path: Path) -> None:
+    flags = ("--method=supervised", "--batch_size=700", "--loss=proselflc")
+    folder = runs.train(tmp_path, *flags, "--max_iteration=2")
+    _, printed = command(tmp_path, *flags, "--max_iteration=4")
+    assert "note: --loss=proselflc follows the share of the run that is over; a run" in printed
+    trusts = [row["global_trust"] for row in table(folder / "metrics.csv")]
+    # The whole of 2 steps, then of 4: the third and the fourth step together.
+    expected = [np.mean([1 / (1 + math.exp(-12 * (t - 0.5))) for t in ratios])
+                for ratios in ((0.5, 1), (0.75, 1))]  # fmt: skip
+    assert trusts == pytest.approx(expected, rel=1e-5)
+
+
 def test_what_is_unknown_without_noise_is_null(tmp_path: Path) -> None:
     flags = ("--dataset=digits", "--method=supervised", "--batch_size=100", "--max_iteration=4")
     folder = runs.train(tmp_path, *flags, "--eval_freq=2")

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from ieg.losses.registry import LossInput, LossOutput, register
+
 
 def cross_entropy(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Cross entropy per example.
@@ -45,3 +47,13 @@ def soft_targets(given: tf.Tensor, other: tf.Tensor, trust: tf.Tensor) -> tf.Ten
     """
     share = tf.reshape(tf.broadcast_to(trust, tf.shape(given)[:1]), [-1, 1])
     return share * given + (1 - share) * other
+
+
+def _smoothed(batch: LossInput, options: object) -> LossOutput:
+    num_classes = len(batch.course.class_counts)
+    targets = label_smoothing(batch.labels, num_classes, batch.course.label_smoothing)
+    return LossOutput(cross_entropy(targets, batch.logits))
+
+
+register("ce", requires={})(_smoothed)
+register("label_smoothing", requires={}, defaults={"label_smoothing": 0.5})(_smoothed)

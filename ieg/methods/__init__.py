@@ -43,6 +43,8 @@ class Context(NamedTuple):
       train_indices: [n] the examples to train on.
       batch_size: global batch.
       steps_per_epoch: steps in one pass over the training data.
+      total_steps: of the whole run.
+      accumulation_steps: batches whose gradients are averaged for one update.
       decay: weight decay coefficient of each trainable variable in the training loss.
       probe_decay: the same in the loss of a look-ahead's probe batch.
       label_smoothing: in [0, 1), for the training loss.
@@ -56,6 +58,8 @@ class Context(NamedTuple):
     train_indices: np.ndarray
     batch_size: int
     steps_per_epoch: int
+    total_steps: int
+    accumulation_steps: int
     decay: list[float]
     probe_decay: list[float]
     label_smoothing: float
@@ -107,7 +111,8 @@ class Method:
     """One way to train.
 
     Class attributes:
-      Options: a frozen dataclass; each field is a flag (see `ieg.options.option`).
+      Options: a frozen dataclass; each field is a flag (see `ieg.options.option`). A field `loss`
+        names an entry of `ieg.losses`, whose options come on top.
       defaults: settings of the run that this method wants, by the name of the flag.
       needs: what its batches carry.
       per_example: names of the values that `step` returns per example.
@@ -149,6 +154,10 @@ class Method:
     def on_epoch(self, variables: Mapping[str, tf.Variable]) -> Mapping[str, float]:
         """Work on the host between two epochs, on what `init_state` made; returns what to log."""
         return {}
+
+    def by_length(self) -> str | None:
+        """What becomes another when the run is made longer, in words; None: nothing does."""
+        return None
 
     def variant(self, step: int) -> Hashable:
         """Which traced step runs now: `step` is traced once per value.

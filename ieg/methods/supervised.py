@@ -1,33 +1,117 @@
-"""Plain training on the labels as they are: the baseline."""
+"""Plain training on the labels as they are, with any loss and with weights for classes."""
 
 from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from ieg import replicas
 from ieg.data.pipeline import Batch
-from ieg.losses import cross_entropy, label_smoothing
-from ieg.methods import REGISTRY, Method, StepOutput, StepState
+from ieg.errors import InputError
+from ieg.losses import REGISTRY as LOSSES
+from ieg.losses import Course, LossInput, class_weighted, effective_number_weights
+from ieg.methods import REGISTRY, Context, Method, StepOutput, StepState
+from ieg.options import option
+
+#: From which share of the run on `drw` weighs classes: 160 of 200 epochs in LDAM-DRW.
+DRW_SHARE = 0.8
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of supervised training; those of the loss come on top."""
+
+    loss: str = option("ce", "what to minimise; see the list of losses")
+    train_rule: str = option(
+        "none",
+        "class weights: none, by the effective number of examples (reweight), or the same in the "
+        "last part of the run only (drw, deferred)",
+        choices=("none", "reweight", "drw"),
+    )
+    drw_epoch: int | None = option(
+        None, "0-based epoch with which drw begins; unset: after four fifths of the run", at_least=0
+    )
 
 
 @REGISTRY.register("supervised")
 class Supervised(Method):
-    """Mean cross entropy with label smoothing."""
+    """The mean of a loss over the batch."""
+
+    Options = Options
+
+    def __init__(self, options: Any, context: Context) -> None:
+        super().__init__(options, context)
+        self._loss = LOSSES.get(options.loss)
+        counts = np.bincount(
+            context.given_labels[context.train_indices], minlength=context.num_classes
+        )
+        self._course = Course(
+            class_counts=tuple(counts.tolist()),
+            label_smoothing=context.label_smoothing,
+            steps_per_epoch=context.steps_per_epoch,
+            total_steps=context.total_steps,
+            accumulation_steps=context.accumulation_steps,
+            mean=replicas.global_mean,
+        )
+        self._class_weights = effective_number_weights(counts)
+        self._weighted_from = _weighted_from(options, context)
+
+    def by_length(self) -> str | None:
+        """ProSelfLC's trust and a deferred start of class weights follow the length of the run."""
+        if self._loss.by_length:
+            return f"--loss={self.options.loss} follows the share of the run that is over"
+        if self.options.train_rule == "drw" and self.options.drw_epoch is None:
+            return "--train_rule=drw begins after four fifths of the run, which is later now"
+        return None
+
+    def variant(self, step: int) -> Hashable:
+        """Whether classes are weighed in this step."""
+        return step >= self._weighted_from
 
     def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:
-        """L = 1/B Σ ce(q_i, f(x_i; θ))."""
-        targets = label_smoothing(
-            batch.label, self.context.num_classes, self.context.label_smoothing
-        )
+        """L = 1/B Σ L_i, or Σ w_{y_i} L_i / Σ w_{y_i} with class weights."""
         with tf.GradientTape() as tape:
             tape.watch(state.params)
             logits, network_state = self.network(state.params, state.network_state, batch.image)
-            loss = replicas.batch_mean(cross_entropy(targets, logits))
+            seen = LossInput(batch.label, logits, state.step, self._course)
+            found = self._loss.compute(seen, self.options)
+            values = found.values
+            if variant:
+                values = class_weighted(
+                    values,
+                    batch.label,
+                    self._class_weights,
+                    weighted_mean=self._loss.weighted_mean,
+                    mean=replicas.global_mean,
+                )
+            loss = replicas.batch_mean(values)
         return StepOutput(
             gradients=tape.gradient(loss, state.params),
             network_state=network_state,
             loss=loss,
             logits=logits,
-            scalars={},
+            scalars={name: replicas.batch_mean(x) for name, x in found.monitors.items()},
             per_example={},
         )
+
+
+def _weighted_from(options: Options, context: Context) -> float:
+    """The first step with class weights.
+
+    Raises:
+      InputError: there is none in this run, or it is asked for where nothing is deferred.
+    """
+    if options.train_rule != "drw":
+        if options.drw_epoch is not None:
+            raise InputError(f"--drw_epoch={options.drw_epoch} goes with --train_rule=drw alone")
+        return 0 if options.train_rule == "reweight" else float("inf")
+    epochs = context.total_steps / context.steps_per_epoch
+    if options.drw_epoch is None:
+        return context.steps_per_epoch * int(DRW_SHARE * epochs)
+    if options.drw_epoch >= epochs:
+        raise InputError(
+            f"--drw_epoch={options.drw_epoch}: must be below the {epochs:g} epochs of the run"
+        )
+    return options.drw_epoch * context.steps_per_epoch

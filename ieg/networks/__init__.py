@@ -15,6 +15,7 @@ from typing import Protocol
 import keras
 
 from ieg.networks import parts
+from ieg.networks.cosine import with_cosine_classifier
 from ieg.registry import Registry
 
 #: (model, coefficient) → decay coefficient of each trainable variable.
@@ -75,6 +76,7 @@ def create(
     num_classes: int,
     *,
     dropout_rate: float = 0.0,
+    cosine_classifier: bool = False,
     seed: int = 0,
 ) -> keras.Model:
     """Builds a network by name; the same seed gives the same starting weights.
@@ -84,13 +86,15 @@ def create(
       input_shape: H, W, C.
       num_classes: K.
       dropout_rate: in [0, 1), dropout in front of the classifier.
+      cosine_classifier: whether the classifier compares directions alone, see `cosine.py`.
       seed: of the starting weights.
     Raises:
       InputError: unknown name, or images that the network cannot take.
     """
     build = REGISTRY.get(name).build
     with _initialisers_seeded(seed):
-        return build(input_shape, num_classes, dropout_rate=dropout_rate)
+        model = build(input_shape, num_classes, dropout_rate=dropout_rate)
+        return with_cosine_classifier(model, num_classes) if cosine_classifier else model
 
 
 @contextlib.contextmanager

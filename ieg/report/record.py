@@ -90,6 +90,7 @@ def names_of(runs: Sequence[Run]) -> list[str]:
             run.dataset,
             f"noise {run.result.get('noise_rate_asked')}",
             run.network,
+            (run.result.get("settings") or {}).get("loss", ""),
             f"seed {run.seed}",
         )
         for run in runs

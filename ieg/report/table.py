@@ -291,12 +291,14 @@ def _refuse_twins(runs: Sequence[Result]) -> None:
 
 
 def _that_differ(settings: Result, others: Sequence[Result]) -> dict[str, Any]:
-    """Those settings that are not the same in all rows that look alike."""
-    names = dict.fromkeys(name for other in others for name in other)
+    """Those settings of a row that are not the same in all rows that look alike.
+
+    A row without a setting, which only another loss has, says nothing of it.
+    """
     return {
-        name: settings.get(name)
-        for name in names
-        if any(other.get(name) != settings.get(name) for other in others)
+        name: value
+        for name, value in settings.items()
+        if any(other.get(name) != value for other in others)
     }
 
 

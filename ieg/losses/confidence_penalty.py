@@ -1,0 +1,57 @@
+"""Confidence penalty: cross entropy less the entropy of the prediction."""
+
+import tensorflow as tf
+
+from ieg.losses.registry import LossInput, LossOutput, register
+from ieg.losses.targets import (
+    PredictedTargetOptions,
+    against,
+    check_epsilon,
+    one_hot,
+    prediction,
+)
+
+
+def confidence_penalty(
+    labels: tf.Tensor,
+    logits: tf.Tensor,
+    epsilon: float,
+    *,
+    temperature: float = 1.0,
+    detach_target: bool = False,
+) -> tf.Tensor:
+    """Cross entropy with a reward for uncertain predictions.
+
+    (1 - ε) H(q, p) - ε H(p) = H(t, p),  t = (1 - ε) onehot(y) - ε softmax(z / T)  (here T = 1)
+
+    Pereyra et al. 2017. With T = 1 and a target held constant the gradient is (1 - ε)(p - q), as
+    if there were no penalty.
+
+    Args:
+      labels: [B] integers in [0, K).
+      logits: [B, K] float.
+      epsilon: ε in [0, 1].
+      temperature: T > 0; below 1 sharpens.
+      detach_target: whether no gradient runs through the target.
+    Returns:
+      [B]; negative values occur.
+    Raises:
+      ValueError: ε or T is out of range.
+    """
+    check_epsilon(epsilon)
+    guess = prediction(logits, temperature)
+    target = (1 - epsilon) * one_hot(labels, logits) - epsilon * guess
+    return against(target, logits, detach_target=detach_target)
+
+
+@register("confidence_penalty", PredictedTargetOptions)
+def _chosen(batch: LossInput, options: PredictedTargetOptions) -> LossOutput:
+    return LossOutput(
+        confidence_penalty(
+            batch.labels,
+            batch.logits,
+            options.target_epsilon,
+            temperature=options.target_temperature,
+            detach_target=options.detach_target,
+        )
+    )

@@ -91,6 +91,7 @@ class Experiment:
                 config.lr_schedule,
                 learning_rate=config.learning_rate,
                 total_steps=self.last_step,
+                steps_per_epoch=self.pipeline.steps_per_epoch,
                 decay_steps=decay_steps,
                 decay_rate=config.decay_rate,
                 cos_t_mul=config.cos_t_mul,

@@ -66,8 +66,15 @@ def main(argv: Sequence[str]) -> int:
     rows = {
         title: row for title, row in _ROWS.items() if row[0] in ("supervised", *arguments.methods)
     }
+    # As published, the dictionary gives twice the batch.
+    fsr = {"queue_bs": 2 * arguments.batch, "queue_capacity": arguments.batch}
     steps = [
-        make_step(method, options, arguments.network, arguments.batch)
+        make_step(
+            method,
+            options | (fsr if method == "fsr" else {}),
+            arguments.network,
+            arguments.batch,
+        )
         for method, options, _ in rows.values()
     ]
     _print(arguments, rows, interleaved(steps, arguments.rounds))

@@ -30,8 +30,8 @@ def make_step(
       method_name: of the registry.
       options: those of the method that differ from its defaults.
       network: of the registry; images are 32x32 with three channels, for `cnn` 8x8 with one.
-      batch_size: training examples, and as many strong views and probe examples; twice as many
-        from a dictionary, for a method that has one.
+      batch_size: training examples, and as many strong views and probe examples; from a
+        dictionary as many as the method's options say.
     Returns:
       a function that runs the step on random numbers and waits for it.
     """
@@ -39,11 +39,8 @@ def make_step(
     model = networks.create(network, shape, _CLASSES)
     method_class = METHODS.get(method_name)
     entry = networks.REGISTRY.get(network)
-    chosen = dict(options)
-    probe_size = batch_size
-    if method_class.dictionary_batch(method_class.Options()):
-        probe_size = 2 * batch_size
-        chosen |= {"queue_bs": probe_size, "queue_capacity": _CLASSES}
+    method_options = method_class.Options(**options)
+    probe_size = getattr(method_options, "queue_bs", batch_size)
     batch = _batch(shape, batch_size, probe_size)
     labels = np.arange(batch_size) % _CLASSES
     context = Context(
@@ -55,13 +52,14 @@ def make_step(
         batch_size=batch_size,
         total_steps=1000,
         accumulation_steps=1,
+        replicas=1,
         steps_per_epoch=1,
         decay=entry.train_decay(model, entry.weight_decay),
         probe_decay=parts.weight_decay(model, entry.weight_decay),
         label_smoothing=0.0,
         seed=0,
     )
-    method = method_class(method_class.Options(**chosen), context)
+    method = method_class(method_options, context)
     variables = method.init_state()
     params = [v.value for v in model.trainable_variables]
     others = [v.value for v in model.non_trainable_variables]

@@ -29,7 +29,8 @@ class Config:
     method: str = option("ieg", "how to train; see the list of methods")
     dataset: str = option(
         "digits_uniform_0.4",
-        "BASE, BASE_NOISE_RATIO, BASE_imbal_FACTOR or BASE_imbal_FACTOR_RATIO; see the README",
+        "BASE, BASE_NOISE_RATIO, BASE_imbal_FACTOR, BASE_imbal_FACTOR_RATIO or "
+        "BASE_imbal_FACTOR_NOISE_RATIO; see the README",
     )
     network_name: str = option("wrn28-10", "the network")
     mode: str = option(
@@ -93,8 +94,9 @@ class Config:
     momentum: float = option(0.9, "of SGD", at_least=0, below=1)
     lr_schedule: str = option(
         "cosine",
-        "cosine (restarts), cosine_warmup, cosine_one (one cosine over the run), custom_step "
-        "(milestones) or exponential (factor 0.9, staircase)",
+        "cosine (restarts), cosine_warmup, cosine_one (one cosine over the run), cosine_epoch (the "
+        "same in stairs of an epoch), custom_step (milestones) or exponential (factor 0.9, "
+        "staircase)",
         choices=schedules.NAMES,
     )
     decay_steps: str | None = option(

@@ -120,10 +120,12 @@ def _given_labels(
     """[N] labels to train on, and what `noise.measure` reports about them unmeasured."""
     if source.given_labels is not None:
         return source.given_labels.copy(), {"kind": own_noise, "asked": None}
+    count = len(source.class_names)
     classes = noise.describe(
-        len(source.class_names),
+        count,
         confusion=source.confusion,
         superclass=source.superclass,
+        sizes=np.bincount(source.train.labels[kept], minlength=count),
         seed=seed,
     )
     given = noise.corrupt(

@@ -28,7 +28,8 @@ class DatasetName:
 def parse(name: str) -> DatasetName:
     """Reads a name such as `digits_uniform_0.4`, `digits_imbal_0.1` or `digits_imbal_0.1_0.2`.
 
-    Imbalance and noise together mean uniform noise on what the imbalance leaves.
+    With an imbalance the noise is on what that leaves, and uniform unless its type is named, as in
+    `digits_imbal_0.1_prior_0.4`.
 
     Raises:
       InputError: the name does not fit the grammar; the message shows it.
@@ -52,6 +53,10 @@ def _meaning(name: str, base: str, words: list[str]) -> DatasetName:
         case [profile, factor, ratio] if profile in profiles:
             factor_and_noise = (_factor(name, factor), "uniform", _ratio(name, ratio))
             return DatasetName(base, *factor_and_noise, profile)
+        case [profile, factor, kind, ratio] if profile in profiles and kind in kinds:
+            return DatasetName(base, _factor(name, factor), kind, _ratio(name, ratio), profile)
+        case [profile, _, kind, _] if profile in profiles:
+            raise _error(name, f"unknown noise type {kind!r}")
         case [kind, ratio] if kind in kinds:
             return DatasetName(base, noise=kind, ratio=_ratio(name, ratio))
         case [profile] if profile in profiles:
@@ -95,7 +100,8 @@ def _error(name: str, problem: str) -> InputError:
     bases = ", ".join(sources.REGISTRY.names())
     kinds = "|".join(noise.REGISTRY.names())
     return InputError(
-        f"--dataset={name}: {problem}; a name is BASE, BASE_NOISE_RATIO, BASE_imbal_FACTOR or "
-        "BASE_imbal_FACTOR_RATIO (imbalstep for two class sizes instead of a long tail) with BASE "
+        f"--dataset={name}: {problem}; a name is BASE, BASE_NOISE_RATIO, BASE_imbal_FACTOR, "
+        "BASE_imbal_FACTOR_RATIO (uniform noise) or BASE_imbal_FACTOR_NOISE_RATIO "
+        "(imbalstep for two class sizes instead of a long tail) with BASE "
         f"{bases}; NOISE {kinds}; RATIO in [0, 1]; FACTOR (smallest over largest class) in (0, 1]"
     )

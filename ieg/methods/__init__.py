@@ -5,13 +5,13 @@ A method is a subclass of `Method` registered by name. Its `Options` become flag
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from ieg.data.pipeline import Batch
+from ieg.data.pipeline import Batch, EpochPlan
 from ieg.registry import Registry
 
 
@@ -42,6 +42,7 @@ class Context(NamedTuple):
       true_labels: [N], for monitoring only.
       train_indices: [n] the examples to train on.
       batch_size: global batch.
+      replicas: how many share it.
       steps_per_epoch: steps in one pass over the training data.
       total_steps: of the whole run.
       accumulation_steps: batches whose gradients are averaged for one update.
@@ -57,6 +58,7 @@ class Context(NamedTuple):
     true_labels: np.ndarray
     train_indices: np.ndarray
     batch_size: int
+    replicas: int
     steps_per_epoch: int
     total_steps: int
     accumulation_steps: int
@@ -107,6 +109,15 @@ class StepOutput(NamedTuple):
     per_example: Mapping[str, tf.Tensor]
 
 
+class Predict(Protocol):
+    """Outputs of the network as it is now for training images: no augmentation, inference mode."""
+
+    def __call__(
+        self, indices: np.ndarray, what: Literal["logits", "features"] = "logits"
+    ) -> np.ndarray:
+        """[n] examples → [n, K] logits, or [n, D] what the classifier sees."""
+
+
 class Method:
     """One way to train.
 
@@ -117,7 +128,7 @@ class Method:
       needs: what its batches carry.
       per_example: names of the values that `step` returns per example.
       curves: what to draw of the logged scalars: title of a panel → scalar → its name there.
-      by_epoch: whether `on_epoch` has work to do.
+      by_epoch: whether `on_epoch` and `plan` have work to do.
 
     Args:
       options: an instance of `Options`.
@@ -142,22 +153,30 @@ class Method:
         """
         return {}
 
-    @classmethod
-    def dictionary_batch(cls, options: Any) -> int:
-        """Examples per step and replica that come from `dictionary` as `Batch.probe`; 0: none."""
-        return 0
+    def on_epoch(
+        self, epoch: int, variables: Mapping[str, tf.Variable], predict: Predict
+    ) -> Mapping[str, float]:
+        """Work on the host before an epoch, once for each, on what `init_state` made.
 
-    def dictionary(self, variables: Mapping[str, tf.Variable]) -> np.ndarray | None:
-        """[K, m] training examples, row k labelled k, in use until the next epoch begins."""
-        return None
-
-    def on_epoch(self, variables: Mapping[str, tf.Variable]) -> Mapping[str, float]:
-        """Work on the host between two epochs, on what `init_state` made; returns what to log."""
+        Args:
+          epoch: the 0-based one that is about to begin.
+          variables: what to change; all that later steps and `plan` depend on goes here.
+          predict: passes over the training images, as many as are wanted.
+        Returns:
+          what to log.
+        """
         return {}
 
     def by_length(self) -> str | None:
         """What becomes another when the run is made longer, in words; None: nothing does."""
         return None
+
+    def plan(self, epoch: int, variables: Mapping[str, tf.Variable]) -> EpochPlan:
+        """Which examples the steps of an epoch see; asked after `on_epoch`, and on every resume.
+
+        So it must be a function of its arguments alone: draw with `keys.generator`.
+        """
+        return EpochPlan()
 
     def variant(self, step: int) -> Hashable:
         """Which traced step runs now: `step` is traced once per value.

@@ -14,7 +14,8 @@ import tensorflow as tf
 
 from ieg import keys, replicas
 from ieg.augment import mixup
-from ieg.data.pipeline import Batch
+from ieg.data import order
+from ieg.data.pipeline import Batch, EpochPlan
 from ieg.errors import InputError
 from ieg.losses import (
     PseudoLoss,
@@ -31,7 +32,7 @@ from ieg.meta import (
     shifted_weights,
 )
 from ieg.meta.dictionary import lowest_scores, updated_scores
-from ieg.methods import REGISTRY, Context, Method, StepOutput, StepState
+from ieg.methods import REGISTRY, Context, Method, Predict, StepOutput, StepState
 from ieg.methods.lookahead import (
     WEIGHT_CURVES,
     MomentumLookaheadOptions,
@@ -112,12 +113,8 @@ class FSR(Method):
         super().__init__(options, context)
         self._moving = parts.lookahead_variables(context.model, options.meta_partial_level)
         self._pseudo = _pseudo_loss(options.use_pseudo_loss)
+        self._draw = tf.function(self._dictionary_rows)  # many steps: too slow one by one
         _check_capacity(options, context)
-
-    @classmethod
-    def dictionary_batch(cls, options: Any) -> int:
-        """Class-balanced examples of the dictionary in every step."""
-        return int(options.queue_bs)
 
     def init_state(self) -> dict[str, tf.Variable]:
         """Scores [N], dictionary [K, m], and running logits [N, K], class weights [K] if used."""
@@ -131,11 +128,24 @@ class FSR(Method):
         keep = {"trainable": False, "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
         return {name: tf.Variable(value, **keep) for name, value in values.items()}
 
-    def dictionary(self, variables: Mapping[str, tf.Variable]) -> np.ndarray:
-        """[K, capacity / K] training examples."""
-        return np.asarray(variables["dictionary"].numpy())
+    def plan(self, epoch: int, variables: Mapping[str, tf.Variable]) -> EpochPlan:
+        """Every step looks ahead on class-balanced examples of the dictionary [K, capacity / K]."""
+        rows = self._draw(tf.convert_to_tensor(variables["dictionary"]), tf.constant(epoch))
+        return EpochPlan(probe=rows.numpy())
 
-    def on_epoch(self, variables: Mapping[str, tf.Variable]) -> Mapping[str, float]:
+    def _dictionary_rows(self, table: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
+        """[S, P] examples of the dictionary [K, m] for the S steps of an epoch."""
+        length, size = self.context.steps_per_epoch, self.options.queue_bs * self.context.replicas
+        steps = tf.cast(epoch * length + tf.range(length), tf.int64)
+        return tf.map_fn(
+            lambda step: order.class_by_class(table, step, size, self.context.seed),
+            steps,
+            fn_output_signature=tf.int32,
+        )
+
+    def on_epoch(
+        self, epoch: int, variables: Mapping[str, tf.Variable], predict: Predict
+    ) -> Mapping[str, float]:
         """The examples of each class with the lowest scores become the dictionary."""
         chosen = self._choose(variables["score"].numpy())
         variables["dictionary"].assign(chosen)
@@ -203,7 +213,7 @@ class FSR(Method):
         self, batch: Batch, state: StepState, images: tf.Tensor, targets: tf.Tensor
     ) -> tuple[MetaGradient, tf.Tensor]:
         """The dictionary loss' gradient in ω (start 1/B), and logits of `batch.image` at θ'."""
-        assert batch.probe is not None  # the trainer sees to what `dictionary_batch` asks for
+        assert batch.probe is not None  # `plan` says so
         queue = batch.probe
         queue_targets = self._smoothed(queue.label)
 

@@ -7,7 +7,6 @@ The schedules of the command line come from `from_name`. Those of the other meth
 from the same pieces:
 
   LDAM        by_epoch(warmup_factor(milestones(..., first_iteration=0), warmup_steps=4, start=0.2))
-  dynamic     warmup_factor(by_epoch(cosine_one(...)), start=0.1)
   ProSelfLC   warmup(milestones(..., first_iteration=0)), counted from the end of the warm-up
   ProSelfLC 2 warmup_factor(milestones(..., first_iteration=0)), counted from the first step;
               warmup(linear(...)); warmup_factor(piecewise(boundaries=(), values=(rate,)))
@@ -20,7 +19,7 @@ from collections.abc import Callable, Sequence
 
 Schedule = Callable[[int], float]
 
-NAMES = ("cosine", "cosine_warmup", "cosine_one", "custom_step", "exponential")
+NAMES = ("cosine", "cosine_warmup", "cosine_one", "cosine_epoch", "custom_step", "exponential")
 
 
 def cosine_restarts(
@@ -271,11 +270,39 @@ def by_epoch(schedule: Schedule, *, steps_per_epoch: int) -> Schedule:
     return lambda step: schedule(step // steps_per_epoch)
 
 
+def cosine_epoch(
+    *, learning_rate: float, total_steps: int, steps_per_epoch: int, warmup_steps: int = 0
+) -> Schedule:
+    """One cosine over the run in stairs of an epoch, with a warm-up as a factor from 0.1 to 1.
+
+    lr(t) = learning_rate · ½ (1 + cos(π ⌊t/S⌋ / E)) · (0.1 + 0.9 min(t / warmup_steps, 1))
+
+    with S steps per epoch and E = total_steps / S epochs: the schedule of the Dynamic Loss release.
+
+    Args:
+      learning_rate: rate after the warm-up if that took no time, > 0.
+      total_steps: > 0.
+      steps_per_epoch: S > 0.
+      warmup_steps: >= 0.
+    Returns:
+      The schedule.
+    Raises:
+      ValueError: an argument is out of range.
+    """
+    _check_positive("steps_per_epoch", steps_per_epoch)
+    cosine = cosine_one(learning_rate=learning_rate, total_steps=total_steps)
+    stairs = by_epoch(
+        lambda epoch: cosine(epoch * steps_per_epoch), steps_per_epoch=steps_per_epoch
+    )
+    return warmup_factor(stairs, warmup_steps=warmup_steps, start=0.1)
+
+
 def from_name(
     name: str,
     *,
     learning_rate: float,
     total_steps: int,
+    steps_per_epoch: int,
     decay_steps: Sequence[int],
     decay_rate: float,
     cos_t_mul: float,
@@ -286,11 +313,13 @@ def from_name(
 
     Args:
       name: cosine (restarts), cosine_warmup (the same, and a warm-up is compulsory), cosine_one,
-        custom_step (`milestones`) or exponential.
+        cosine_epoch, custom_step (`milestones`) or exponential.
       learning_rate: highest rate, > 0.
-      total_steps: length of the run; cosine_one ends there, warm-up included.
+      total_steps: length of the run; cosine_one and cosine_epoch end there, warm-up included.
+      steps_per_epoch: stairs of cosine_epoch.
       decay_steps: first entry: first period of the cosine, length of an exponential stair; all
-        entries: the milestones of custom_step. cosine_one does not read it.
+        entries: the milestones of custom_step. cosine_one and
+        cosine_epoch do not read it.
       decay_rate: factor per milestone of custom_step. The exponential factor is always 0.9.
       cos_t_mul: `t_mul` of the restarts.
       cos_m_mul: `m_mul` of the restarts.
@@ -304,7 +333,7 @@ def from_name(
     """
     if name not in NAMES:
         raise ValueError(f"lr_schedule must be one of {', '.join(NAMES)}, got {name!r}")
-    if name != "cosine_one" and len(decay_steps) == 0:
+    if name not in ("cosine_one", "cosine_epoch") and len(decay_steps) == 0:
         raise ValueError(f"decay_steps must have at least one entry for {name}, got none")
     _check_warmup(name, warmup_steps, total_steps)
 
@@ -312,6 +341,13 @@ def from_name(
         return milestones(learning_rate=learning_rate, steps=decay_steps, rate=decay_rate)
     if name == "exponential":
         return exponential(learning_rate=learning_rate, decay_steps=decay_steps[0])
+    if name == "cosine_epoch":
+        return cosine_epoch(
+            learning_rate=learning_rate,
+            total_steps=total_steps,
+            steps_per_epoch=steps_per_epoch,
+            warmup_steps=warmup_steps,
+        )
     if name == "cosine_one":
         cosine = cosine_one(learning_rate=learning_rate, total_steps=total_steps - warmup_steps)
     else:

@@ -21,6 +21,8 @@ from ieg.errors import InputError
         ("digits_imbal_0.02_0.2", DatasetName("digits", 0.02, "uniform", 0.2)),
         ("digits_imbalstep_0.1", DatasetName("digits", imbalance=0.1, profile="imbalstep")),
         ("digits_imbalstep_0.1_0.2", DatasetName("digits", 0.1, "uniform", 0.2, "imbalstep")),
+        ("digits_imbal_0.1_prior_0.4", DatasetName("digits", 0.1, "prior", 0.4)),
+        ("digits_imbalstep_1_uniform_0", DatasetName("digits", 1, "uniform", 0, "imbalstep")),
         ("cifar10", DatasetName("cifar10")),
         ("cifar100_superpair_0.4", DatasetName("cifar100", noise="superpair", ratio=0.4)),
         ("cifar10n_worst", DatasetName("cifar10n_worst")),
@@ -50,7 +52,10 @@ def test_the_longest_known_base_counts(monkeypatch: pytest.MonkeyPatch) -> None:
         ("digits_typo_0.4", "unknown noise type 'typo'"),
         ("digits_0.4", "'0.4' is not understood"),
         ("digits_", "'' is not understood"),
-        ("digits_imbal_0.1_uniform_0.2", "'imbal_0.1_uniform_0.2' is not understood"),
+        ("digits_imbal_0.1_typo_0.2", "unknown noise type 'typo'"),
+        ("digits_imbal_0.1_prior", "the noise ratio must be a number, not 'prior'"),
+        ("digits_imbal_0.1_prior_2", r"the noise ratio must be in \[0, 1\], not 2"),
+        ("digits_uniform_0.1_prior_0.2", "'uniform_0.1_prior_0.2' is not understood"),
         ("digits_uniform_half", "the noise ratio must be a number, not 'half'"),
         ("digits_imbal_0.1_half", "the noise ratio must be a number, not 'half'"),
         ("digits_imbal_half", "the imbalance factor must be a number, not 'half'"),
@@ -66,7 +71,7 @@ def test_the_longest_known_base_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_an_error_names_the_problem_and_shows_the_grammar(name: str, problem: str) -> None:
-    grammar = r"a name is BASE, BASE_NOISE_RATIO, BASE_imbal_FACTOR or BASE_imbal_FACTOR_RATIO"
+    grammar = r"a name is BASE, BASE_NOISE_RATIO, BASE_imbal_FACTOR, BASE_imbal_FACTOR_RATIO"
     with pytest.raises(InputError, match=f"^--dataset={name}: {problem}.*; {grammar}") as raised:
         parse(name)
     listed = str(raised.value).split(" with BASE ")[-1]

@@ -19,6 +19,7 @@ def five_classes(
     *, rank: Sequence[float] = (0.5, 0.4, 0.3, 0.2, 0.1), **changes: Any
 ) -> noise.Classes:
     known = {"count": 5, "confusion": CONFUSION, "superclass": SUPERCLASS, "rank": np.array(rank)}
+    known["share"] = np.array([0.4, 0.3, 0.1, 0.2, 0.0])
     return noise.Classes(**(known | changes))
 
 
@@ -48,6 +49,25 @@ def test_uniform_by_hand() -> None:
     # Hit: the first to class 4, the third to class 2 which is the true one, the last to class 0.
     noisy = apply("uniform", np.array([0, 1, 2, 3]), 0.5, hit=hit, pick=pick)
     np.testing.assert_array_equal(noisy, [4, 1, 2, 0])
+
+
+def test_prior_by_hand() -> None:
+    hit, pick = np.array([0.49, 0.5, 0.0, 0.2]), np.array([0.39, 0.0, 0.71, 0.99])
+    # Classes end at 0.4, 0.7, 0.8 and 1: hits draw class 0 (the true one), 2 and 3.
+    noisy = apply("prior", np.array([0, 1, 2, 0]), 0.5, hit=hit, pick=pick)
+    np.testing.assert_array_equal(noisy, [0, 1, 2, 3])
+
+
+def test_prior_noise_leaves_a_long_tail_as_it_is() -> None:
+    sizes = np.array([5000, 3000, 1500, 500])
+    labels = np.repeat(np.arange(4), sizes)
+    classes = noise.describe(4, sizes=sizes, seed=0)
+    given = noise.corrupt(
+        labels, np.arange(10_000), kind="prior", ratio=0.4, classes=classes, seed=3
+    )
+    np.testing.assert_allclose(np.bincount(given), sizes, atol=150)
+    wrong = [np.mean(given[labels == k] != k) for k in range(4)]
+    np.testing.assert_allclose(wrong, 0.4 * (1 - sizes / 10_000), atol=0.05)
 
 
 def test_symmetric_by_hand() -> None:
@@ -228,6 +248,7 @@ def test_a_report_on_no_examples_counts_none_as_wrong() -> None:
         ("uniform", np.full((5, 5), 0.12) + 0.4 * np.eye(5)),
         ("symmetric", np.full((5, 5), 0.15) + 0.25 * np.eye(5)),
         ("asymmetric", 0.4 * np.eye(5) + 0.6 * np.eye(5)[[0, 2, 3, 1, 1]]),
+        ("prior", 0.4 * np.eye(5) + 0.6 * np.array([0.4, 0.3, 0.1, 0.2, 0.0])),
         ("superpair", 0.4 * np.eye(5) + 0.6 * np.eye(5)[[2, 1, 0, 4, 3]]),
     ],
 )

@@ -31,9 +31,13 @@ def test_subsample_sizes(reference) -> None:
 
 
 # The published code calls symmetric what is uniform here: the true class may be drawn.
-@pytest.mark.parametrize(("kind", "key"), [("uniform", "E_sym"), ("asymmetric", "E_asym")])
+@pytest.mark.parametrize(
+    ("kind", "key"), [("uniform", "E_sym"), ("asymmetric", "E_asym"), ("prior", "E_sym_longtail")]
+)
 def test_transition_matrices(reference, kind: str, key: str) -> None:
     arrays = reference("dynamic_loss")
-    classes = noise.describe(CIFAR10.num_classes, confusion=cifar.CONFUSION_10, seed=0)
+    classes = noise.describe(
+        CIFAR10.num_classes, confusion=cifar.CONFUSION_10, sizes=arrays["E_counts"], seed=0
+    )
     actual = noise.REGISTRY.get(kind).expected(float(arrays["E_eta"]), classes)
     np.testing.assert_allclose(actual, arrays[key], rtol=0, atol=1e-12)

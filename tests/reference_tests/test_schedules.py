@@ -84,6 +84,7 @@ def test_custom_step(reference: Reference) -> None:
     schedule = schedules.from_name(
         "custom_step",
         learning_rate=reference["custom_step_lr0"],
+        steps_per_epoch=1,
         total_steps=len(expected),
         decay_steps=reference["custom_step_milestones"].tolist(),
         decay_rate=reference["custom_step_rate"],
@@ -100,6 +101,7 @@ def test_cosine_warmup(reference: Reference) -> None:
     schedule = schedules.from_name(
         "cosine_warmup",
         learning_rate=learning_rate,
+        steps_per_epoch=1,
         total_steps=int(steps.max()) + 1,
         decay_steps=[reference["cosine_warmup_first"]],
         decay_rate=0.1,
@@ -132,13 +134,11 @@ def test_ldam(reference: Reference) -> None:
 
 def test_dynamic(reference: Reference) -> None:
     steps_per_epoch = reference["dynamic_iters_per_epoch"]
-    cosine = schedules.cosine_one(
-        learning_rate=reference["dynamic_base_lr"], total_steps=reference["dynamic_epochs"]
-    )
-    schedule = schedules.warmup_factor(
-        schedules.by_epoch(cosine, steps_per_epoch=steps_per_epoch),
+    schedule = schedules.cosine_epoch(
+        learning_rate=reference["dynamic_base_lr"],
+        total_steps=reference["dynamic_epochs"] * steps_per_epoch,
+        steps_per_epoch=steps_per_epoch,
         warmup_steps=reference["dynamic_warmup_epochs"] * steps_per_epoch,
-        start=0.1,
     )
     expected = reference["dynamic_lr_by_iteration"]
     assert len(expected) == reference["dynamic_epochs"] * steps_per_epoch

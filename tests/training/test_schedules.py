@@ -17,6 +17,7 @@ def from_name(name: str, **changes: Any) -> schedules.Schedule:
     arguments: dict[str, Any] = {
         "learning_rate": 0.1,
         "total_steps": 100,
+        "steps_per_epoch": 25,
         "decay_steps": [10, 20],
         "decay_rate": 0.1,
         "cos_t_mul": 2.0,
@@ -181,6 +182,14 @@ def test_from_name_cosine_one_runs_over_what_the_warmup_leaves() -> None:
     lr = from_name("cosine_one", warmup_steps=20, decay_steps=[])
     assert rates(lr, [0, 10, 20, 60, 100]) == [0.0, 0.05, 0.1, 0.05, 0.0]
     assert rates(from_name("cosine_one"), [0, 50, 100]) == [0.1, 0.05, 0.0]
+
+
+def test_from_name_cosine_epoch_has_four_stairs_and_a_factor_that_warms_up() -> None:
+    lr = from_name("cosine_epoch", decay_steps=[])
+    high, low = 0.05 * (1 + math.sqrt(0.5)), 0.05 * (1 - math.sqrt(0.5))
+    assert rates(lr, [0, 24, 25, 49, 50, 75, 99]) == [0.1, 0.1, high, high, 0.05, low, low]
+    warmed = from_name("cosine_epoch", warmup_steps=50)
+    assert rates(warmed, [0, 10, 25, 50]) == [0.01, 0.1 * 0.28, high * 0.55, 0.05]
 
 
 def test_from_name_custom_step() -> None:

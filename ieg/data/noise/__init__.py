@@ -24,12 +24,14 @@ class Classes:
         has such a map.
       superclass: [K] the group that each class belongs to, where the data set has groups.
       rank: [K] uniform in [0, 1), one number per class for a type that chooses among classes.
+      share: [K] of the examples in use that belong to each class before noise, sums to 1.
     """
 
     count: int
     confusion: np.ndarray | None
     superclass: np.ndarray | None
     rank: np.ndarray
+    share: np.ndarray
 
 
 def describe(
@@ -37,11 +39,20 @@ def describe(
     *,
     confusion: np.ndarray | None = None,
     superclass: np.ndarray | None = None,
+    sizes: np.ndarray | None = None,
     seed: int,
 ) -> Classes:
-    """The classes of a data set as noise sees them; `rank` depends on the run's seed alone."""
+    """The classes of a data set as noise sees them; `rank` depends on the run's seed alone.
+
+    Args:
+      count: K.
+      confusion, superclass: see `Classes`.
+      sizes: [K] examples in use; None for classes of one size.
+      seed: the run's seed.
+    """
     rank = keys.generator(seed, "noise classes").random(count)
-    return Classes(count, confusion, superclass, rank)
+    sizes = np.ones(count) if sizes is None else np.asarray(sizes)
+    return Classes(count, confusion, superclass, rank, sizes / sizes.sum())
 
 
 class Corruption(Protocol):

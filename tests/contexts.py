@@ -19,6 +19,7 @@ def context(model, labels, num_classes, *, decay=None, **changes):
         "steps_per_epoch": 3,
         "decay": decay,
         "probe_decay": decay,
+        "momentum": 0.9,
         "label_smoothing": 0.0,
         "seed": 0,
     }

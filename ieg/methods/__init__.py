@@ -21,10 +21,14 @@ class Needs(NamedTuple):
     Attributes:
       probe: clean examples, held out of the training data.
       strong: a second, strongly augmented view of the training images.
+      plain: the first view is the image as it is, and the strong one is made from that.
+      strong_probe: probe images come in the strong view.
     """
 
     probe: bool = False
     strong: bool = False
+    plain: bool = False
+    strong_probe: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class Context(NamedTuple):
       steps_per_epoch: steps in one pass over the training data.
       decay: weight decay coefficient of each trainable variable in the training loss.
       probe_decay: the same in the loss of a look-ahead's probe batch.
+      momentum: of SGD.
       label_smoothing: in [0, 1), for the training loss.
       seed: the run's, for `keys.stateless_seed`.
     """
@@ -60,6 +65,7 @@ class Context(NamedTuple):
     steps_per_epoch: int
     decay: list[float]
     probe_decay: list[float]
+    momentum: float
     label_smoothing: float
     seed: int
 

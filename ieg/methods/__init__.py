@@ -5,6 +5,7 @@ A method is a subclass of `Method` registered by name. Its `Options` become flag
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import keras
@@ -120,6 +121,26 @@ class Predict(Protocol):
         """[n] examples → [n, K] logits, or [n, D] what the classifier sees."""
 
 
+class Record(NamedTuple):
+    """What the figures of a method may be drawn from.
+
+    Attributes:
+      variables: what its `init_state` made, as the checkpoint has it.
+      metrics: column of metrics.csv → [evaluations] up to that checkpoint, nan where unknown.
+      examples: column of examples.csv → [n], one entry for each of `train_indices`.
+      class_names: K names.
+      noise_rate: share of wrong labels that was asked for, or what was measured.
+      title: what was run.
+    """
+
+    variables: Mapping[str, tf.Variable]
+    metrics: Mapping[str, np.ndarray]
+    examples: Mapping[str, np.ndarray]
+    class_names: tuple[str, ...]
+    noise_rate: float
+    title: str
+
+
 class Method:
     """One way to train.
 
@@ -192,6 +213,13 @@ class Method:
           gradients and what else the trainer applies, logs and records.
         """
         raise NotImplementedError
+
+    def draw(self, record: Record, folder: Path) -> list[Path]:
+        """Figures of what the method has learned: the files, written to `folder`.
+
+        Drawn at the end of training and by --mode=visualize.
+        """
+        return []
 
     def network(
         self, params: list[tf.Tensor], network_state: list[tf.Tensor], images: tf.Tensor

@@ -7,6 +7,7 @@ and released code differ this follows the code.
 import logging
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -17,11 +18,12 @@ from ieg.data.pipeline import Batch, EpochPlan
 from ieg.errors import InputError
 from ieg.losses import cross_entropy, soft_targets
 from ieg.meta import InnerProblem, MetaGradient, meta_gradient
-from ieg.methods import REGISTRY, Context, Method, Needs, Predict, StepOutput, StepState
+from ieg.methods import REGISTRY, Context, Method, Needs, Predict, Record, StepOutput, StepState
 from ieg.methods.dynamic import corrector, margins, perceptron, ranks, sampling
 from ieg.methods.dynamic.phi import Phi, Tensors, read, start, update
 from ieg.methods.lookahead import probe_loss, share_of_mean
 from ieg.options import option
+from ieg.report import learned_loss
 
 #: Steps of the warm-up in which the corrector learns, as released.
 PRETRAINING_STEPS = 2000
@@ -47,7 +49,7 @@ class Options:
     dynamic_ranks: int = option(100, "loss ranks that the corrector tells apart", at_least=2)
     dynamic_classwise: bool = option(True, "whether each class has its own trust by rank")
     dynamic_activation: str = option(
-        "relu", "of the corrector", choices=tuple(perceptron.ACTIVATIONS)
+        "relu", "of corrector and margin generator", choices=tuple(perceptron.ACTIVATIONS)
     )
     dynamic_width: int = option(64, "hidden units of corrector and margin generator", above=0)
     dynamic_learning_rate: float = option(3e-3, "of corrector and margins (Adam)", above=0)
@@ -207,7 +209,45 @@ class DynamicLoss(Method):
 
     def margins(self, variables: Mapping[str, tf.Variable]) -> np.ndarray:
         """q [K]; what all classes have in common means nothing."""
-        return np.asarray(margins.margins(read(variables, "margin")))
+        return np.asarray(
+            margins.margins(read(variables, "margin"), self.options.dynamic_activation)
+        )
+
+    def draw(self, record: Record, folder: Path) -> list[Path]:
+        """Trust by rank and class, and margins, of the parts that are switched on."""
+        paths = []
+        if self.options.dynamic_corrector:
+            paths.append(folder / "rank_weights.png")
+            learned_loss.rank_weights(
+                self.trust_table(record.variables),
+                self._used_ranks(record.variables["rank"].numpy()),
+                record.class_names,
+                paths[-1],
+                clean_share=1 - record.noise_rate,
+                measured=self._right_shares(),
+                title=record.title,
+            )
+        if self.options.dynamic_margin:
+            paths.append(folder / "margins.png")
+            values = self.margins(record.variables)
+            learned_loss.class_margins(values, record.class_names, paths[-1], title=record.title)
+        return paths
+
+    def _used_ranks(self, rank: np.ndarray) -> np.ndarray:
+        """[R, K] whether an example with that label has that rank."""
+        used = np.zeros([self.options.dynamic_ranks, self.context.num_classes], bool)
+        used[rank[self.context.train_indices], self._labels] = True
+        return used
+
+    def _right_shares(self) -> np.ndarray | None:
+        """[K] share of right labels among those given as k, 1 for none; None where unknown."""
+        true = self.context.true_labels[self.context.train_indices]
+        if (true < 0).any():
+            return None
+        count = self.context.num_classes
+        right = np.bincount(self._labels[true == self._labels], minlength=count)
+        given = np.bincount(self._labels, minlength=count)
+        return np.divide(right, given, out=np.ones(count), where=given > 0)
 
     def _warm_up(self, batch: Batch, state: StepState, *, pretrain: bool) -> StepOutput:
         """Plain training on the strong view; the corrector learns from the weak one beside it."""
@@ -323,7 +363,9 @@ class DynamicLoss(Method):
 
     def _margin(self, phi: Phi) -> tf.Tensor:
         """q [K]; 0 without margins."""
-        return margins.margins(phi.margin) if phi.margin else tf.zeros([self.context.num_classes])
+        if not phi.margin:
+            return tf.zeros([self.context.num_classes])
+        return margins.margins(phi.margin, self.options.dynamic_activation)
 
     def _draw(self, logits: tf.Tensor, purpose: str, step: tf.Tensor) -> tf.Tensor:
         """[B, K] one-hot labels drawn from the softmax, by place in the global batch."""

@@ -11,12 +11,13 @@ from ieg.methods.dynamic import perceptron
 LAST_BIAS = 1.0
 
 
-def margins(weights: Sequence[tf.Tensor]) -> tf.Tensor:
+def margins(weights: Sequence[tf.Tensor], activation: str = "relu") -> tf.Tensor:
     """q = MLP(a), any real numbers; the margin of label y against class j is q_j - q_y.
 
     Args:
       weights: φ_M, of `perceptron.start` with one row.
+      activation: of the hidden layers.
     Returns:
       [K].
     """
-    return perceptron.outputs(weights)[0]
+    return perceptron.outputs(weights, activation)[0]

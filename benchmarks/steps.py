@@ -56,6 +56,7 @@ def make_step(
         steps_per_epoch=1,
         decay=entry.train_decay(model, entry.weight_decay),
         probe_decay=parts.weight_decay(model, entry.weight_decay),
+        momentum=0.9,
         label_smoothing=0.0,
         seed=0,
     )

@@ -35,8 +35,9 @@ class Config:
     network_name: str = option("wrn28-10", "the network")
     mode: str = option(
         "train",
-        "train; evaluation of a checkpoint; or show_data, which draws a sheet of training images",
-        choices=("train", "evaluation", "show_data"),
+        "train; evaluation of a checkpoint; visualize, which draws what the method of a checkpoint "
+        "has learned; or show_data, which draws a sheet of training images",
+        choices=("train", "evaluation", "visualize", "show_data"),
         experiment=False,
     )
     checkpoint_path: str = option("/tmp/ieg", "root of the run folders", experiment=False)

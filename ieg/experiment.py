@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from ieg import networks
 from ieg.augment.strong import StrongAugmentation
+from ieg.augment.weak import WeakAugmentation
 from ieg.config import Config, Settings
 from ieg.data.dataset import Dataset, prepare
 from ieg.data.pipeline import Pipeline, sweep
@@ -267,7 +268,15 @@ def build(settings: Settings) -> Experiment:
         validation_ratio=config.validation_ratio,
         dataset_dir=config.dataset_dir,
     )
-    dataset = replace(dataset, weak=dataset.weak._replace(rotation=config.weak_rotation))
+    weak = dataset.weak._replace(rotation=config.weak_rotation)
+    if method_class.needs.plain:
+        if config.weak_rotation:
+            raise InputError(
+                f"--weak_rotation={config.weak_rotation:g}: --method={config.method} takes its "
+                "first view of an image as it is; leave it out"
+            )
+        weak = WeakAugmentation(pad=0, flip=False)
+    dataset = replace(dataset, weak=weak)
     replicas = strategy.num_replicas_in_sync
     pipeline = Pipeline(
         dataset,
@@ -275,6 +284,7 @@ def build(settings: Settings) -> Experiment:
         seed=config.seed,
         probe_size=config.batch_size * replicas if method_class.needs.probe else 0,
         strong=_strong(config, dataset) if method_class.needs.strong else None,
+        strong_probe=method_class.needs.strong_probe,
         classes_per_batch=config.classes_per_batch,
     )
     with strategy.scope():
@@ -294,6 +304,7 @@ def build(settings: Settings) -> Experiment:
                 model, config.l2_weight_decay
             ),
             probe_decay=parts.weight_decay(model, config.l2_weight_decay),
+            momentum=config.momentum,
             label_smoothing=config.label_smoothing,
             seed=config.seed,
         )

@@ -10,10 +10,15 @@ from absl import flags
 from rich.console import Console
 
 from ieg import config
-from ieg.commands import evaluation, show_data, train
+from ieg.commands import evaluation, show_data, train, visualize
 from ieg.errors import InputError, TrainingStopped
 
-COMMANDS = {"train": train.run, "evaluation": evaluation.run, "show_data": show_data.run}
+COMMANDS = {
+    "train": train.run,
+    "evaluation": evaluation.run,
+    "visualize": visualize.run,
+    "show_data": show_data.run,
+}
 
 
 def main(argv: Sequence[str]) -> int:

@@ -21,6 +21,7 @@ def context(model, labels, num_classes, *, decay=None, **changes):
         "accumulation_steps": 1,
         "decay": decay,
         "probe_decay": decay,
+        "momentum": 0.9,
         "label_smoothing": 0.0,
         "seed": 0,
     }

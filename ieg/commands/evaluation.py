@@ -21,7 +21,7 @@ def run(settings: Settings, console: Console) -> int:
     Raises:
       InputError: there is no such run or checkpoint, or what was typed contradicts the run.
     """
-    experiment = build(_of_the_run(settings))
+    experiment = build(settings_of_the_run(settings))
     if not experiment.checkpoints.steps():
         raise InputError(f"{experiment.folder.path} has no checkpoint yet")
     step = experiment.checkpoints.restore(settings.config.restore_step)
@@ -38,7 +38,7 @@ def run(settings: Settings, console: Console) -> int:
     return 0
 
 
-def _of_the_run(settings: Settings) -> Settings:
+def settings_of_the_run(settings: Settings) -> Settings:
     """The run's own settings under what was typed now.
 
     Raises:

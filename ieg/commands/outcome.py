@@ -1,10 +1,12 @@
 """What a run leaves behind: facts about its data, its result, its examples, its figures."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ieg.experiment import Experiment
+from ieg.methods import Record
 from ieg.report import figures
 
 #: Kept in result.json for the last evaluation and for the best one.
@@ -71,22 +73,45 @@ def examples_table(experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def draw(experiment: Experiment, confusion: list[list[int]], examples: dict[str, Any]) -> None:
-    """The figures of a run; histograms where noise left something to tell apart."""
-    folder, dataset, config = experiment.folder, experiment.dataset, experiment.config
+def record(experiment: Experiment, rows: list[dict[str, float | None]]) -> Record:
+    """What figures are drawn from.
+
+    Args:
+      experiment: restored or trained.
+      rows: of metrics.csv, up to where the experiment is.
+    """
+    dataset, config = experiment.dataset, experiment.config
     title = f"{config.method} on {dataset.name}, noise rate {dataset.noise.measured:.3f}"
     title += f", accuracy on {config.eval_split} images"
-    rows = folder.read_metrics()
+    names = rows[-1] if rows else ()
     metrics = {
         name: np.array([np.nan if row[name] is None else row[name] for row in rows], float)
-        for name in rows[-1]
+        for name in names
     }
-    figures.learning_curves(metrics, folder.figures / "curves.png", title=title)
-    figures.method_curves(
-        metrics, experiment.method.curves, folder.figures / f"{config.method}.png", title=title
+    asked = dataset.noise.asked
+    return Record(
+        variables=experiment.state.method_variables,
+        metrics=metrics,
+        examples=examples_table(experiment),
+        class_names=dataset.class_names,
+        noise_rate=dataset.noise.measured if asked is None else asked,
+        title=title,
     )
+
+
+def draw_method(experiment: Experiment, drawn_from: Record, folder: Path) -> list[Path]:
+    """What the method logs of itself and what it has learned: the files, written to `folder`."""
+    method, path = experiment.method, folder / f"{experiment.config.method}.png"
+    curves = figures.method_curves(drawn_from.metrics, method.curves, path, title=drawn_from.title)
+    return [*([] if curves is None else [path]), *method.draw(drawn_from, folder)]
+
+
+def draw(experiment: Experiment, confusion: list[list[int]], drawn_from: Record) -> None:
+    """The figures of a run; histograms where noise left something to tell apart."""
+    folder, title, examples = experiment.folder, drawn_from.title, drawn_from.examples
+    figures.learning_curves(drawn_from.metrics, folder.figures / "curves.png", title=title)
     figures.confusion(
-        np.array(confusion), dataset.class_names, folder.figures / "confusion.png", title=title
+        np.array(confusion), drawn_from.class_names, folder.figures / "confusion.png", title=title
     )
     known = examples["true_label"] >= 0
     wrong = (examples["given_label"] != examples["true_label"])[known]
@@ -95,3 +120,4 @@ def draw(experiment: Experiment, confusion: list[list[int]], examples: dict[str,
             path = folder.figures / f"{name}_histogram.png"
             values = examples[name][known]
             figures.clean_and_wrong_histogram(values, wrong, name, path, title=title)
+    draw_method(experiment, drawn_from, folder.figures)

@@ -236,9 +236,9 @@ class _Run:
             **evaluate.on_training_labels(self.averaged, dataset, dataset.train_indices),
             **outcome.best(folder.read_metrics()),
         }
-        examples = outcome.examples_table(experiment)
-        folder.write_table("examples.csv", examples)
-        outcome.draw(experiment, tested["confusion"], examples)
+        record = outcome.record(experiment, folder.read_metrics())
+        folder.write_table("examples.csv", dict(record.examples))
+        outcome.draw(experiment, tested["confusion"], record)
         folder.write_json("result.json", result)
         self.console.print(
             f"done: top-1 {result['top1']:.4f} (best {result['top1_best']:.4f} at step "

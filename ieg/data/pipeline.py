@@ -31,7 +31,8 @@ class Batch(NamedTuple):
 
     Attributes:
       index: [B] int32 into the whole training split.
-      image: [B, H, W, C] float32 in [-1, 1], weakly augmented.
+      image: [B, H, W, C] float32 in [-1, 1], weakly augmented, or as it is where a method wants
+        that.
       label: [B] int32, the given label.
       true_label: [B] int32, for monitoring only.
       probe: clean examples, as many as B, or those that a method has planned; None for a method
@@ -69,6 +70,7 @@ class Pipeline:
       seed: of the order and of the augmentation.
       probe_size: held out probe examples in each global batch; 0 for none.
       strong: how the strong view is made; None for batches without one.
+      strong_probe: whether probe images come in that view too.
       classes_per_batch: distinct classes in each batch, with equally many examples; 0 shuffles.
     Raises:
       InputError: the batch is larger than the training data, or does not fit classes or images.
@@ -82,6 +84,7 @@ class Pipeline:
         seed: int,
         probe_size: int = 0,
         strong: StrongAugmentation | None = None,
+        strong_probe: bool = False,
         classes_per_batch: int = 0,
     ) -> None:
         size = len(dataset.train_indices)
@@ -97,6 +100,7 @@ class Pipeline:
         self._seed = seed
         self._weak = dataset.weak
         self._strong = strong
+        self._strong_probe = strong_probe
         self._images = tf.constant(dataset.train.images)
         self._given = tf.constant(dataset.given_labels, tf.int32)
         self._true = tf.constant(dataset.train.labels, tf.int32)
@@ -142,6 +146,8 @@ class Pipeline:
         if chosen is not None:
             chosen = _part(chosen, replica, replicas)
             images = self._weak_view(chosen, step, "probe view", replica, replicas)
+            if self._strong_probe:
+                images = self._strong_view(images, step, "strong probe view", replica, replicas)
             probe = Probe(images, tf.gather(self._given, chosen))
         image = self._weak_view(index, step, "weak view", replica, replicas)
         return Batch(
@@ -150,7 +156,7 @@ class Pipeline:
             label=tf.gather(self._given, index),
             true_label=tf.gather(self._true, index),
             probe=probe,
-            strong_image=self._strong_view(image, step, replica, replicas),
+            strong_image=self._strong_view(image, step, "strong view", replica, replicas),
         )
 
     def _planned(self, rows: np.ndarray | None, step: tf.Tensor) -> tf.Tensor | None:
@@ -169,12 +175,12 @@ class Pipeline:
         return weak_views.scale(weak_views.augment(images, mine, self._weak))
 
     def _strong_view(
-        self, images: tf.Tensor, step: tf.Tensor, replica: int, replicas: int
+        self, images: tf.Tensor, step: tf.Tensor, purpose: str, replica: int, replicas: int
     ) -> tf.Tensor | None:
         if self._strong is None:
             return None
-        seed = keys.stateless_seed(self._seed, "strong view", step)
-        draws = strong_views.draw(seed, self.batch_size, self._strong)
+        seed = keys.stateless_seed(self._seed, purpose, step)
+        draws = strong_views.draw(seed, images.shape[0] * replicas, self._strong)
         mine = tf.nest.map_structure(lambda x: _part(x, replica, replicas), draws)
         return strong_views.augment(images, mine, self._strong)
 

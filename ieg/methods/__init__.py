@@ -5,6 +5,7 @@ A method is a subclass of `Method` registered by name. Its `Options` become flag
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import keras
@@ -21,10 +22,14 @@ class Needs(NamedTuple):
     Attributes:
       probe: clean examples, held out of the training data.
       strong: a second, strongly augmented view of the training images.
+      plain: the first view is the image as it is, and the strong one is made from that.
+      strong_probe: probe images come in the strong view.
     """
 
     probe: bool = False
     strong: bool = False
+    plain: bool = False
+    strong_probe: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class Context(NamedTuple):
       accumulation_steps: batches whose gradients are averaged for one update.
       decay: weight decay coefficient of each trainable variable in the training loss.
       probe_decay: the same in the loss of a look-ahead's probe batch.
+      momentum: of SGD.
       label_smoothing: in [0, 1), for the training loss.
       seed: the run's, for `keys.stateless_seed`.
     """
@@ -64,6 +70,7 @@ class Context(NamedTuple):
     accumulation_steps: int
     decay: list[float]
     probe_decay: list[float]
+    momentum: float
     label_smoothing: float
     seed: int
 
@@ -116,6 +123,26 @@ class Predict(Protocol):
         self, indices: np.ndarray, what: Literal["logits", "features"] = "logits"
     ) -> np.ndarray:
         """[n] examples → [n, K] logits, or [n, D] what the classifier sees."""
+
+
+class Record(NamedTuple):
+    """What the figures of a method may be drawn from.
+
+    Attributes:
+      variables: what its `init_state` made, as the checkpoint has it.
+      metrics: column of metrics.csv → [evaluations] up to that checkpoint, nan where unknown.
+      examples: column of examples.csv → [n], one entry for each of `train_indices`.
+      class_names: K names.
+      noise_rate: share of wrong labels that was asked for, or what was measured.
+      title: what was run.
+    """
+
+    variables: Mapping[str, tf.Variable]
+    metrics: Mapping[str, np.ndarray]
+    examples: Mapping[str, np.ndarray]
+    class_names: tuple[str, ...]
+    noise_rate: float
+    title: str
 
 
 class Method:
@@ -197,6 +224,13 @@ class Method:
           gradients and what else the trainer applies, logs and records.
         """
         raise NotImplementedError
+
+    def draw(self, record: Record, folder: Path) -> list[Path]:
+        """Figures of what the method has learned: the files, written to `folder`.
+
+        Drawn at the end of training and by --mode=visualize.
+        """
+        return []
 
     def network(
         self, params: list[tf.Tensor], network_state: list[tf.Tensor], images: tf.Tensor

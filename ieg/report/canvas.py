@@ -6,6 +6,7 @@ No pyplot: figures can be made from any thread, and nothing is left open.
 import io
 import os
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +47,37 @@ def panels(count: int, title: str) -> tuple[Figure, list[Axes]]:
     """A figure with `count` panels side by side."""
     figure = empty_figure(5.0 * count + 0.5, 4.0, title)
     all_axes = list(figure.subplots(1, count, squeeze=False)[0])
+    _style(all_axes)
+    return figure, all_axes
+
+
+def grid(
+    count: int, columns: int, size: tuple[float, float], title: str
+) -> tuple[Figure, list[Axes]]:
+    """A figure with `count` panels in rows of `columns`, which share both axes.
+
+    Args:
+      count, columns: how many, and how many side by side.
+      size: width and height of a panel in inches.
+      title: what was run.
+    """
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    figure = empty_figure(size[0] * columns + 0.5, size[1] * rows + 0.8, title)
+    places = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for axes in places[count:]:
+        axes.set_visible(False)
+    for axes in places[max(0, count - columns) : count]:
+        axes.tick_params(labelbottom=True)  # the lowest of its column, whose numbers are hidden
+    _style(places)
+    return figure, list(places[:count])
+
+
+def _style(all_axes: Iterable[Axes]) -> None:
     for axes in all_axes:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
         axes.set_axisbelow(True)
-    return figure, all_axes
 
 
 def is_known(values: NDArray[np.float64] | None) -> bool:

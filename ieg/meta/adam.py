@@ -1,0 +1,49 @@
+"""Adam as a pure function, for what is learned beside the network."""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+Tensors = list[tf.Tensor]
+
+
+def adam(
+    params: Sequence[tf.Tensor],
+    gradients: Sequence[tf.Tensor],
+    means: Sequence[tf.Tensor],
+    squares: Sequence[tf.Tensor],
+    updates: tf.Tensor,
+    *,
+    learning_rate: float,
+    betas: tuple[float, float] = (0.9, 0.999),
+    epsilon: float = 1e-8,
+) -> tuple[Tensors, Tensors, Tensors]:
+    """One update, with ε outside the bias correction.
+
+    m ← β1 m + (1 - β1) g,  v ← β2 v + (1 - β2) g²
+    θ ← θ - lr · m / (1 - β1^t) / (√(v / (1 - β2^t)) + ε)        Kingma and Ba 2015, algorithm 1
+
+    Keras adds ε before the correction of v, which matters for gradients as small as those of a
+    look-ahead.
+
+    Args:
+      params: θ.
+      gradients: g, one for each.
+      means, squares: m and v, likewise; zeros at first.
+      updates: scalar integer, t - 1: how many there have been.
+      learning_rate: above 0.
+      betas: β1, β2 in [0, 1).
+      epsilon: ε > 0.
+    Returns:
+      new params, means and squares.
+    """
+    beta1, beta2 = betas
+    t = tf.cast(updates + 1, tf.float32)
+    means = [beta1 * m + (1 - beta1) * g for m, g in zip(means, gradients, strict=True)]
+    squares = [beta2 * v + (1 - beta2) * g * g for v, g in zip(squares, gradients, strict=True)]
+    first, second = 1 - tf.pow(beta1, t), 1 - tf.pow(beta2, t)
+    params = [
+        p - learning_rate * (m / first) / (tf.sqrt(v / second) + epsilon)
+        for p, m, v in zip(params, means, squares, strict=True)
+    ]
+    return params, means, squares

@@ -1,0 +1,1 @@
+"""The parts of Dynamic Loss: its two small networks, ranks, and the choice of its meta set."""

@@ -1,0 +1,402 @@
+"""Dynamic Loss: soft labels and class margins, learned on a meta set mined from the noisy data.
+
+Jiang et al., "Dynamic Loss for Robust Learning", TPAMI 45(12), 2023 (arXiv 2211.12506). Where paper
+and released code differ this follows the code.
+"""
+
+import logging
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from ieg import keys, replicas
+from ieg.data.pipeline import Batch, EpochPlan
+from ieg.errors import InputError
+from ieg.losses import cross_entropy, soft_targets
+from ieg.meta import InnerProblem, MetaGradient, meta_gradient
+from ieg.methods import REGISTRY, Context, Method, Needs, Predict, Record, StepOutput, StepState
+from ieg.methods.dynamic import corrector, margins, perceptron, ranks, sampling
+from ieg.methods.dynamic.phi import Phi, Tensors, read, start, update
+from ieg.methods.lookahead import probe_loss, share_of_mean
+from ieg.options import option
+from ieg.report import learned_loss
+
+#: Steps of the warm-up in which the corrector learns, as released.
+PRETRAINING_STEPS = 2000
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of Dynamic Loss."""
+
+    meta_gradient: str = option(
+        "forward",
+        "how the look-ahead is differentiated: one forward-mode pass, or nested tapes (the same)",
+        choices=("forward", "nested"),
+    )
+    dynamic_warmup_epochs: int = option(
+        5, "epochs of plain training while the corrector learns to trust", at_least=0
+    )
+    dynamic_corrector: bool = option(True, "whether labels are corrected")
+    dynamic_margin: bool = option(True, "whether classes have margins")
+    dynamic_finetune: bool = option(
+        True, "whether each epoch ends with a pass over the meta set, which has margins too"
+    )
+    dynamic_ranks: int = option(100, "loss ranks that the corrector tells apart", at_least=2)
+    dynamic_classwise: bool = option(True, "whether each class has its own trust by rank")
+    dynamic_activation: str = option(
+        "relu", "of corrector and margin generator", choices=tuple(perceptron.ACTIVATIONS)
+    )
+    dynamic_width: int = option(64, "hidden units of corrector and margin generator", above=0)
+    dynamic_learning_rate: float = option(3e-3, "of corrector and margins (Adam)", above=0)
+    dynamic_random_ratio: float = option(
+        0.5,
+        "images drawn of each class for the meta set, over the smallest class",
+        above=0,
+        at_most=1,
+    )
+    dynamic_low_loss_ratio: float = option(
+        0.5, "share of the drawn ones that is kept", above=0, at_most=1
+    )
+    dynamic_selection: str = option(
+        "low_loss",
+        "which of the drawn images are kept: low_loss, or random for clean labels",
+        choices=("low_loss", "random"),
+    )
+    dynamic_meta_epochs: int = option(1, "epochs until the meta set is drawn anew", above=0)
+
+
+class Variant(NamedTuple):
+    """What a step does: "warmup", "meta" or "finetune"; whether the corrector is pre-trained."""
+
+    phase: str
+    pretrain: bool = False
+
+
+@REGISTRY.register("dynamic_loss")
+class DynamicLoss(Method):
+    """Learns how far labels are trusted and what margins classes get, and mines its own meta set.
+
+    An epoch behind the warm-up has meta steps, and at its end one fine-tuning pass over the meta
+    set. Together they take the steps of any epoch, so that the few images which fill no batch wait
+    for the next one.
+    """
+
+    Options = Options
+    # The released configuration, one for all three noise levels and long tails.
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "network_name": "resnet32_skip",
+        "max_epoch": 325,
+        "batch_size": 512,
+        "lr_schedule": "cosine_epoch",
+        "warmup_epochs": 5.0,
+        "aug_type": "autoaug25",
+        "use_ema": False,
+    }
+    needs = Needs(strong=True, plain=True, strong_probe=True)
+    per_example = ("trust",)
+    by_epoch = True
+
+    def __init__(self, options: Any, context: Context) -> None:
+        super().__init__(options, context)
+        if context.label_smoothing:
+            raise InputError(
+                "--label_smoothing is no part of --method=dynamic_loss, which makes soft labels "
+                "itself; leave it out"
+            )
+        labels = context.given_labels[context.train_indices]
+        self._labels = labels
+        self._sizes = sampling.level_sizes(
+            labels, options.dynamic_random_ratio, options.dynamic_low_loss_ratio
+        )
+        self._finetune_steps = self._count_finetune_steps()
+        _warn_of_small_classes(np.bincount(labels, minlength=context.num_classes))
+
+    @property
+    def _meta_size(self) -> int:
+        return self._sizes.kept * len(np.unique(self._labels))
+
+    def _count_finetune_steps(self) -> int:
+        context, size = self.context, self._meta_size
+        steps = sampling.finetune_steps(size, context.batch_size)
+        if steps >= context.steps_per_epoch or size >= len(self._labels):
+            raise InputError(
+                f"the meta set of --method=dynamic_loss has {size} of {len(self._labels)} images "
+                f"to train on, which in batches of {context.batch_size} leaves no step of an epoch "
+                "to the others; choose a smaller --batch_size or --dynamic_random_ratio"
+            )
+        return steps if self.options.dynamic_finetune else 0
+
+    def init_state(self) -> dict[str, tf.Variable]:
+        """Ranks [N], the meta set, weights of the two networks, and Adam's state for each."""
+        context, options = self.context, self.options
+        values = {
+            "rank": np.zeros(len(context.given_labels), np.int32),
+            "meta_set": np.zeros(self._meta_size, np.int32),
+            **start(
+                context.num_classes,
+                ranks=options.dynamic_ranks,
+                width=options.dynamic_width,
+                classwise=options.dynamic_classwise,
+                rng=keys.generator(context.seed, "corrector and margins"),
+            ),
+        }
+        keep = {"trainable": False, "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
+        return {name: tf.Variable(value, **keep) for name, value in values.items()}
+
+    def on_epoch(
+        self, epoch: int, variables: Mapping[str, tf.Variable], predict: Predict
+    ) -> Mapping[str, float]:
+        """New ranks of all examples, and from the meta stage on a new meta set."""
+        context, options = self.context, self.options
+        losses = ranks.cross_entropies(predict(context.train_indices), self._labels)
+        new = variables["rank"].numpy()
+        new[context.train_indices] = ranks.ranks_in_class(
+            losses, self._labels, options.dynamic_ranks
+        )
+        variables["rank"].assign(new)
+        since = epoch - options.dynamic_warmup_epochs
+        if since < 0:
+            return {}
+        if since % options.dynamic_meta_epochs == 0:
+            variables["meta_set"].assign(self._draw_meta_set(epoch, losses))
+        chosen = variables["meta_set"].numpy()
+        right = context.true_labels[chosen] == context.given_labels[chosen]
+        return {"meta_purity": float(np.mean(right))}
+
+    def plan(self, epoch: int, variables: Mapping[str, tf.Variable]) -> EpochPlan:
+        """All examples in the warm-up; then those outside the meta set, at last the meta set."""
+        if epoch < self.options.dynamic_warmup_epochs:
+            return EpochPlan()
+        context, meta = self.context, variables["meta_set"].numpy()
+        shared = min(context.batch_size, len(meta)) // context.replicas
+        return sampling.epoch_plan(
+            np.setdiff1d(context.train_indices, meta),
+            meta,
+            meta_steps=context.steps_per_epoch - self._finetune_steps,
+            finetune_steps=self._finetune_steps,
+            batch_size=context.batch_size,
+            meta_batch=max(1, shared) * context.replicas,
+            rng=keys.generator(context.seed, f"order of epoch {epoch}"),
+        )
+
+    def variant(self, step: int) -> Variant:
+        """Which phase of the run and of the epoch a step belongs to."""
+        epoch, within = divmod(step, self.context.steps_per_epoch)
+        if epoch < self.options.dynamic_warmup_epochs:
+            return Variant("warmup", self.options.dynamic_corrector and step < PRETRAINING_STEPS)
+        last = within >= self.context.steps_per_epoch - self._finetune_steps
+        return Variant("finetune" if last else "meta")
+
+    def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:
+        """l = ce(y~, f(strong x) + q); y~ = y but in the meta phase, q = 0 in the warm-up."""
+        assert isinstance(variant, Variant)
+        if variant.phase == "warmup":
+            return self._warm_up(batch, state, pretrain=variant.pretrain)
+        if variant.phase == "finetune":
+            return self._fine_tune(batch, state)
+        return self._meta_step(batch, state)
+
+    def trust_table(self, variables: Mapping[str, tf.Variable]) -> np.ndarray:
+        """g [R, K] in (0, 1): trust in a label by the rank of its loss and its class."""
+        weights = read(variables, "corrector")
+        table = corrector.trust_table(weights, self.options.dynamic_activation)
+        return np.broadcast_to(table, [table.shape[0], self.context.num_classes])
+
+    def margins(self, variables: Mapping[str, tf.Variable]) -> np.ndarray:
+        """q [K]; what all classes have in common means nothing."""
+        return np.asarray(
+            margins.margins(read(variables, "margin"), self.options.dynamic_activation)
+        )
+
+    def draw(self, record: Record, folder: Path) -> list[Path]:
+        """Trust by rank and class, and margins, of the parts that are switched on."""
+        paths = []
+        if self.options.dynamic_corrector:
+            paths.append(folder / "rank_weights.png")
+            learned_loss.rank_weights(
+                self.trust_table(record.variables),
+                self._used_ranks(record.variables["rank"].numpy()),
+                record.class_names,
+                paths[-1],
+                clean_share=1 - record.noise_rate,
+                measured=self._right_shares(),
+                title=record.title,
+            )
+        if self.options.dynamic_margin:
+            paths.append(folder / "margins.png")
+            values = self.margins(record.variables)
+            learned_loss.class_margins(values, record.class_names, paths[-1], title=record.title)
+        return paths
+
+    def _used_ranks(self, rank: np.ndarray) -> np.ndarray:
+        """[R, K] whether an example with that label has that rank."""
+        used = np.zeros([self.options.dynamic_ranks, self.context.num_classes], bool)
+        used[rank[self.context.train_indices], self._labels] = True
+        return used
+
+    def _right_shares(self) -> np.ndarray | None:
+        """[K] share of right labels among those given as k, 1 for none; None where unknown."""
+        true = self.context.true_labels[self.context.train_indices]
+        if (true < 0).any():
+            return None
+        count = self.context.num_classes
+        right = np.bincount(self._labels[true == self._labels], minlength=count)
+        given = np.bincount(self._labels, minlength=count)
+        return np.divide(right, given, out=np.ones(count), where=given > 0)
+
+    def _warm_up(self, batch: Batch, state: StepState, *, pretrain: bool) -> StepOutput:
+        """Plain training on the strong view; the corrector learns from the weak one beside it."""
+        phi, given = self._phi(state), tf.one_hot(batch.label, self.context.num_classes)
+        output = self._train(batch, state, given, self._trust(batch, state, phi))
+        if not pretrain:
+            return output
+        weak, network_state = self.network(state.params, output.network_state, batch.image)
+        guess = tf.stop_gradient(tf.nn.softmax(weak))
+        with tf.GradientTape() as tape:
+            tape.watch(phi.corrector)
+            corrected = soft_targets(given, guess, self._trust(batch, state, phi))
+            loss = replicas.batch_mean(corrector.pretraining_loss(corrected, batch.label))
+        update(
+            state.variables,
+            phi,
+            Phi(tape.gradient(loss, phi.corrector), []),
+            self.options.dynamic_learning_rate,
+        )
+        scalars = {**output.scalars, "corrector_loss": loss}
+        return output._replace(network_state=network_state, logits=weak, scalars=scalars)
+
+    def _fine_tune(self, batch: Batch, state: StepState) -> StepOutput:
+        """Given labels of the meta set, with the margins as they are."""
+        phi, given = self._phi(state), tf.one_hot(batch.label, self.context.num_classes)
+        return self._train(batch, state, given, self._trust(batch, state, phi), self._margin(phi))
+
+    def _meta_step(self, batch: Batch, state: StepState) -> StepOutput:
+        """φ follows the meta loss behind a virtual step, then θ the loss that the new φ says."""
+        given = tf.one_hot(batch.label, self.context.num_classes)
+        weak, _ = self.network(state.params, state.network_state, batch.image)
+        weak = tf.stop_gradient(weak)
+        phi, scalars = self._phi(state), {}
+        if phi.corrector or phi.margin:
+            meta = self._look_ahead(batch, state, phi, self._draw(weak, "draw before", state.step))
+            phi = update(state.variables, phi, meta.gradient, self.options.dynamic_learning_rate)
+            scalars = {"meta_loss": meta.outer_loss, "meta_accuracy": meta.aux}
+        trust = self._trust(batch, state, phi)
+        targets = soft_targets(given, self._draw(weak, "draw after", state.step), trust)
+        output = self._train(batch, state, targets, trust, self._margin(phi))
+        right = tf.argmax(targets, axis=1, output_type=tf.int32) == batch.true_label
+        scalars["corrected_right"] = replicas.batch_mean(tf.cast(right, tf.float32))
+        return output._replace(logits=weak, scalars={**output.scalars, **scalars})
+
+    def _look_ahead(
+        self, batch: Batch, state: StepState, phi: Phi, drawn: tf.Tensor
+    ) -> MetaGradient:
+        """The meta loss' gradient in φ, through a copy of the real update: buffers, decay, rate."""
+        assert batch.probe is not None  # `plan` says so
+        given = tf.one_hot(batch.label, self.context.num_classes)
+
+        def predict(params: Tensors) -> tf.Tensor:
+            return self.network(params, state.network_state, batch.image)[0]
+
+        def inner_loss(logits: tf.Tensor, phi: Phi) -> tf.Tensor:
+            targets = soft_targets(given, drawn, self._trust(batch, state, phi))
+            return replicas.batch_mean(cross_entropy(targets, logits + self._margin(phi)))
+
+        inner = InnerProblem(
+            predict,
+            inner_loss,
+            stepsize=state.learning_rate,
+            decay=self.context.decay,
+            momentum=self.context.momentum,
+            buffers=state.buffers,
+        )
+        outer = probe_loss(self, state.network_state, batch.probe)
+        return meta_gradient(inner, outer, state.params, phi, mode=self.options.meta_gradient)
+
+    def _train(
+        self,
+        batch: Batch,
+        state: StepState,
+        targets: tf.Tensor,
+        trust: tf.Tensor,
+        margin: tf.Tensor | None = None,
+    ) -> StepOutput:
+        """The step of the network itself: ce(targets, f(strong x) + margin)."""
+        with tf.GradientTape() as tape:
+            tape.watch(state.params)
+            logits, network_state = self.network(
+                state.params, state.network_state, batch.strong_image
+            )
+            shifted = logits if margin is None else logits + margin
+            loss = replicas.batch_mean(cross_entropy(targets, shifted))
+        clean = tf.cast(batch.label == batch.true_label, tf.float32)
+        return StepOutput(
+            gradients=tape.gradient(loss, state.params),
+            network_state=network_state,
+            loss=loss,
+            logits=logits,
+            scalars={
+                "trust_clean": share_of_mean(trust, clean),
+                "trust_wrong": share_of_mean(trust, 1 - clean),
+            },
+            per_example={"trust": trust},
+        )
+
+    def _phi(self, state: StepState) -> Phi:
+        """The weights before the step, of the parts that are switched on."""
+        return Phi(
+            read(state.variables, "corrector") if self.options.dynamic_corrector else [],
+            read(state.variables, "margin") if self.options.dynamic_margin else [],
+        )
+
+    def _trust(self, batch: Batch, state: StepState, phi: Phi) -> tf.Tensor:
+        """s [B]; 1 without a corrector."""
+        if not phi.corrector:
+            return tf.ones_like(batch.label, tf.float32)
+        table = corrector.trust_table(phi.corrector, self.options.dynamic_activation)
+        places = tf.gather(state.variables["rank"], batch.index)
+        return corrector.trust_of(table, places, batch.label)
+
+    def _margin(self, phi: Phi) -> tf.Tensor:
+        """q [K]; 0 without margins."""
+        if not phi.margin:
+            return tf.zeros([self.context.num_classes])
+        return margins.margins(phi.margin, self.options.dynamic_activation)
+
+    def _draw(self, logits: tf.Tensor, purpose: str, step: tf.Tensor) -> tf.Tensor:
+        """[B, K] one-hot labels drawn from the softmax, by place in the global batch."""
+        size, num_classes = logits.shape
+        seed = keys.stateless_seed(self.context.seed, purpose, step)
+        uniform = tf.random.stateless_uniform([size * replicas.count()], seed)
+        mine = tf.gather(uniform, replicas.own_rows(size))
+        return tf.one_hot(corrector.draw_labels(logits, mine), num_classes)
+
+    def _draw_meta_set(self, epoch: int, losses: np.ndarray) -> np.ndarray:
+        """[m] examples: of each class a random part, and of that the smallest losses."""
+        rng = keys.generator(self.context.seed, f"meta set of epoch {epoch}")
+        primary = sampling.random_level(self._labels, self._sizes.drawn, rng)
+        if self.options.dynamic_selection == "random":
+            losses = rng.random(len(losses))
+        chosen = sampling.low_loss_level(primary, losses, self._sizes.kept)
+        return self.context.train_indices[chosen.ravel()].astype(np.int32)
+
+
+def _warn_of_small_classes(counts: np.ndarray) -> None:
+    """Says which classes the meta set does without, and when it has only one image of each."""
+    empty, smallest = np.flatnonzero(counts == 0), counts[counts > 0].min()
+    log = logging.getLogger("ieg")
+    if len(empty):
+        log.warning(
+            "no image to train on is labelled %s: the meta set of dynamic_loss does without",
+            ", ".join(map(str, empty)),
+        )
+    if smallest < 4:
+        log.warning(
+            "the smallest class has %d images, so that the meta set of dynamic_loss gets only one "
+            "of each class",
+            smallest,
+        )

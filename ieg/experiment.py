@@ -12,6 +12,7 @@ from ieg import networks
 from ieg.augment.strong import StrongAugmentation
 from ieg.config import Config, Settings
 from ieg.data.dataset import Dataset, prepare
+from ieg.data.images import Images
 from ieg.data.pipeline import Pipeline, sweep
 from ieg.errors import InputError
 from ieg.methods import REGISTRY as METHODS
@@ -162,8 +163,8 @@ class Predictor:
         self._strategy = experiment.strategy
         self._batch_size = experiment.config.val_batch_size
 
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        """[N, H, W, C] uint8 → [N, K]."""
+    def __call__(self, images: Images) -> np.ndarray:
+        """N images → [N, K]."""
         return sweep(images, self._strategy, self._logits, batch_size=self._batch_size)
 
 

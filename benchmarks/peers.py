@@ -36,6 +36,7 @@ from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
 from ieg.data.dataset import Dataset, prepare
+from ieg.data.images import Images
 from ieg.errors import InputError
 
 DATASETS = (
@@ -146,8 +147,9 @@ def _mean(scores: Sequence[float]) -> str:
     return f"{np.mean(scores):.3f} ± {np.std(scores):.3f}"
 
 
-def _pixels(images: np.ndarray) -> np.ndarray:
+def _pixels(images: Images) -> np.ndarray:
     """[N, H, W, C] uint8 → [N, H·W·C] in [0, 1]."""
+    assert isinstance(images, np.ndarray)  # digits are in memory
     return images.reshape(len(images), -1) / 255
 
 

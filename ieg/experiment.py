@@ -13,6 +13,7 @@ from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
 from ieg.config import Config, Settings
 from ieg.data.dataset import Dataset, prepare
+from ieg.data.images import Images
 from ieg.data.pipeline import Pipeline, sweep
 from ieg.errors import InputError
 from ieg.evaluation import evaluate
@@ -182,8 +183,8 @@ class Predictor:
         self._strategy = experiment.strategy
         self._batch_size = batch_size or experiment.config.val_batch_size
 
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        """[N, H, W, C] uint8 → [N, K] logits or [N, D] features."""
+    def __call__(self, images: Images) -> np.ndarray:
+        """N images → [N, K] logits or [N, D] features."""
         return sweep(images, self._strategy, self._outputs, batch_size=self._batch_size)
 
 

@@ -14,8 +14,10 @@ from ieg import keys
 from ieg.augment import strong as strong_views
 from ieg.augment import weak as weak_views
 from ieg.augment.strong import StrongAugmentation
+from ieg.data import images as stored
 from ieg.data import order
 from ieg.data.dataset import Dataset
+from ieg.data.images import Images
 from ieg.errors import InputError
 
 
@@ -101,7 +103,7 @@ class Pipeline:
         self._weak = dataset.weak
         self._strong = strong
         self._strong_probe = strong_probe
-        self._images = tf.constant(dataset.train.images)
+        self._loader = stored.loader(dataset.train.images)
         self._given = tf.constant(dataset.given_labels, tf.int32)
         self._true = tf.constant(dataset.train.labels, tf.int32)
         indices = dataset.train_indices
@@ -168,11 +170,12 @@ class Pipeline:
     def _weak_view(
         self, index: tf.Tensor, step: tf.Tensor, purpose: str, replica: int, replicas: int
     ) -> tf.Tensor:
-        shape = [index.shape[0] * replicas, weak_views.draws_per_image(self._weak)]
+        counts = [weak_views.draws_per_image(self._weak), self._loader.draws_per_image]
+        shape = [index.shape[0] * replicas, sum(counts)]
         draws = tf.random.stateless_uniform(shape, keys.stateless_seed(self._seed, purpose, step))
-        mine = _part(draws, replica, replicas)
-        images = tf.gather(self._images, index)
-        return weak_views.scale(weak_views.augment(images, mine, self._weak))
+        weak, loading = tf.split(_part(draws, replica, replicas), counts, axis=1)
+        images = self._loader.training_view(index, loading)
+        return weak_views.scale(weak_views.augment(images, weak, self._weak))
 
     def _strong_view(
         self, images: tf.Tensor, step: tf.Tensor, purpose: str, replica: int, replicas: int
@@ -233,7 +236,7 @@ def _part(rows: tf.Tensor, replica: int, replicas: int) -> tf.Tensor:
 
 
 def sweep(
-    images: np.ndarray,
+    images: Images,
     strategy: tf.distribute.Strategy,
     predict: Callable[[Any], Any],
     *,
@@ -241,10 +244,10 @@ def sweep(
 ) -> np.ndarray:
     """Outputs of a network for every image exactly once, unaugmented, on any number of replicas.
 
-    The last batch is padded with black images, whose outputs are cut off again.
+    The last batch is filled up with the first image, whose further outputs are cut off again.
 
     Args:
-      images: [N, H, W, C] uint8.
+      images: N images of one shape [H, W, C].
       strategy: whose replicas share the work.
       predict: batch of all replicas, each [B, H, W, C] float32 in [-1, 1] → outputs of all
         replicas, each [B, ...]; a `tf.function` keeps its traces from sweep to sweep.
@@ -254,13 +257,13 @@ def sweep(
     """
     replicas = strategy.num_replicas_in_sync
     size = batch_size * replicas
-    padded = np.pad(images, [(0, -len(images) % size)] + [(0, 0)] * (images.ndim - 1))
+    index = np.pad(np.arange(len(images)), (0, -len(images) % size))
     outputs = []
-    for start in range(0, len(padded), size):
-        parts = padded[start : start + size].reshape(replicas, batch_size, *images.shape[1:])
+    for pixels in stored.loader(images).test_batches(index.reshape(-1, size)):
 
-        def value(context: Any, parts: np.ndarray = parts) -> tf.Tensor:
-            return weak_views.scale(tf.constant(parts[context.replica_id_in_sync_group]))
+        def value(context: Any, pixels: Any = pixels) -> tf.Tensor:
+            part = _part(pixels, context.replica_id_in_sync_group, replicas)
+            return weak_views.scale(tf.convert_to_tensor(part))
 
         batch = strategy.experimental_distribute_values_from_function(value)
         outputs.append(np.asarray(strategy.gather(predict(batch), axis=0)))

@@ -7,11 +7,12 @@ import numpy as np
 
 from ieg import keys
 from ieg.data.dataset import Dataset
+from ieg.data.images import Images
 from ieg.evaluation import metrics
 from ieg.evaluation.shots import shot_accuracy
 
-#: images [N, H, W, C] uint8 → logits [N, K]
-Predict = Callable[[np.ndarray], np.ndarray]
+#: N images → logits [N, K]
+Predict = Callable[[Images], np.ndarray]
 
 
 def on_split(

@@ -8,6 +8,7 @@ import numpy as np
 
 from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
+from ieg.data.images import Images
 from ieg.registry import Registry
 
 
@@ -16,17 +17,17 @@ class Split:
     """Images and true labels.
 
     Attributes:
-      images: [N, H, W, C] uint8.
+      images: N images of one shape [H, W, C].
       labels: [N] int64 in [0, K).
     """
 
-    images: np.ndarray
+    images: Images
     labels: np.ndarray
 
 
 @dataclass(frozen=True)
 class Source:
-    """A base data set in memory.
+    """A base data set.
 
     Attributes:
       train, test: the two splits, always the same examples in the same order.

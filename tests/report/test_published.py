@@ -61,13 +61,58 @@ def test_every_data_set_is_a_name_of_ours_with_the_ratio_of_the_setting() -> Non
         (("supervised", "cifar10_imbal_0.02", "FaMUS"), ["0.7481"]),
         (("dro_lt", "cifar100_imbal_0.02", "Weight Balancing"), ["0.5757"]),
         (("dynamic_loss", "cifar100_imbal_0.01", "wizwand"), ["0.5054"]),
-        (("proselflc", "cifar100_superpair_0.3", "ProSelfLC (CVPR", "last"), ["0.685"]),
-        (("proselflc", "cifar100_symmetric_0.4", "DeepCritical", "best"), ["0.6844", "0.6194"]),
-        (("DM, lambda 0.5", "cifar100_symmetric_0.6", "Derivative", "last"), ["0.529"]),
     ],
 )
 def test_digits_are_those_of_the_source(arguments: tuple[str, ...], expected: list[str]) -> None:
     assert values(*arguments) == expected
+
+
+LOW_TEMPERATURE = {"proselflc_trust_mode": "max_p", "detach_target": True}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "settings", "source", "expected"),
+    [
+        (
+            "cifar100_superpair_0.3",
+            {"loss": "proselflc", "proselflc_temperature": 1.0, "detach_target": False,
+             "proselflc_trust_mode": "entropy", "proselflc_exp_base": 12.0},
+            "ProSelfLC (CVPR",
+            ["0.685"],
+        ),
+        (
+            "cifar100_symmetric_0.4",
+            {"loss": "proselflc", "proselflc_temperature": 0.5, "proselflc_exp_base": 12.0,
+             **LOW_TEMPERATURE},
+            "DeepCritical",
+            ["0.6835", "0.6844"],
+        ),
+        (
+            "cifar100_symmetric_0.4",
+            {"loss": "proselflc", "proselflc_temperature": 0.4, "proselflc_exp_base": 8.0,
+             **LOW_TEMPERATURE},
+            "DeepCritical",
+            ["0.6155", "0.6194"],
+        ),
+        (
+            "cifar100_symmetric_0.6",
+            {"loss": "dm", "dm_lambda": 0.5, "dm_beta": 12.0},
+            "Derivative",
+            ["0.529"],
+        ),
+        ("cifar100_symmetric_0.4", {"loss": "label_smoothing", "label_smoothing": 0.5},
+         "DeepCritical", ["0.5765", "0.6475", "0.5606", "0.5964"]),
+        ("cifar100_imbal_0.01", {"loss": "ldam", "train_rule": "drw"}, "Weight", ["0.4204"]),
+        ("cifar100_imbal_0.01", {"loss": "ldam", "train_rule": "none"}, "Weight", []),
+    ],
+)  # fmt: skip
+def test_numbers_of_a_loss_stand_beside_runs_with_its_settings(
+    dataset: str, settings: dict[str, object], source: str, expected: list[str]
+) -> None:
+    result = {"method": "supervised", "dataset": dataset, "settings": settings}
+    found = [str(p.value) for p in published.beside(result) if source in p.source]
+    assert found == expected
+    assert not any("ce" in p.settings.get("loss", "").split() for p in published.beside(result))
 
 
 def test_spread_and_definition_stand_beside_the_number() -> None:

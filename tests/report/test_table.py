@@ -106,9 +106,16 @@ def test_only_the_settings_that_tell_rows_apart_are_shown():
     assert "settings" not in rows(result())[0]
 
 
+def test_a_row_does_not_name_options_that_only_another_loss_has():
+    ce, gce = rows(result(settings={"loss": "ce"}), result(settings={"loss": "gce", "gce_q": 0.7}))
+    assert (ce["settings"], gce["settings"]) == ("loss=ce", "loss=gce, gce_q=0.7")
+
+
 def test_long_settings_stand_below_the_table():
     long = {"weight_mode": "clamp", "learning_rate": 0.1, "pretrained_ckpt": "runs/" + "x" * 50}
-    without, with_it = rows(result(), result(settings=long))
+    without, with_it = rows(
+        result(settings=long | {"pretrained_ckpt": None}), result(settings=long)
+    )
     assert (without["settings"], with_it["settings"]) == ("pretrained_ckpt=None", "[1]")
     text = f"- [1] pretrained_ckpt={long['pretrained_ckpt']}"
     assert notes(result(), result(settings=long))[-1] == text
@@ -135,7 +142,7 @@ def test_the_noise_is_defined_below_the_table():
 
 
 def test_published_numbers_stand_beside_ours():
-    plain = {"label_smoothing": 0.0, "l2_weight_decay": 5e-4}
+    plain = {"label_smoothing": 0.0, "l2_weight_decay": 5e-4, "loss": "ce"}
     results = [
         result(dataset="cifar100_uniform_0.40", network="wrn28-10"),
         result(dataset="cifar100_symmetric_0.4", method="supervised", settings=plain),
@@ -176,9 +183,8 @@ def test_published_numbers_of_something_else_are_not_shown(change):
 
 
 def test_what_two_sources_say_alike_stands_once():
-    plain = result(
-        dataset="cifar10_imbal_0.01", method="supervised", settings={"label_smoothing": 0.0}
-    )
+    settings = {"label_smoothing": 0.0, "loss": "ce", "train_rule": "none"}
+    plain = result(dataset="cifar10_imbal_0.01", method="supervised", settings=settings)
     assert rows(plain)[0][L2R_40] == "0.7036 [1] [2]"
 
 

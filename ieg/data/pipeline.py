@@ -4,7 +4,7 @@ A run that starts at step s sees exactly the batches that a run from 0 sees from
 of the pipeline needs saving. An epoch has floor(n / B) steps.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ from ieg.data import images as stored
 from ieg.data import order
 from ieg.data.dataset import Dataset
 from ieg.data.images import Images
-from ieg.errors import InputError
+from ieg.errors import InputError, TrainingStopped
 
 
 class Probe(NamedTuple):
@@ -35,7 +35,7 @@ class Batch(NamedTuple):
       index: [B] int32 into the whole training split.
       image: [B, H, W, C] float32 in [-1, 1], weakly augmented.
       label: [B] int32, the given label.
-      true_label: [B] int32, for monitoring only.
+      true_label: [B] int32, for monitoring only; -1 where unknown.
       probe: clean examples, as many as B, or as many as a method asks for from a dictionary of
         its own; None for a method that needs none.
       strong_image: the same images strongly augmented, like `image`; None likewise.
@@ -88,7 +88,7 @@ class Pipeline:
         self._strong = strong
         self._loader = stored.loader(dataset.train.images)
         self._given = tf.constant(dataset.given_labels, tf.int32)
-        self._true = tf.constant(dataset.train.labels, tf.int32)
+        self._true = tf.constant(dataset.true_labels, tf.int32)
         indices = dataset.train_indices
         #: step (scalar int64) → [B] examples of its global batch.
         self.train_indices: order.Shuffled | order.Balanced
@@ -104,6 +104,8 @@ class Pipeline:
             self.train_indices = order.Shuffled(indices, batch_size, seed)
         self._probe_size = probe_size
         self._probe_indices = dataset.probe_indices
+        self._dataset = dataset
+        self._stand_ins: tf.Tensor | None = None
 
     def batch(
         self, step: tf.Tensor, replica: int, replicas: int, probe_table: tf.Tensor | None = None
@@ -118,11 +120,10 @@ class Pipeline:
           replicas: how many replicas share the batch.
           probe_table: [K, m] int32, where probe examples are taken from.
         """
-        index = _part(self.train_indices(step), replica, replicas)
+        index = _part(self._readable(self.train_indices(step)), replica, replicas)
         probe = None
         if probe_table is not None:
-            chosen = order.class_by_class(probe_table, step, self._probe_size, self._seed)
-            chosen = _part(chosen, replica, replicas)
+            chosen = _part(self._readable(self._probe_rows(step, probe_table)), replica, replicas)
             images = self._weak_view(chosen, step, "probe view", replica, replicas)
             probe = Probe(images, tf.gather(self._given, chosen))
         image = self._weak_view(index, step, "weak view", replica, replicas)
@@ -134,6 +135,13 @@ class Pipeline:
             probe=probe,
             strong_image=self._strong_view(image, step, replica, replicas),
         )
+
+    def _probe_rows(self, step: tf.Tensor, table: tf.Tensor) -> tf.Tensor:
+        return order.class_by_class(table, step, self._probe_size, self._seed)
+
+    def _readable(self, index: tf.Tensor) -> tf.Tensor:
+        """The same examples, but for those that others stand in for."""
+        return index if self._stand_ins is None else tf.gather(self._stand_ins, index)
 
     def _weak_view(
         self, index: tf.Tensor, step: tf.Tensor, purpose: str, replica: int, replicas: int
@@ -161,15 +169,23 @@ class Pipeline:
         start: int,
         stop: int,
         dictionary: np.ndarray | None = None,
-    ) -> tf.distribute.DistributedDataset:
+        *,
+        with_probe: bool = True,
+    ) -> Iterator[Any]:
         """The batches of steps start .. stop - 1, one part for each replica.
+
+        In the place of an image file that cannot be decoded stands the next example with the same
+        given label, in the order of the data set. So a batch depends on the step and on what the
+        files hold, however the run came there.
 
         Args:
           strategy: whose replicas share the batch.
           start, stop: which steps.
           dictionary: [K, m] examples that take the place of the held out probe data.
+          with_probe: whether the batches carry probe examples, if the pipeline has any.
         Raises:
           InputError: the replicas cannot share the batch evenly.
+          TrainingStopped: while iterating; too many files are damaged, or all of a class.
         """
         replicas = strategy.num_replicas_in_sync
         if self.batch_size % replicas:
@@ -177,9 +193,30 @@ class Pipeline:
                 f"{replicas} replicas cannot share a global batch of {self.batch_size} evenly"
             )
         table = None
-        if self._probe_size:
+        if self._probe_size and with_probe:
             chosen = self._probe_indices if dictionary is None else dictionary
             table = tf.constant(chosen, tf.int32)
+        return self._readable_batches(strategy, start, stop, table)
+
+    def _readable_batches(
+        self, strategy: tf.distribute.Strategy, start: int, stop: int, table: tf.Tensor | None
+    ) -> Iterator[Any]:
+        """Begins anew at the step at which an image turns out to be damaged."""
+        while start < stop:
+            self._stand_ins = self._find_stand_ins()
+            try:
+                for batch in self._distributed(strategy, start, stop, table):
+                    yield batch
+                    start += 1
+            except tf.errors.OpError as error:
+                self._loader.examine(self._examples(start, table), error)
+
+    def _distributed(
+        self, strategy: tf.distribute.Strategy, start: int, stop: int, table: tf.Tensor | None
+    ) -> tf.distribute.DistributedDataset:
+        replicas = strategy.num_replicas_in_sync
+        # Decoding files takes as many threads as there are; memory takes no time.
+        calls = tf.data.AUTOTUNE if self._loader.draws_per_image else 2
 
         def dataset(context: tf.distribute.InputContext) -> tf.data.Dataset:
             here = replicas // context.num_input_pipelines
@@ -190,7 +227,7 @@ class Pipeline:
                 parts.append(
                     steps.map(
                         lambda step, replica=replica: self.batch(step, replica, replicas, table),
-                        num_parallel_calls=2,
+                        num_parallel_calls=calls,
                         deterministic=True,
                     )
                 )
@@ -199,6 +236,36 @@ class Pipeline:
             return together.prefetch(2 * here)
 
         return strategy.distribute_datasets_from_function(dataset)
+
+    def _examples(self, step: int, table: tf.Tensor | None) -> np.ndarray:
+        """All examples of the global batch of a step."""
+        number = tf.constant(step, tf.int64)
+        parts = [self.train_indices(number)]
+        if table is not None:
+            parts.append(self._probe_rows(number, table))
+        return np.concatenate([self._readable(part) for part in parts])
+
+    def _find_stand_ins(self) -> tf.Tensor | None:
+        """[N] int32: each example itself, or who stands in for it; None when all are readable."""
+        damaged = self._loader.damaged()
+        if damaged is None:
+            return None
+        is_probe = np.zeros(len(damaged), bool)
+        if self._probe_indices is not None:
+            is_probe[self._probe_indices] = True
+        in_use = is_probe.copy()
+        in_use[self._dataset.train_indices] = True
+        given = self._dataset.given_labels
+        stand_ins = np.arange(len(damaged))
+        for i in np.flatnonzero(damaged & in_use):
+            same = (given == given[i]) & (is_probe == is_probe[i])
+            others = np.flatnonzero(same & in_use & ~damaged)
+            if not len(others):
+                raise TrainingStopped(
+                    f"no readable image is left of class {self._dataset.class_names[given[i]]}"
+                )
+            stand_ins[i] = others[np.searchsorted(others, i) % len(others)]
+        return tf.constant(stand_ins, tf.int32)
 
 
 def _part(rows: tf.Tensor, replica: int, replicas: int) -> tf.Tensor:

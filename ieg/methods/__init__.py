@@ -39,7 +39,7 @@ class Context(NamedTuple):
       model: the network.
       num_classes: K.
       given_labels: [N] of the whole training split; `Batch.index` points into it.
-      true_labels: [N], for monitoring only.
+      true_labels: [N], for monitoring only; -1 where unknown.
       train_indices: [n] the examples to train on.
       batch_size: global batch.
       steps_per_epoch: steps in one pass over the training data.
@@ -91,7 +91,7 @@ class StepOutput(NamedTuple):
       network_state: the network's other variables after the step.
       loss: share of the training loss without weight decay, a scalar.
       logits: [B, K] of the weakly augmented training images, for monitoring.
-      scalars: shares of further numbers to log, by name.
+      scalars: shares of further numbers to log, by name; nan where a step has none.
       per_example: [B] float32 values by name, kept in the ledger.
     """
 

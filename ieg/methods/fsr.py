@@ -32,7 +32,12 @@ from ieg.meta import (
 )
 from ieg.meta.dictionary import lowest_scores, updated_scores
 from ieg.methods import REGISTRY, Context, Method, StepOutput, StepState
-from ieg.methods.lookahead import MomentumLookaheadOptions, share_of_mean, weight_scalars
+from ieg.methods.lookahead import (
+    MomentumLookaheadOptions,
+    clean_and_wrong,
+    share_of_mean,
+    weight_scalars,
+)
 from ieg.networks import parts
 from ieg.options import option
 
@@ -127,8 +132,9 @@ class FSR(Method):
         """The examples of each class with the lowest scores become the dictionary."""
         chosen = self._choose(variables["score"].numpy())
         variables["dictionary"].assign(chosen)
-        right = self.context.true_labels[chosen] == self.context.given_labels[chosen]
-        return {"dictionary_purity": float(np.mean(right))}
+        true = self.context.true_labels[chosen]
+        right = (true == self.context.given_labels[chosen])[true >= 0]
+        return {"dictionary_purity": float(np.mean(right))} if right.size else {}
 
     def variant(self, step: int) -> Variant:
         """Which stage of the run a step belongs to."""
@@ -156,9 +162,9 @@ class FSR(Method):
         margins = tf.stop_gradient(losses - cross_entropy(given, after))
         # Of a mixed image the logits say nothing of either example.
         self._remember(batch, state, margins, after if self.options.use_mixup else logits)
-        clean = tf.cast(batch.label == batch.true_label, tf.float32)
+        clean, wrong = clean_and_wrong(batch)
         scalars["margin_clean"] = share_of_mean(margins, clean)
-        scalars["margin_wrong"] = share_of_mean(margins, 1 - clean)
+        scalars["margin_wrong"] = share_of_mean(margins, wrong)
         return StepOutput(
             gradients=tape.gradient(loss, state.params),
             network_state=network_state,

@@ -30,7 +30,24 @@ class Config:
     dataset: str = option(
         "digits_uniform_0.4",
         "BASE, BASE_NOISE_RATIO, BASE_imbal_FACTOR, BASE_imbal_FACTOR_RATIO or "
-        "BASE_imbal_FACTOR_NOISE_RATIO; see the README",
+        "BASE_imbal_FACTOR_NOISE_RATIO, or images of your own as folder:PATH or csv:PATH; see the "
+        "README",
+    )
+    noise: str | None = option(
+        None, "for folder:PATH and csv:PATH: what follows the BASE of other names: uniform_0.4"
+    )
+    image_size: int = option(
+        0, "side in pixels to which image files are brought; 0: what the data set says", at_least=0
+    )
+    use_imagenet_as_eval: bool = option(
+        False, "test on ImageNet's validation images of the classes that WebVision mini has"
+    )
+    damaged_limit: float = option(
+        0.01,
+        "share of the image files that may turn out to be damaged before the run ends",
+        at_least=0,
+        at_most=1,
+        experiment=False,
     )
     network_name: str = option("wrn28-10", "the network")
     mode: str = option(
@@ -312,7 +329,8 @@ def _options_class(method: type[Method], loss: LossEntry | None) -> type:
 
 def _preset(typed: Mapping[str, Any]) -> dict[str, Any]:
     """What the data set suggests; its periods belong to its schedule, not to another one."""
-    preset = dict(sources.REGISTRY.get(names.parse(_early(typed, {}, "dataset")).base).preset)
+    asked = names.parse(_early(typed, {}, "dataset"), typed.get("noise"))
+    preset = dict(sources.REGISTRY.get(asked.base).preset)
     if _early(typed, preset, "lr_schedule") != _early({}, preset, "lr_schedule"):
         preset.pop("decay_steps", None)
         preset.pop("decay_epochs", None)

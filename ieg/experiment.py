@@ -12,6 +12,7 @@ from ieg import networks
 from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
 from ieg.config import Config, Settings
+from ieg.data import names
 from ieg.data.dataset import Dataset, prepare
 from ieg.data.images import Images
 from ieg.data.pipeline import Pipeline, sweep
@@ -216,7 +217,11 @@ class TrainingPass:
 def folder_of(config: Config) -> RunFolder:
     """Where the results of a run go."""
     return RunFolder.of(
-        config.checkpoint_path, config.dataset, config.network_name, config.method, config.seed
+        config.checkpoint_path,
+        names.folder_name(config.dataset, config.noise),
+        config.network_name,
+        config.method,
+        config.seed,
     )
 
 
@@ -268,6 +273,10 @@ def build(settings: Settings) -> Experiment:
         eval_split=config.eval_split,
         validation_ratio=config.validation_ratio,
         dataset_dir=config.dataset_dir,
+        noise_words=config.noise,
+        image_size=config.image_size,
+        imagenet_as_eval=config.use_imagenet_as_eval,
+        damaged_limit=config.damaged_limit,
     )
     weak = dataset.weak._replace(rotation=config.weak_rotation)
     if method_class.needs.plain:
@@ -294,7 +303,7 @@ def build(settings: Settings) -> Experiment:
             model=model,
             num_classes=dataset.num_classes,
             given_labels=dataset.given_labels,
-            true_labels=dataset.train.labels,
+            true_labels=dataset.true_labels,
             train_indices=dataset.train_indices,
             batch_size=pipeline.batch_size,
             replicas=replicas,

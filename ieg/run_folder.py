@@ -126,12 +126,27 @@ class RunFolder:
         self._write_metrics([*self.read_metrics(), dict(row)])
 
     def write_table(self, name: str, columns: Mapping[str, Any]) -> None:
-        """Columns of equal length as CSV; nan and None become empty cells."""
+        """Columns of equal length as CSV; numbers or text, nan and None become empty cells."""
         with _atomic(self.path / name) as file:
             writer = csv.writer(file)
             writer.writerow(columns)
             for row in zip(*columns.values(), strict=True):
                 writer.writerow([_cell(value) for value in row])
+
+    def read_damaged(self) -> dict[str, str]:
+        """Path → reason, what damaged_images.csv of an earlier process says.
+
+        Raises:
+          InputError: the file is damaged itself.
+        """
+        path = self.path / "damaged_images.csv"
+        if not path.exists():
+            return {}
+        try:
+            with open(path, newline="") as file:
+                return {row["path"]: row["reason"] for row in csv.DictReader(file)}
+        except (KeyError, ValueError, OSError, csv.Error) as error:
+            raise InputError(f"{path} is damaged: {error}") from None
 
     def _write_metrics(self, rows: list[dict[str, float | None]]) -> None:
         names = list(dict.fromkeys(name for row in rows for name in row))
@@ -171,6 +186,8 @@ def _atomic(path: Path) -> Iterator[TextIO]:
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return value
     if value is None or math.isnan(value):
         return ""
     # Whole steps read better without ".0", and repr keeps every bit of the others.

@@ -4,11 +4,11 @@ import math
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
 import ieg
+from ieg.data.dataset import Dataset
 from ieg.experiment import Experiment
 
 _LARGEST_PRINTED_MATRIX = 20
@@ -19,7 +19,6 @@ def announce(experiment: Experiment, console: Console) -> None:
     config, dataset = experiment.config, experiment.dataset
     data = ", ".join(filter(None, (dataset.name, dataset.note)))
     shape = "x".join(map(str, dataset.train.images.shape[1:]))
-    probe = 0 if dataset.probe_indices is None else dataset.probe_indices.size
     pipeline, replicas = experiment.pipeline, experiment.strategy.num_replicas_in_sync
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
     exact = ", deterministic" if experiment.deterministic else ""
@@ -27,11 +26,11 @@ def announce(experiment: Experiment, console: Console) -> None:
         f"ieg {ieg.__version__}": f"{config.mode} with method {config.method}, seed {config.seed}",
         "data": (
             f"{data}: {len(dataset.train_indices):,} training images {shape} in "
-            f"{dataset.num_classes} classes, {probe} clean probe images, "
+            f"{dataset.num_classes} classes, {dataset.probe_size} clean probe images, "
             f"{len(dataset.evaluation.labels):,} {config.eval_split} images"
         ),
         "noise": _noise_line(experiment),
-        "classes": f"{_counts(dataset.class_counts)} training images per given label",
+        "classes": f"{_counts(dataset)}",
         "network": (
             f"{config.network_name}, {_trainable(experiment.model):,} trainable parameters, "
             f"from {experiment.start}"
@@ -58,20 +57,30 @@ def _noise_line(experiment: Experiment) -> str:
     noise = experiment.dataset.noise
     if noise.kind is None:
         return "none"
+    if noise.measured is None:
+        origin = "" if noise.kind == "unknown" else f" ({noise.kind})"
+        return f"unknown{origin}: nobody has said which labels are right"
+    known = experiment.dataset.true_labels[experiment.dataset.train_indices] >= 0
+    of = "the" if known.all() else f"{known.sum():,}"
     asked = "" if noise.asked is None else f" {noise.asked:g} asked"
-    return f"{noise.kind}{asked}, {noise.measured:.3f} of the given labels are wrong"
+    return f"{noise.kind}{asked}, {noise.measured:.3f} of {of} given labels are wrong"
 
 
-def _counts(counts: np.ndarray) -> str:
-    if len(counts) <= _LARGEST_PRINTED_MATRIX:
-        return " ".join(map(str, counts))
-    return f"{counts.min()} to {counts.max()}"
+def _counts(dataset: Dataset) -> str:
+    counts, names = dataset.class_counts, dataset.class_names
+    text = " ".join(map(str, counts))
+    if len(counts) > _LARGEST_PRINTED_MATRIX:
+        text = f"{counts.min()} to {counts.max()}"
+    elif not all(name.isdecimal() for name in names):
+        text = ", ".join(f"{count} {name}" for name, count in zip(names, counts, strict=True))
+    return f"{text} training images per given label"
 
 
 def _print_transition(experiment: Experiment, console: Console) -> None:
     """Rows true class, columns given label, in percent; large matrices are in data.json only."""
     matrix = experiment.dataset.noise.transition
-    if experiment.dataset.noise.measured == 0 or len(matrix) > _LARGEST_PRINTED_MATRIX:
+    clean = not experiment.dataset.noise.measured
+    if clean or matrix is None or len(matrix) > _LARGEST_PRINTED_MATRIX:
         return
     console.print("given label by true class, in percent (also in data.json):", highlight=False)
     for name, row in zip(experiment.dataset.class_names, matrix, strict=True):

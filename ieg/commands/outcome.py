@@ -1,10 +1,12 @@
 """What a run leaves behind: facts about its data, its result, its examples, its figures."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ieg.data.files import FileImages
 from ieg.experiment import Experiment
 from ieg.methods import Record
 from ieg.report import figures
@@ -19,7 +21,7 @@ def identity(experiment: Experiment) -> dict[str, Any]:
     settings = experiment.settings.experiment()
     return {
         "method": config.method,
-        "dataset": config.dataset,
+        "dataset": experiment.dataset.name,
         "data_note": experiment.dataset.note,
         "network": config.network_name,
         "seed": config.seed,
@@ -43,34 +45,44 @@ def best(rows: list[dict[str, float | None]]) -> dict[str, Any]:
 def data_facts(experiment: Experiment) -> dict[str, Any]:
     """What data.json holds: sizes, class counts and what the noise did."""
     dataset, probe = experiment.dataset, experiment.dataset.probe_indices
-    expected = dataset.noise.expected
+    expected, transition = dataset.noise.expected, dataset.noise.transition
     return {
         "dataset": dataset.name,
         "data_note": dataset.note,
         "class_names": list(dataset.class_names),
         "training_images": len(dataset.train_indices),
-        "probe_images": 0 if probe is None else probe.size,
+        "probe_images": dataset.probe_size,
         "probe_indices": [] if probe is None else probe.ravel().tolist(),
         "evaluation_images": len(dataset.evaluation.labels),
         "class_counts": dataset.class_counts.tolist(),
         "noise_type": dataset.noise.kind,
         "noise_rate_asked": dataset.noise.asked,
         "noise_rate": dataset.noise.measured,
-        "transition_matrix": dataset.noise.transition.tolist(),
+        "true_labels_known": int(np.sum(dataset.true_labels[dataset.train_indices] >= 0)),
+        "transition_matrix": None if transition is None else transition.tolist(),
         "expected_transition_matrix": None if expected is None else expected.tolist(),
     }
 
 
 def examples_table(experiment: Experiment) -> dict[str, Any]:
-    """Columns of examples.csv: labels, and what training says about each training example."""
+    """Columns of examples.csv: labels, and what training says about each training example.
+
+    Examples that are files come with their path and the name of their given label.
+    """
     dataset, indices = experiment.dataset, experiment.dataset.train_indices
     values = {name: column[indices] for name, column in experiment.state.ledger.read().items()}
-    return {
+    true = dataset.true_labels[indices]
+    table = {
         "index": indices,
         "given_label": dataset.given_labels[indices],
-        "true_label": dataset.train.labels[indices],
+        "true_label": np.where(true < 0, np.nan, true),
         **values,
     }
+    if isinstance(dataset.train.images, FileImages):
+        paths = dataset.train.images.paths[indices]
+        table["path"] = [os.fsdecode(path) for path in paths]
+        table["given_class"] = [dataset.class_names[k] for k in table["given_label"]]
+    return table
 
 
 def record(experiment: Experiment, rows: list[dict[str, float | None]]) -> Record:
@@ -81,7 +93,8 @@ def record(experiment: Experiment, rows: list[dict[str, float | None]]) -> Recor
       rows: of metrics.csv, up to where the experiment is.
     """
     dataset, config = experiment.dataset, experiment.config
-    title = f"{config.method} on {dataset.name}, noise rate {dataset.noise.measured:.3f}"
+    rate = "unknown" if dataset.noise.measured is None else f"{dataset.noise.measured:.3f}"
+    title = f"{config.method} on {dataset.name}, noise rate {rate}"
     title += f", accuracy on {config.eval_split} images"
     names = rows[-1] if rows else ()
     metrics = {

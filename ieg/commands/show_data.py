@@ -8,6 +8,7 @@ import tensorflow as tf
 from rich.console import Console
 
 from ieg.config import Settings
+from ieg.data.pipeline import Batch
 from ieg.errors import InputError
 from ieg.experiment import Experiment, build
 from ieg.methods import REGISTRY as METHODS
@@ -67,19 +68,21 @@ def _first_of_each(experiment: Experiment, classes: int, count: int) -> dict[str
     """
     pipeline = experiment.pipeline
 
-    def columns(step: tf.Tensor) -> dict[str, tf.Tensor]:
-        batch = pipeline.batch(step, 0, 1)
+    def columns(batch: Batch) -> dict[str, np.ndarray]:
         views = {"weak": batch.image}
         if batch.strong_image is not None:
             views["strong"] = batch.strong_image
         pixels = {name: tf.cast(tf.round((x + 1) * 127.5), tf.uint8) for name, x in views.items()}
-        return {"given": batch.label, "true": batch.true_label, **pixels}
+        tensors = {"given": batch.label, "true": batch.true_label, **pixels}
+        return {name: np.asarray(x) for name, x in tensors.items()}
 
-    batches = tf.data.Dataset.range(pipeline.steps_per_epoch).map(columns, num_parallel_calls=2)
+    # A probe table is not asked for here: what is held out is not what is trained on.
+    alone = tf.distribute.get_strategy()
+    batches = pipeline.batches(alone, 0, pipeline.steps_per_epoch, with_probe=False)
     missing = np.minimum(experiment.dataset.class_counts, count)
     missing[classes:] = 0
     parts = []
-    for batch in batches.as_numpy_iterator():
+    for batch in map(columns, batches):
         # One of each label, since a whole batch may share its strong operations.
         labels, rows = np.unique(batch["given"], return_index=True)
         wanted = missing[labels] > 0
@@ -92,13 +95,14 @@ def _first_of_each(experiment: Experiment, classes: int, count: int) -> dict[str
 
 def _title(experiment: Experiment, found: Mapping[str, np.ndarray], classes: int) -> str:
     config, dataset = experiment.config, experiment.dataset
-    of_all = f"{dataset.noise.measured:.1%} of all"
+    known = "all" if (dataset.true_labels >= 0).all() else "those that are known"
+    of_all = f"{dataset.noise.measured or 0:.1%} of {known}"
     how = f"--method={config.method}" + (f" --aug_type={config.aug_type}" * ("strong" in found))
     sentences = [
         f"{dataset.name}, seed {config.seed}, as {how} sees it in its first steps.",
         "Each row is a given label;",
         f"below each image is its true one, framed where they differ ({of_all})."
-        if (found["true"] >= 0).any()
+        if dataset.noise.measured is not None
         else "true labels are not known.",
     ]
     if classes < dataset.num_classes:

@@ -1,5 +1,6 @@
 """`--mode=train`: trains, or goes on where an earlier process stopped."""
 
+import os
 import shlex
 import time
 from collections.abc import Mapping
@@ -54,6 +55,7 @@ def _facts(experiment: Experiment) -> dict[str, Any]:
         "values": experiment.settings.values(),
         "origins": dict(experiment.settings.origins),
         "global_batch_size": experiment.pipeline.batch_size,
+        "data_digest": experiment.dataset.digest,
         "max_iteration": experiment.last_step,
     }
 
@@ -82,6 +84,11 @@ def _refuse_other_run(experiment: Experiment) -> None:
             f"{folder.path} belongs to a run with other settings: {'; '.join(changed)}; give the "
             "same settings, or another --checkpoint_path"
         )
+    if before.get("data_digest") != experiment.dataset.digest:
+        raise InputError(
+            f"{folder.path} belongs to a run on other files or labels: images of "
+            f"{experiment.dataset.name} have come or gone since; give another --checkpoint_path"
+        )
     if reached > experiment.last_step:
         raise InputError(
             f"{folder.path} has reached step {reached} already, which is more than the "
@@ -97,6 +104,7 @@ def _read_folder(experiment: Experiment) -> dict[str, Any] | None:
     """
     experiment.checkpoints.find(experiment.config.restore_step)
     experiment.folder.read_metrics()
+    experiment.folder.read_damaged()
     experiment.folder.read_seconds()
     return experiment.folder.read_result()
 
@@ -125,6 +133,8 @@ class _Run:
             self._restore()
             self.folder.write_json("config.json", _facts(self.experiment))
             self.folder.write_json("data.json", outcome.data_facts(self.experiment))
+            if self.experiment.dataset.made_split:
+                self.folder.write_table("split.csv", self.experiment.dataset.made_split)
             self.events = tf.summary.create_file_writer(str(self.folder.events))
             self.started = time.monotonic()
             trainer = self._trainer()
@@ -140,6 +150,7 @@ class _Run:
             )
             return 128 + stop.signal
         finally:
+            self._list_damaged()
             self.folder.close()
         return 0
 
@@ -151,6 +162,9 @@ class _Run:
         if asked:
             self.experiment.checkpoints.forget_after(step)
         self.folder.cut_metrics(step)
+        if self.experiment.dataset.damage is not None:
+            found = self.folder.read_damaged().items()
+            self.experiment.dataset.damage.add({os.fsencode(path): why for path, why in found})
         if not step:
             return
         self.seconds_before = self.folder.read_seconds()
@@ -179,9 +193,19 @@ class _Run:
             checkpoints=experiment.checkpoints,
             predict=TrainingPass(experiment),
             evaluate=self._evaluate,
-            saved=lambda step: self.folder.write_progress(step, self._seconds()),
+            saved=self._saved,
             console=self.console,
         )
+
+    def _saved(self, step: int) -> None:
+        self.folder.write_progress(step, self._seconds())
+        self._list_damaged()
+
+    def _list_damaged(self) -> None:
+        """Which image files could not be decoded up to now."""
+        damage = self.experiment.dataset.damage
+        if damage is not None and damage.count:
+            self.folder.write_table("damaged_images.csv", damage.table())
 
     def _seconds(self) -> float:
         return self.seconds_before + time.monotonic() - self.started
@@ -231,6 +255,7 @@ class _Run:
             "seconds": self._seconds(),
             "examples_per_second": trainer.examples_per_second(),
             "peak_memory_bytes": memory.peak_bytes(),
+            "damaged_images": None if dataset.damage is None else dataset.damage.count,
             **{name: tested[name] for name in _TESTED},
             "per_class": tested["per_class"],
             **evaluate.on_training_labels(self.averaged, dataset, dataset.train_indices),

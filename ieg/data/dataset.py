@@ -1,5 +1,9 @@
 """A data set as a run sees it: imbalance, then noise, then probe data, all by (name, seed)."""
 
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +12,9 @@ import numpy as np
 from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
 from ieg.data import holdout, imbalance, names, noise, sources
+from ieg.data.files import Damage, FileImages
 from ieg.data.names import DatasetName
-from ieg.data.sources import Source, Split
+from ieg.data.sources import FileRequest, Source, SourceEntry, Split
 from ieg.errors import InputError
 
 
@@ -20,7 +25,7 @@ class Dataset:
     Attributes:
       name: as the user typed it.
       class_names: K names.
-      train: the whole training split with true labels; indices below point into it.
+      train: the whole training split; indices below point into it.
       given_labels: [N] labels after noise; probe examples carry their true label.
       train_indices: [n] examples to train on.
       probe_indices: [K, m] clean probe examples by class, or None.
@@ -29,6 +34,9 @@ class Dataset:
       weak: the weak augmentation of the training images.
       strong: the strong one, for methods that want a second view; None where there is none.
       note: what a reader of results must know about the data, or None.
+      truth_known: [N] bool, whether the label in `train` is known to be the true one; None: all.
+      damage: what is found out about damaged image files; None for images in memory.
+      made_split: columns of a table that says what was split off for testing, if ieg did that.
     """
 
     name: str
@@ -42,11 +50,36 @@ class Dataset:
     weak: WeakAugmentation
     strong: StrongAugmentation | None = None
     note: str | None = None
+    truth_known: np.ndarray | None = None
+    damage: Damage | None = None
+    made_split: Mapping[str, Sequence[str]] | None = None
+
+    @functools.cached_property
+    def true_labels(self) -> np.ndarray:
+        """[N] of the training split; -1 where the true label is not known."""
+        if self.truth_known is None:
+            return self.train.labels
+        return np.where(self.truth_known, self.train.labels, -1)
 
     @property
     def num_classes(self) -> int:
         """K."""
         return len(self.class_names)
+
+    @property
+    def probe_size(self) -> int:
+        """Distinct clean probe examples."""
+        return 0 if self.probe_indices is None else len(np.unique(self.probe_indices))
+
+    @property
+    def digest(self) -> str | None:
+        """Stands for which files there are and how they are labelled; None for known data sets."""
+        content = hashlib.sha256()
+        for split in (self.train, self.evaluation):
+            if not isinstance(split.images, FileImages):
+                return None
+            content.update(split.images.paths.tobytes() + split.labels.tobytes())
+        return content.hexdigest()[:16]
 
     @property
     def class_counts(self) -> np.ndarray:
@@ -62,11 +95,16 @@ def prepare(
     eval_split: str = "test",
     validation_ratio: float = 0.1,
     dataset_dir: str = "data",
+    noise_words: str | None = None,
+    image_size: int = 0,
+    imagenet_as_eval: bool = False,
+    damaged_limit: float = 0.01,
 ) -> Dataset:
     """Loads a base data set and does to it what the name says.
 
     Order: validation split, imbalance, noise, probe. Noise is drawn per example of the whole
-    training split, so every method sees the same wrong labels on the same images.
+    training split, so every method sees the same wrong labels on the same images. Examples that
+    the data set itself calls clean are probe data, and nothing else.
 
     Args:
       name: such as "digits_uniform_0.4", see `names.parse`.
@@ -75,18 +113,26 @@ def prepare(
       eval_split: "test", or "validation" for a stratified part of the training split.
       validation_ratio: in (0, 1), its share.
       dataset_dir: where data sets live.
+      noise_words: noise and imbalance for data of the user's own, see `names.parse`.
+      image_size, imagenet_as_eval, damaged_limit: see `sources.FileRequest`.
     Raises:
-      InputError: the name does not fit the grammar, or a class would be left without examples.
+      InputError: the name does not fit the grammar, a class would be left without examples, or
+        there are no clean examples to be had.
     """
     if eval_split not in ("test", "validation"):
         raise InputError(f"eval_split must be 'test' or 'validation', not {eval_split!r}")
-    asked = names.parse(name)
+    asked = names.parse(name, noise_words)
+    request = FileRequest(
+        dataset_dir, asked.path, seed, image_size, imagenet_as_eval, damaged_limit
+    )
     entry = sources.REGISTRY.get(asked.base)
-    source = entry.load(dataset_dir)
+    source = _load(entry, asked, request)
     labels, num_classes = source.train.labels, len(source.class_names)
-    kept, evaluation = np.arange(len(labels)), source.test
+    trusted = np.array([], np.int64) if source.trusted is None else source.trusted
+    kept, evaluation = np.setdiff1d(np.arange(len(labels)), trusted), source.test
     if eval_split == "validation":
         held = holdout.validation_set(labels, validation_ratio, num_classes=num_classes, seed=seed)
+        held = np.setdiff1d(held, trusted)
         kept = np.setdiff1d(kept, held)
         evaluation = Split(source.train.images[held], labels[held])
     if asked.imbalance is not None:
@@ -94,24 +140,57 @@ def prepare(
             labels, kept, asked.imbalance, profile=asked.profile, num_classes=num_classes, seed=seed
         )
     given, facts = _given_labels(source, entry.own_noise, asked, kept, seed)
+    truth_known = source.truth_known if asked.noise is None else None
     probe = None
-    if probe_ratio > 0:
+    if probe_ratio > 0 and source.trusted is not None:
+        probe = holdout.trusted_set(labels, trusted, num_classes=num_classes)
+    elif probe_ratio > 0:
+        if truth_known is not None and not truth_known.all():
+            raise InputError(_NO_CLEAN_EXAMPLES.format(name=name))
         probe = holdout.probe_set(labels, kept, probe_ratio, num_classes=num_classes, seed=seed)
-        given[probe] = labels[probe]
         kept = np.setdiff1d(kept, probe)
-    return Dataset(
-        name=name,
+    if probe is not None:
+        given[probe] = labels[probe]
+    dataset = Dataset(
+        name=f"{name}, {noise_words}" if noise_words else name,
         class_names=source.class_names,
         train=source.train,
         given_labels=given,
         train_indices=kept,
         probe_indices=probe,
         evaluation=evaluation,
-        noise=noise.measure(labels[kept], given[kept], num_classes, **facts),
+        noise=noise.NoiseReport(None, None, None),
         weak=source.weak,
         strong=source.strong,
         note=source.note,
+        truth_known=truth_known,
+        damage=source.damage,
+        made_split=source.made_split,
     )
+    measured = noise.measure(dataset.true_labels[kept], given[kept], num_classes, **facts)
+    return dataclasses.replace(dataset, noise=measured)
+
+
+_NO_CLEAN_EXAMPLES = (
+    "the method needs clean probe images, and nobody has said which labels of {name} are right: "
+    "--method=fsr does without; or name images that you have checked (folder probe/CLASS, split "
+    "'probe' of a CSV, ImageNet beside WebVision)"
+)
+
+
+def _load(entry: SourceEntry, asked: DatasetName, request: FileRequest) -> Source:
+    """Reads the base data set; what only image files can give is refused of others."""
+    if request.imagenet_as_eval and not entry.imagenet_eval:
+        able = [n for n in sources.REGISTRY.names() if sources.REGISTRY.get(n).imagenet_eval]
+        raise InputError(f"--use_imagenet_as_eval is for {', '.join(able)}, not for {asked.base}")
+    if entry.files:
+        return entry.load(request)
+    if request.image_size:
+        raise InputError(
+            f"--image_size={request.image_size} is for data sets of image files; the images of "
+            f"{asked.base} have the size that they have"
+        )
+    return entry.load(request.dataset_dir)
 
 
 def _given_labels(
@@ -119,7 +198,12 @@ def _given_labels(
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """[N] labels to train on, and what `noise.measure` reports about them unmeasured."""
     if source.given_labels is not None:
-        return source.given_labels.copy(), {"kind": own_noise, "asked": None}
+        if asked.noise is not None:
+            raise InputError(
+                f"--noise: {asked.base}:{asked.path} has given and true labels of its own, so no "
+                "noise can be added"
+            )
+        return source.given_labels.copy(), {"kind": own_noise or "given labels", "asked": None}
     count = len(source.class_names)
     classes = noise.describe(
         count,
@@ -132,6 +216,6 @@ def _given_labels(
         source.train.labels, kept, kind=asked.noise, ratio=asked.ratio, classes=classes, seed=seed
     )
     if asked.noise is None:
-        return given, {}
+        return given, {} if source.truth_known is None else {"kind": "unknown", "asked": None}
     expected = noise.REGISTRY.get(asked.noise).expected(asked.ratio, classes)
     return given, {"kind": asked.noise, "asked": asked.ratio, "expected": expected}

@@ -47,6 +47,29 @@ def probe_set(
     return np.stack([members[labels[members] == k][:per_class] for k in range(num_classes)])
 
 
+def trusted_set(labels: np.ndarray, trusted: np.ndarray, *, num_classes: int) -> np.ndarray:
+    """Clean examples of the user's own as probe data.
+
+    Args:
+      labels: [N] of the whole training set.
+      trusted: [n] indices of the clean examples.
+      num_classes: K.
+    Returns:
+      [K, m] indices, row k of class k, m being the size of the largest class; smaller ones repeat
+      their own.
+    Raises:
+      InputError: a class has none.
+    """
+    counts = np.bincount(labels[trusted], minlength=num_classes)
+    if counts.min() == 0:
+        raise InputError(
+            f"{np.sum(counts == 0)} of {num_classes} classes have no clean probe image, the first "
+            f"being number {int(counts.argmin())}; every class needs one, or --method=fsr"
+        )
+    members = [trusted[labels[trusted] == k] for k in range(num_classes)]
+    return np.stack([np.resize(row, counts.max()) for row in members])
+
+
 def validation_set(labels: np.ndarray, ratio: float, *, num_classes: int, seed: int) -> np.ndarray:
     """A stratified share of the training set on which settings may be chosen.
 

@@ -68,6 +68,12 @@ def loader(images: Images) -> Loader:
     return InMemory(images) if isinstance(images, np.ndarray) else images.loader()
 
 
+def readable(images: Images) -> np.ndarray:
+    """[N] bool, all images but those that were found to be damaged."""
+    damaged = loader(images).damaged()
+    return np.ones(len(images), bool) if damaged is None else ~damaged
+
+
 class InMemory:
     """Pixels that are there already: nothing is drawn, and nothing can be damaged.
 

@@ -1,5 +1,9 @@
 """The grammar of data set names: `digits_imbal_0.1_0.2` → base, imbalance, noise."""
 
+import dataclasses
+import hashlib
+import os
+import re
 from dataclasses import dataclass
 
 from ieg.data import imbalance, noise, sources
@@ -16,6 +20,7 @@ class DatasetName:
       noise: name of the noise type; None leaves the labels as they are.
       ratio: in [0, 1], share of labels that the noise is asked to hit.
       profile: how class sizes lie between the largest and the smallest, see `imbalance.PROFILES`.
+      path: of the user's own data, "" for a data set that has a name.
     """
 
     base: str
@@ -23,17 +28,33 @@ class DatasetName:
     noise: str | None = None
     ratio: float = 0.0
     profile: str = "imbal"
+    path: str = ""
 
 
-def parse(name: str) -> DatasetName:
+def parse(name: str, noise_words: str | None = None) -> DatasetName:
     """Reads a name such as `digits_uniform_0.4`, `digits_imbal_0.1` or `digits_imbal_0.1_0.2`.
 
     With an imbalance the noise is on what that leaves, and uniform unless its type is named, as in
     `digits_imbal_0.1_prior_0.4`.
 
+    Args:
+      name: as described, or `folder:PATH` and `csv:PATH` for data of the user's own.
+      noise_words: for such a path, what would follow the name of another data set: `uniform_0.4`.
     Raises:
       InputError: the name does not fit the grammar; the message shows it.
     """
+    kind, colon, path = name.partition(":")
+    if colon and kind in _with_path():
+        words = noise_words.split("_") if noise_words else []
+        shown = f"{name} --noise={noise_words}" if noise_words else name
+        if not path:
+            raise _error(name, "the path is missing")
+        return dataclasses.replace(_meaning(shown, kind, words), path=path)
+    if noise_words is not None:
+        raise InputError(
+            f"--noise={noise_words} is for {', '.join(f'{k}:PATH' for k in _with_path())}; of "
+            f"other data sets it is a part of the name: --dataset={name}_{noise_words}"
+        )
     base = _base(name)
     words = name[len(base) + 1 :].split("_") if name != base else []
     asked = _meaning(name, base, words)
@@ -41,6 +62,25 @@ def parse(name: str) -> DatasetName:
     if own is not None and asked.noise is not None:
         raise _error(name, f"{base} has {own} of its own, so no noise can be added")
     return asked
+
+
+def folder_name(name: str, noise_words: str | None = None) -> str:
+    """What the results of a data set stand under: its name, or a short one made of its path.
+
+    `folder:/home/me/my photos` becomes `folder_my-photos-` and eight digits that stand for the
+    whole path.
+    """
+    asked = parse(name, noise_words)
+    if not asked.path:
+        return name
+    path = os.path.abspath(os.path.expanduser(asked.path))
+    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", os.path.basename(path)).strip("-")[:40]
+    return "_".join(filter(None, (asked.base, f"{stem}-{digest}".lstrip("-"), noise_words)))
+
+
+def _with_path() -> list[str]:
+    return [name for name in sources.REGISTRY.names() if sources.REGISTRY.get(name).takes_path]
 
 
 def _meaning(name: str, base: str, words: list[str]) -> DatasetName:
@@ -72,7 +112,10 @@ def _base(name: str) -> str:
     matches = [b for b in sources.REGISTRY.names() if name == b or name.startswith(b + "_")]
     if not matches:
         raise _error(name, "unknown data set")
-    return max(matches, key=len)
+    base = max(matches, key=len)
+    if base in _with_path():
+        raise _error(name, f"{base} takes a path: {base}:PATH")
+    return base
 
 
 def _ratio(name: str, text: str) -> float:
@@ -97,11 +140,13 @@ def _number(name: str, text: str, what: str) -> float:
 
 
 def _error(name: str, problem: str) -> InputError:
-    bases = ", ".join(sources.REGISTRY.names())
+    paths = _with_path()
+    bases = ", ".join(base for base in sources.REGISTRY.names() if base not in paths)
     kinds = "|".join(noise.REGISTRY.names())
     return InputError(
         f"--dataset={name}: {problem}; a name is BASE, BASE_NOISE_RATIO, BASE_imbal_FACTOR, "
         "BASE_imbal_FACTOR_RATIO (uniform noise) or BASE_imbal_FACTOR_NOISE_RATIO "
         "(imbalstep for two class sizes instead of a long tail) with BASE "
-        f"{bases}; NOISE {kinds}; RATIO in [0, 1]; FACTOR (smallest over largest class) in (0, 1]"
+        f"{bases}; NOISE {kinds}; RATIO in [0, 1]; FACTOR (smallest over largest class) in (0, 1]; "
+        f"or {' or '.join(f'{kind}:PATH' for kind in paths)}, with --noise for what follows BASE"
     )

@@ -4,7 +4,7 @@ A run that starts at step s sees exactly the batches that a run from 0 sees from
 of the pipeline needs saving. An epoch has floor(n / B) steps.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ from ieg.data import images as stored
 from ieg.data import order
 from ieg.data.dataset import Dataset
 from ieg.data.images import Images
-from ieg.errors import InputError
+from ieg.errors import InputError, TrainingStopped
 
 
 class Probe(NamedTuple):
@@ -36,7 +36,7 @@ class Batch(NamedTuple):
       image: [B, H, W, C] float32 in [-1, 1], weakly augmented, or as it is where a method wants
         that.
       label: [B] int32, the given label.
-      true_label: [B] int32, for monitoring only.
+      true_label: [B] int32, for monitoring only; -1 where unknown.
       probe: clean examples, as many as B, or those that a method has planned; None for a method
         that needs none.
       strong_image: the same images strongly augmented, like `image`; None likewise.
@@ -105,7 +105,7 @@ class Pipeline:
         self._strong_probe = strong_probe
         self._loader = stored.loader(dataset.train.images)
         self._given = tf.constant(dataset.given_labels, tf.int32)
-        self._true = tf.constant(dataset.train.labels, tf.int32)
+        self._true = tf.constant(dataset.true_labels, tf.int32)
         indices = dataset.train_indices
         #: step (scalar int64) → [B] examples of its global batch.
         self.train_indices: order.Shuffled | order.Balanced
@@ -123,9 +123,17 @@ class Pipeline:
         self._probe_table = None
         if probe_size:
             self._probe_table = tf.constant(dataset.probe_indices, tf.int32)
+        self._dataset = dataset
+        self._stand_ins: tf.Tensor | None = None
 
     def batch(
-        self, step: tf.Tensor, replica: int, replicas: int, plan: EpochPlan | None = None
+        self,
+        step: tf.Tensor,
+        replica: int,
+        replicas: int,
+        plan: EpochPlan | None = None,
+        *,
+        with_probe: bool = True,
     ) -> Batch:
         """One replica's part of the global batch of a step (scalar int64).
 
@@ -136,17 +144,13 @@ class Pipeline:
           replica: which part, 0 .. replicas - 1.
           replicas: how many replicas share the batch.
           plan: of the epoch that the step belongs to, when a method has made one.
+          with_probe: whether it carries probe examples, if there are any.
         """
         plan = plan or EpochPlan()
-        index = self._planned(plan.train, step)
-        if index is None:
-            index = self.train_indices(step)
-        index = _part(index, replica, replicas)
-        chosen, probe = self._planned(plan.probe, step), None
-        if chosen is None and self._probe_table is not None:
-            chosen = order.class_by_class(self._probe_table, step, self._probe_size, self._seed)
+        index = _part(self._readable(self._train_rows(step, plan)), replica, replicas)
+        chosen, probe = self._probe_rows(step, plan) if with_probe else None, None
         if chosen is not None:
-            chosen = _part(chosen, replica, replicas)
+            chosen = _part(self._readable(chosen), replica, replicas)
             images = self._weak_view(chosen, step, "probe view", replica, replicas)
             if self._strong_probe:
                 images = self._strong_view(images, step, "strong probe view", replica, replicas)
@@ -161,11 +165,27 @@ class Pipeline:
             strong_image=self._strong_view(image, step, "strong view", replica, replicas),
         )
 
+    def _train_rows(self, step: tf.Tensor, plan: EpochPlan) -> tf.Tensor:
+        """[B] training examples of a step's global batch."""
+        planned = self._planned(plan.train, step)
+        return self.train_indices(step) if planned is None else planned
+
+    def _probe_rows(self, step: tf.Tensor, plan: EpochPlan) -> tf.Tensor | None:
+        """[P] probe examples of a step's global batch; None for none."""
+        planned = self._planned(plan.probe, step)
+        if planned is not None or self._probe_table is None:
+            return planned
+        return order.class_by_class(self._probe_table, step, self._probe_size, self._seed)
+
     def _planned(self, rows: np.ndarray | None, step: tf.Tensor) -> tf.Tensor | None:
         """The row of a step in a plan's table [S, ...]; None without a table."""
         if rows is None:
             return None
         return tf.gather(tf.constant(rows, tf.int32), step % self.steps_per_epoch)
+
+    def _readable(self, index: tf.Tensor) -> tf.Tensor:
+        """The same examples, but for those that others stand in for."""
+        return index if self._stand_ins is None else tf.gather(self._stand_ins, index)
 
     def _weak_view(
         self, index: tf.Tensor, step: tf.Tensor, purpose: str, replica: int, replicas: int
@@ -193,21 +213,60 @@ class Pipeline:
         start: int,
         stop: int,
         plan: EpochPlan | None = None,
-    ) -> tf.distribute.DistributedDataset:
+        *,
+        with_probe: bool = True,
+    ) -> Iterator[Any]:
         """The batches of steps start .. stop - 1, one part for each replica.
+
+        In the place of an image file that cannot be decoded stands the next example with the same
+        given label, in the order of the data set. So a batch depends on the step and on what the
+        files hold, however the run came there.
 
         Args:
           strategy: whose replicas share the batch.
           start, stop: which steps.
           plan: of the one epoch that they belong to, when a method has made one.
+          with_probe: whether the batches carry probe examples, if the pipeline has any.
         Raises:
           InputError: the replicas cannot share the batch evenly.
+          TrainingStopped: while iterating; too many files are damaged, or all of a class.
         """
         replicas = strategy.num_replicas_in_sync
         if self.batch_size % replicas:
             raise InputError(
                 f"{replicas} replicas cannot share a global batch of {self.batch_size} evenly"
             )
+        return self._readable_batches(strategy, start, stop, plan or EpochPlan(), with_probe)
+
+    def _readable_batches(
+        self,
+        strategy: tf.distribute.Strategy,
+        start: int,
+        stop: int,
+        plan: EpochPlan,
+        with_probe: bool,
+    ) -> Iterator[Any]:
+        """Begins anew at the step at which an image turns out to be damaged."""
+        while start < stop:
+            self._stand_ins = self._find_stand_ins()
+            try:
+                for batch in self._distributed(strategy, start, stop, plan, with_probe):
+                    yield batch
+                    start += 1
+            except tf.errors.OpError as error:
+                self._loader.examine(self._examples(start, plan, with_probe), error)
+
+    def _distributed(
+        self,
+        strategy: tf.distribute.Strategy,
+        start: int,
+        stop: int,
+        plan: EpochPlan,
+        with_probe: bool,
+    ) -> tf.distribute.DistributedDataset:
+        replicas = strategy.num_replicas_in_sync
+        # Decoding files takes as many threads as there are; memory takes no time.
+        calls = tf.data.AUTOTUNE if self._loader.draws_per_image else 2
 
         def dataset(context: tf.distribute.InputContext) -> tf.data.Dataset:
             here = replicas // context.num_input_pipelines
@@ -217,8 +276,10 @@ class Pipeline:
                 steps = tf.data.Dataset.range(start, stop)
                 parts.append(
                     steps.map(
-                        lambda step, replica=replica: self.batch(step, replica, replicas, plan),
-                        num_parallel_calls=2,
+                        lambda step, replica=replica: self.batch(
+                            step, replica, replicas, plan, with_probe=with_probe
+                        ),
+                        num_parallel_calls=calls,
                         deterministic=True,
                     )
                 )
@@ -227,6 +288,37 @@ class Pipeline:
             return together.prefetch(2 * here)
 
         return strategy.distribute_datasets_from_function(dataset)
+
+    def _examples(self, step: int, plan: EpochPlan, with_probe: bool) -> np.ndarray:
+        """All examples of the global batch of a step."""
+        number = tf.constant(step, tf.int64)
+        parts = [self._train_rows(number, plan)]
+        probe = self._probe_rows(number, plan) if with_probe else None
+        if probe is not None:
+            parts.append(probe)
+        return np.concatenate([self._readable(part) for part in parts])
+
+    def _find_stand_ins(self) -> tf.Tensor | None:
+        """[N] int32: each example itself, or who stands in for it; None when all are readable."""
+        damaged = self._loader.damaged()
+        if damaged is None:
+            return None
+        is_probe = np.zeros(len(damaged), bool)
+        if self._dataset.probe_indices is not None:
+            is_probe[self._dataset.probe_indices] = True
+        in_use = is_probe.copy()
+        in_use[self._dataset.train_indices] = True
+        given = self._dataset.given_labels
+        stand_ins = np.arange(len(damaged))
+        for i in np.flatnonzero(damaged & in_use):
+            same = (given == given[i]) & (is_probe == is_probe[i])
+            others = np.flatnonzero(same & in_use & ~damaged)
+            if not len(others):
+                raise TrainingStopped(
+                    f"no readable image is left of class {self._dataset.class_names[given[i]]}"
+                )
+            stand_ins[i] = others[np.searchsorted(others, i) % len(others)]
+        return tf.constant(stand_ins, tf.int32)
 
 
 def _part(rows: tf.Tensor, replica: int, replicas: int) -> tf.Tensor:

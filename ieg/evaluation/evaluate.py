@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ieg import keys
+from ieg.data import images
 from ieg.data.dataset import Dataset
 from ieg.data.images import Images
 from ieg.evaluation import metrics
@@ -18,7 +19,7 @@ Predict = Callable[[Images], np.ndarray]
 def on_split(
     predict: Predict, dataset: Dataset, *, many_above: int = 100, few_below: int = 20
 ) -> dict[str, Any]:
-    """Test metrics: every image of the evaluation split counts exactly once.
+    """Test metrics: every image of the evaluation split counts exactly once, if it can be read.
 
     Args:
       predict: images → logits.
@@ -31,6 +32,8 @@ def on_split(
     """
     labels, num_classes = dataset.evaluation.labels, dataset.num_classes
     logits = predict(dataset.evaluation.images)
+    readable = images.readable(dataset.evaluation.images)
+    logits, labels = logits[readable], labels[readable]
     predictions = metrics.predicted_classes(logits)
     per_class = metrics.per_class_accuracy(predictions, labels, num_classes)
     shots = shot_accuracy(per_class, dataset.class_counts, many_above, few_below)
@@ -56,9 +59,12 @@ def on_training_labels(
 ) -> dict[str, float | None]:
     """Whether a method works: wrong_label_fit, clean_train and recovered in [0, 1].
 
-    Unaugmented images; see `metrics.label_noise_accuracies`.
+    Unaugmented images; None where no true label is known. See `metrics.label_noise_accuracies`.
     """
-    predictions = metrics.predicted_classes(predict(dataset.train.images[indices]))
+    chosen = dataset.train.images[indices]
+    predictions = metrics.predicted_classes(predict(chosen))
+    readable = images.readable(chosen)
+    indices = indices[readable]
     return metrics.label_noise_accuracies(
-        predictions, dataset.given_labels[indices], dataset.train.labels[indices]
+        predictions[readable], dataset.given_labels[indices], dataset.true_labels[indices]
     )

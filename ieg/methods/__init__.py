@@ -44,7 +44,7 @@ class Context(NamedTuple):
       model: the network.
       num_classes: K.
       given_labels: [N] of the whole training split; `Batch.index` points into it.
-      true_labels: [N], for monitoring only.
+      true_labels: [N], for monitoring only; -1 where unknown.
       train_indices: [n] the examples to train on.
       batch_size: global batch.
       replicas: how many share it.
@@ -73,6 +73,16 @@ class Context(NamedTuple):
     momentum: float
     label_smoothing: float
     seed: int
+
+    def purity(self, chosen: np.ndarray) -> float | None:
+        """Share of right labels among the chosen examples whose true label is known; None of none.
+
+        Args:
+          chosen: indices into the training split, of any shape.
+        """
+        true = self.true_labels[chosen]
+        right = (true == self.given_labels[chosen])[true >= 0]
+        return float(np.mean(right)) if right.size else None
 
 
 class StepState(NamedTuple):
@@ -104,7 +114,7 @@ class StepOutput(NamedTuple):
       network_state: the network's other variables after the step.
       loss: share of the training loss without weight decay, a scalar.
       logits: [B, K] of the weakly augmented training images, for monitoring.
-      scalars: shares of further numbers to log, by name.
+      scalars: shares of further numbers to log, by name; nan where a step has none.
       per_example: [B] float32 values by name, kept in the ledger.
     """
 
@@ -133,7 +143,7 @@ class Record(NamedTuple):
       metrics: column of metrics.csv → [evaluations] up to that checkpoint, nan where unknown.
       examples: column of examples.csv → [n], one entry for each of `train_indices`.
       class_names: K names.
-      noise_rate: share of wrong labels that was asked for, or what was measured.
+      noise_rate: share of wrong labels that was asked for, or what was measured; None: unknown.
       title: what was run.
     """
 
@@ -141,7 +151,7 @@ class Record(NamedTuple):
     metrics: Mapping[str, np.ndarray]
     examples: Mapping[str, np.ndarray]
     class_names: tuple[str, ...]
-    noise_rate: float
+    noise_rate: float | None
     title: str
 
 

@@ -21,7 +21,7 @@ from ieg.meta import InnerProblem, MetaGradient, meta_gradient
 from ieg.methods import REGISTRY, Context, Method, Needs, Predict, Record, StepOutput, StepState
 from ieg.methods.dynamic import corrector, margins, perceptron, ranks, sampling
 from ieg.methods.dynamic.phi import Phi, Tensors, read, start, update
-from ieg.methods.lookahead import probe_loss, share_of_mean
+from ieg.methods.lookahead import clean_and_wrong, probe_loss, share_of_mean
 from ieg.options import option
 from ieg.report import learned_loss
 
@@ -164,9 +164,8 @@ class DynamicLoss(Method):
             return {}
         if since % options.dynamic_meta_epochs == 0:
             variables["meta_set"].assign(self._draw_meta_set(epoch, losses))
-        chosen = variables["meta_set"].numpy()
-        right = context.true_labels[chosen] == context.given_labels[chosen]
-        return {"meta_purity": float(np.mean(right))}
+        purity = context.purity(variables["meta_set"].numpy())
+        return {} if purity is None else {"meta_purity": purity}
 
     def plan(self, epoch: int, variables: Mapping[str, tf.Variable]) -> EpochPlan:
         """All examples in the warm-up; then those outside the meta set, at last the meta set."""
@@ -223,7 +222,7 @@ class DynamicLoss(Method):
                 self._used_ranks(record.variables["rank"].numpy()),
                 record.class_names,
                 paths[-1],
-                clean_share=1 - record.noise_rate,
+                clean_share=None if record.noise_rate is None else 1 - record.noise_rate,
                 measured=self._right_shares(),
                 title=record.title,
             )
@@ -333,7 +332,7 @@ class DynamicLoss(Method):
             )
             shifted = logits if margin is None else logits + margin
             loss = replicas.batch_mean(cross_entropy(targets, shifted))
-        clean = tf.cast(batch.label == batch.true_label, tf.float32)
+        clean, wrong = clean_and_wrong(batch)
         return StepOutput(
             gradients=tape.gradient(loss, state.params),
             network_state=network_state,
@@ -341,7 +340,7 @@ class DynamicLoss(Method):
             logits=logits,
             scalars={
                 "trust_clean": share_of_mean(trust, clean),
-                "trust_wrong": share_of_mean(trust, 1 - clean),
+                "trust_wrong": share_of_mean(trust, wrong),
             },
             per_example={"trust": trust},
         )

@@ -36,6 +36,7 @@ from ieg.methods import REGISTRY, Context, Method, Predict, StepOutput, StepStat
 from ieg.methods.lookahead import (
     WEIGHT_CURVES,
     MomentumLookaheadOptions,
+    clean_and_wrong,
     share_of_mean,
     weight_scalars,
 )
@@ -149,8 +150,8 @@ class FSR(Method):
         """The examples of each class with the lowest scores become the dictionary."""
         chosen = self._choose(variables["score"].numpy())
         variables["dictionary"].assign(chosen)
-        right = self.context.true_labels[chosen] == self.context.given_labels[chosen]
-        return {"dictionary_purity": float(np.mean(right))}
+        purity = self.context.purity(chosen)
+        return {} if purity is None else {"dictionary_purity": purity}
 
     def variant(self, step: int) -> Variant:
         """Which stage of the run a step belongs to."""
@@ -178,9 +179,9 @@ class FSR(Method):
         margins = tf.stop_gradient(losses - cross_entropy(given, after))
         # Of a mixed image the logits say nothing of either example.
         self._remember(batch, state, margins, after if self.options.use_mixup else logits)
-        clean = tf.cast(batch.label == batch.true_label, tf.float32)
+        clean, wrong = clean_and_wrong(batch)
         scalars["margin_clean"] = share_of_mean(margins, clean)
-        scalars["margin_wrong"] = share_of_mean(margins, 1 - clean)
+        scalars["margin_wrong"] = share_of_mean(margins, wrong)
         return StepOutput(
             gradients=tape.gradient(loss, state.params),
             network_state=network_state,

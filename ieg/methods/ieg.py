@@ -26,6 +26,7 @@ from ieg.methods import REGISTRY, Context, Method, Needs, StepOutput, StepState
 from ieg.methods.lookahead import (
     WEIGHT_CURVES,
     MomentumLookaheadOptions,
+    clean_and_wrong,
     probe_loss,
     share_of_mean,
     weight_scalars,
@@ -251,11 +252,11 @@ def _interpret(meta: MetaGradient, batch: Batch) -> Meta:
     omega, trust_gradient = meta.gradient
     weight = example_weights(omega, total=replicas.total)
     trust = tf.cast(trust_gradient < 0, tf.float32)
-    clean = tf.cast(batch.label == batch.true_label, tf.float32)
+    clean, wrong = clean_and_wrong(batch)
     scalars = {
         "probe_loss": meta.outer_loss,
         "probe_accuracy": meta.aux,
         "trust_clean": share_of_mean(trust, clean),
-        "trust_wrong": share_of_mean(trust, 1 - clean),
+        "trust_wrong": share_of_mean(trust, wrong),
     }
     return Meta(weight, trust, scalars)

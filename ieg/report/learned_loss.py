@@ -22,7 +22,7 @@ def rank_weights(
     class_names: Sequence[str],
     path: Path | str,
     *,
-    clean_share: float,
+    clean_share: float | None,
     measured: ArrayLike | None = None,
     title: str = "",
 ) -> Figure:
@@ -34,7 +34,8 @@ def rank_weights(
         which training says nothing.
       class_names: K names.
       path: the file to write.
-      clean_share: in [0, 1], nominal share of right labels, 1 - noise rate; marked at that rank.
+      clean_share: in [0, 1], nominal share of right labels, 1 - noise rate; marked at that rank
+        where known.
       measured: [K] share of right labels among those given as k, marked likewise where known.
       title: what was run.
     Raises:
@@ -53,20 +54,23 @@ def rank_weights(
     figure, panels = canvas.grid(
         classes, columns, (2.6, 2.0) if classes <= 20 else (1.7, 1.4), title
     )
-    for k, (axes, name) in enumerate(zip(panels, class_names, strict=True)):
-        axes.set_title(f"given label {name}", fontsize=9)
+    for k, (axes, class_name) in enumerate(zip(panels, class_names, strict=True)):
+        axes.set_title(f"given label {class_name}", fontsize=9)
         axes.set(xlim=(-0.03 * count, 1.03 * count), ylim=(-0.1, 1.1))
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-        axes.axvline(count * clean_share, color=canvas.VERMILLION, linestyle=":", linewidth=1.4)
+        if clean_share is not None:
+            where, name = count * clean_share, "nominal share of right labels"
+            axes.axvline(where, color=canvas.VERMILLION, linestyle=":", linewidth=1.4, label=name)
         if measured is not None:
             where = count * np.asarray(measured, float)[k]
-            axes.axvline(where, color=canvas.GREEN, linestyle="--", linewidth=1)
+            name = "true share of right labels in the class"
+            axes.axvline(where, color=canvas.GREEN, linestyle="--", linewidth=1, label=name)
         ranks = np.arange(count)
         for marks, colour in ((~known[:, k], "0.8"), (known[:, k], canvas.BLUE)):
             axes.scatter(ranks[marks], trust[marks, k], s=9, color=colour, linewidths=0, zorder=2)
     figure.supxlabel("loss rank among the examples with that label (0: smallest loss)", fontsize=9)
     figure.supylabel("trust in the given label", fontsize=9)
-    _add_legend(figure, panels[0], measured is not None, bool((~known).any()))
+    _add_legend(figure, panels[0], bool((~known).any()))
     canvas.save(figure, path)
     return figure
 
@@ -98,22 +102,20 @@ def class_margins(
     return figure
 
 
-def _as_rows(trust: np.ndarray, clean_share: float, path: Path | str, title: str) -> Figure:
+def _as_rows(trust: np.ndarray, clean_share: float | None, path: Path | str, title: str) -> Figure:
     figure = canvas.empty_figure(7, 9, title)
     axes = figure.add_subplot()
     image = axes.imshow(trust.T, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     figure.colorbar(image, ax=axes, label="trust in the given label", fraction=0.04, pad=0.02)
-    where = len(trust) * clean_share - 0.5
-    axes.axvline(where, color=canvas.VERMILLION, linestyle=":", linewidth=1.4)
+    if clean_share is not None:
+        where = len(trust) * clean_share - 0.5
+        axes.axvline(where, color=canvas.VERMILLION, linestyle=":", linewidth=1.4)
     axes.set(xlabel="loss rank among the examples with that label", ylabel="class")
     canvas.save(figure, path)
     return figure
 
 
-def _add_legend(figure: Figure, axes: Axes, measured: bool, unused: bool) -> None:
-    axes.lines[0].set_label("nominal share of right labels")
-    if measured:
-        axes.lines[1].set_label("true share of right labels in the class")
+def _add_legend(figure: Figure, axes: Axes, unused: bool) -> None:
     if unused:
         axes.collections[0].set_label("rank without an example")
     handles, labels = axes.get_legend_handles_labels()

@@ -1,6 +1,7 @@
 """Everything that training changes, in one place, so that a checkpoint holds all of it."""
 
 import json
+import math
 from collections.abc import Mapping
 
 import keras
@@ -24,8 +25,10 @@ class Meter(tf.train.experimental.PythonState):
         self._sums: dict[str, tuple[int, float]] = {}
 
     def add(self, scalars: Mapping[str, float]) -> None:
-        """Takes in the scalars of one step."""
+        """Takes in the scalars of one step; nan stands for one that the step does not have."""
         for name, value in scalars.items():
+            if math.isnan(value):
+                continue
             count, total = self._sums.get(name, (0, 0.0))
             self._sums[name] = count + 1, total + float(value)
 

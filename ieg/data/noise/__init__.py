@@ -105,16 +105,17 @@ class NoiseReport:
 
     Attributes:
       asked: the ratio in the data set's name; None for labels that were wrong from the start.
-      measured: share of examples whose given label is not the true one.
+      measured: share of examples whose given label is not the true one, among those whose true
+        label is known; None when none is.
       transition: [K, K] share of true class (row) with each given label (column); rows sum to 1,
-        or to 0 for a class without examples.
+        or to 0 for a class without examples. None likewise.
       kind: the noise type, or what made the labels; None for true labels.
       expected: [K, K] what `transition` is in expectation, or None where nobody knows.
     """
 
     asked: float | None
-    measured: float
-    transition: np.ndarray
+    measured: float | None
+    transition: np.ndarray | None
     kind: str | None = None
     expected: np.ndarray | None = None
 
@@ -162,8 +163,13 @@ def measure(
 ) -> NoiseReport:
     """Counts what the noise did: [n] true and [n] given labels in [0, num_classes).
 
+    A true label of -1 is not known; without any known one nothing is measured.
     `kind`, `asked` and `expected` go into the report as they are, see `NoiseReport`.
     """
+    known = true_labels >= 0
+    if not known.any() and len(known):
+        return NoiseReport(asked, None, None, kind, expected)
+    true_labels, given_labels = true_labels[known], given_labels[known]
     counts = np.zeros((num_classes, num_classes))
     np.add.at(counts, (true_labels, given_labels), 1)
     per_class = counts.sum(axis=1, keepdims=True)

@@ -1,6 +1,6 @@
 """Base data sets, one file each: what they hold and how they are weakly augmented."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,17 +8,18 @@ import numpy as np
 
 from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
+from ieg.data.files import Damage
 from ieg.data.images import Images
 from ieg.registry import Registry
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images and true labels.
+    """Images and labels.
 
     Attributes:
       images: N images of one shape [H, W, C].
-      labels: [N] int64 in [0, K).
+      labels: [N] int64 in [0, K): the true ones, or, where those are not known, the given ones.
     """
 
     images: Images
@@ -38,6 +39,11 @@ class Source:
       superclass: [K] the group that each class belongs to, for superpair noise.
       given_labels: [N] the labels to train on, of a data set that has others than the true ones.
       note: what a reader of results must know, such as that these are not the official images.
+      truth_known: [N] bool, whether the training label is known to be the true one; None: all are.
+      trusted: [n] training examples that are clean and serve as probe data only; None for a data
+        set whose probe data are held out of it.
+      damage: what is found out about damaged image files; None for images in memory.
+      made_split: columns of a table that says what was split off for testing, if ieg did that.
     """
 
     train: Split
@@ -49,6 +55,31 @@ class Source:
     superclass: np.ndarray | None = None
     given_labels: np.ndarray | None = None
     note: str | None = None
+    truth_known: np.ndarray | None = None
+    trusted: np.ndarray | None = None
+    damage: Damage | None = None
+    made_split: Mapping[str, Sequence[str]] | None = None
+
+
+@dataclass(frozen=True)
+class FileRequest:
+    """What is asked of a data set of image files.
+
+    Attributes:
+      dataset_dir: the folder where data sets live.
+      path: of a data set that is named by its path.
+      seed: of the test split where there is none, and of the choice of probe images.
+      image_size: side of the images in pixels; 0: what the data set says.
+      imagenet_as_eval: whether ImageNet's validation images are the test images.
+      damaged_limit: share of the files that may turn out to be damaged.
+    """
+
+    dataset_dir: str = "data"
+    path: str = ""
+    seed: int = 0
+    image_size: int = 0
+    imagenet_as_eval: bool = False
+    damaged_limit: float = 0.01
 
 
 @dataclass(frozen=True)
@@ -56,15 +87,22 @@ class SourceEntry:
     """How a source is registered.
 
     Attributes:
-      load: reads it; the argument is the folder where data sets live.
+      load: reads it; the argument is the folder where data sets live, or, for a data set of image
+        files, a `FileRequest`.
       preset: settings that suit this data set, by the name of the flag.
       own_noise: what made the `given_labels` that the source comes with, such as "human labels";
         None for a source that comes with true labels only.
+      files: whether it is made of image files.
+      takes_path: whether the user's path follows the name, as in "folder:/path".
+      imagenet_eval: whether it can be tested on ImageNet's validation images.
     """
 
-    load: Callable[[str], Source]
+    load: Callable[[Any], Source]
     preset: Mapping[str, Any] = field(default_factory=dict)
     own_noise: str | None = None
+    files: bool = False
+    takes_path: bool = False
+    imagenet_eval: bool = False
 
 
 REGISTRY: Registry[SourceEntry] = Registry("data set", __name__)

@@ -1,0 +1,196 @@
+"""Images as a list of files that are decoded in the graph when a batch needs them.
+
+Which images a step sees stays a function of the step alone: there is no shuffle buffer, and a file
+that cannot be decoded is not skipped on the way. It makes the pipeline fail; then `examine` finds
+it, and the batches begin anew at the step that failed.
+"""
+
+import os
+import re
+import textwrap
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from ieg.augment import area
+from ieg.errors import TrainingStopped
+
+CHANNELS = 3
+
+
+class Damage:
+    """Files that turned out to be unreadable while they were used, up to a limit.
+
+    Args:
+      files: how many files the data set has.
+      limit: in [0, 1], share of them from which on the run ends.
+    """
+
+    def __init__(self, files: int, limit: float) -> None:
+        self._most = int(limit * files)
+        self._files = files
+        self._reasons: dict[bytes, str] = {}
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._reasons)
+
+    def add(self, reasons: Mapping[bytes, str]) -> None:
+        """Enters files with what was wrong.
+
+        Raises:
+          TrainingStopped: that makes too many.
+        """
+        self._reasons.update(reasons)
+        if len(self._reasons) > self._most:
+            names = [os.fsdecode(path) for path in self._reasons]
+            raise TrainingStopped(
+                f"{len(names)} of {self._files} image files cannot be decoded, and --damaged_limit "
+                f"allows {self._most}: {first_few(names)}"
+            )
+
+    def among(self, paths: np.ndarray) -> np.ndarray | None:
+        """[N] bool, which of the paths [N] are damaged; None for none at all."""
+        if not self._reasons:
+            return None
+        return np.isin(paths, np.array(list(self._reasons)))
+
+    def table(self) -> dict[str, list[str]]:
+        """Columns path and reason, in the order of the paths."""
+        rows = sorted(self._reasons.items())
+        return {
+            "path": [os.fsdecode(path) for path, _ in rows],
+            "reason": [reason for _, reason in rows],
+        }
+
+
+class FileImages:
+    """N image files as colour images of one size.
+
+    Training sees a random area of each, tests its middle (see `ieg.augment.area`), both brought to
+    the size by triangle interpolation that averages where it shrinks.
+
+    Args:
+      root: the folder that the paths are relative to.
+      paths: [N] bytes.
+      side: pixels, H and W alike.
+      damage: of the whole data set.
+    """
+
+    def __init__(self, root: str, paths: np.ndarray, side: int, damage: Damage) -> None:
+        self.root = root
+        self.paths = paths
+        self.side = side
+        self.damage = damage
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """N, H, W, C."""
+        return len(self.paths), self.side, self.side, CHANNELS
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, indices: np.ndarray, /) -> "FileImages":
+        return FileImages(self.root, self.paths[indices], self.side, self.damage)
+
+    def loader(self) -> "FileLoader":
+        """What decodes them."""
+        return FileLoader(self)
+
+
+class FileLoader:
+    """Decodes files; see `ieg.data.images.Loader`."""
+
+    draws_per_image = area.DRAWS
+
+    def __init__(self, images: FileImages) -> None:
+        self._images = images
+        self._shape = images.shape[1:]
+        self._paths = tf.constant(images.paths)
+
+    def training_view(self, index: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
+        """[B, H, W, C] float32, a random area of each image."""
+
+        def one(row: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+            image = self._decode(row[0])
+            sides = tf.shape(image)
+            return self._resized(image, area.random_area(row[1], sides[0], sides[1]))
+
+        return self._each(one, (tf.gather(self._paths, index), draws))
+
+    def test_batches(self, index: np.ndarray) -> Iterator[tf.Tensor]:
+        """[B, H, W, C] float32 for each row of `index`; a damaged image is grey."""
+        done = 0
+        while done < len(index):
+            rows = tf.data.Dataset.from_tensor_slices(index[done:].astype(np.int32))
+            views = rows.map(self._test_view, num_parallel_calls=tf.data.AUTOTUNE)
+            try:
+                for pixels in views.prefetch(2):
+                    yield pixels
+                    done += 1
+            except tf.errors.OpError as error:
+                self.examine(index[done], error)
+
+    def examine(self, index: np.ndarray, error: tf.errors.OpError) -> None:
+        """Decodes these images one by one to find those that cannot be."""
+        paths = np.unique(self._images.paths[index])
+        known = self._images.damage.among(paths)
+        reasons = {}
+        for path in paths if known is None else paths[~known]:
+            try:
+                self._decode(tf.constant(path))
+            except tf.errors.OpError as found:
+                reasons[path] = _reason(found)
+        if not reasons:
+            raise error
+        self._images.damage.add(reasons)
+
+    def damaged(self) -> np.ndarray | None:
+        """[N] bool, or None for none."""
+        return self._images.damage.among(self._images.paths)
+
+    def _test_view(self, index: tf.Tensor) -> tf.Tensor:
+        def one(row: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+            return tf.cond(
+                row[1], lambda: tf.fill(self._shape, 127.5), lambda: self._test_pixels(row[0])
+            )
+
+        found = self.damaged()
+        damaged = tf.zeros(len(self._images), tf.bool) if found is None else tf.constant(found)
+        return self._each(one, (tf.gather(self._paths, index), tf.gather(damaged, index)))
+
+    def _test_pixels(self, path: tf.Tensor) -> tf.Tensor:
+        image = self._decode(path)
+        sides = tf.shape(image)
+        return self._resized(image, area.middle(sides[0], sides[1]))
+
+    def _each(self, one, rows) -> tf.Tensor:  # type: ignore[no-untyped-def]
+        return tf.map_fn(one, rows, fn_output_signature=tf.TensorSpec(self._shape, tf.float32))
+
+    def _decode(self, path: tf.Tensor) -> tf.Tensor:
+        """The whole image, [height, width, 3] uint8.
+
+        Never a part of it alone, though that would be faster: a truncated file would be readable in
+        some epochs and not in others, and batches would depend on the past.
+        """
+        content = tf.io.read_file(tf.strings.join([self._images.root, path], separator="/"))
+        image = tf.io.decode_image(content, CHANNELS, expand_animations=False)
+        return tf.ensure_shape(image, [None, None, CHANNELS])
+
+    def _resized(self, image: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
+        part = tf.slice(image, [box[0], box[1], 0], [box[2], box[3], CHANNELS])
+        return tf.image.resize(part, self._shape[:2], antialias=True)
+
+
+def first_few(names: list[str], count: int = 3) -> str:
+    """The first names of a list for a message, and how many there are beyond them."""
+    more = len(names) - count
+    return ", ".join(names[:count]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    """What TensorFlow says, without where in the graph it happened."""
+    return textwrap.shorten(re.sub(r"\{\{.*?\}\}|\[Op:.*", "", error.message), 150)

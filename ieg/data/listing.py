@@ -1,0 +1,230 @@
+"""Lists of image files: class folders, what is left out of them, and the source that they make."""
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ieg import keys
+from ieg.augment.strong import StrongAugmentation
+from ieg.augment.weak import WeakAugmentation
+from ieg.data.files import Damage, FileImages, first_few
+from ieg.data.sources import FileRequest, Source, Split
+from ieg.errors import InputError
+
+#: What TensorFlow decodes; of an animated GIF the first picture counts.
+ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
+TEST_SHARE = 0.2
+
+
+@dataclass
+class LeftOut:
+    """Files that a listing leaves out, by reason."""
+
+    empty: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+    repeated: list[str] = field(default_factory=list)
+
+    def warn(self) -> None:
+        """One line per reason with the number of files and the first of them."""
+        what = {
+            "are empty (0 bytes)": self.empty,
+            "do not exist": self.missing,
+            f"are no images ({' '.join(ENDINGS)})": self.foreign,
+            "are listed more than once": self.repeated,
+        }
+        for reason, paths in what.items():
+            if paths:
+                logging.getLogger("ieg").warning(
+                    "%d files %s and are left out: %s", len(paths), reason, first_few(paths)
+                )
+
+
+@dataclass
+class Listed:
+    """Image files with their labels.
+
+    Attributes:
+      paths: relative to the root of the data set.
+      labels: [n] numbers of classes, one for each path.
+    """
+
+    paths: list[str] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+
+
+def class_folders(folder: Path) -> list[str]:
+    """Names of the folders in a folder, sorted; hidden ones are no classes."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
+    except OSError as error:
+        raise InputError(f"cannot read {folder}: {error.strerror}") from None
+
+
+def images_below(root: Path, folder: str, left_out: LeftOut) -> list[str]:
+    """All images in a folder and in those inside it, as sorted paths relative to the root."""
+    found = []
+    with os.scandir(root / folder) as entries:
+        for entry in entries:
+            path = f"{folder}/{entry.name}"
+            if entry.name.startswith(".") or entry.name.lower() in ("thumbs.db", "desktop.ini"):
+                continue
+            if entry.is_dir():
+                found += images_below(root, path, left_out)
+            elif not entry.name.lower().endswith(ENDINGS):
+                left_out.foreign.append(path)
+            elif is_usable(root, path, left_out):
+                found.append(path)
+    return sorted(found)
+
+
+def is_usable(root: Path, path: str, left_out: LeftOut) -> bool:
+    """Whether there is a file that is not empty; whether it can be decoded is seen in use."""
+    try:
+        size = os.stat(root / path).st_size
+    except OSError:
+        left_out.missing.append(path)
+        return False
+    if not size:
+        left_out.empty.append(path)
+    return size > 0
+
+
+def class_tree(
+    root: Path,
+    folder: str,
+    classes: Sequence[str],
+    left_out: LeftOut,
+    *,
+    every_class: bool = True,
+) -> Listed:
+    """The images of `folder/<class>/*` below the root.
+
+    Args:
+      root, folder: where the class folders are; "" for the root itself.
+      classes: K names of folders; label k is that of classes[k].
+      left_out: takes in what is no image.
+      every_class: whether a class without images is an error.
+    Raises:
+      InputError: a class has no image, or there is a folder of another class.
+    """
+    place = root / folder
+    present = set(class_folders(place))
+    foreign = sorted(present - set(classes))
+    if foreign:
+        raise InputError(
+            f"{place} has folders of classes that are not among those to train on: "
+            f"{first_few(foreign)}"
+        )
+    listed = Listed()
+    for label, name in enumerate(classes):
+        path = f"{folder}/{name}" if folder else name
+        images = images_below(root, path, left_out) if name in present else []
+        listed.paths += images
+        listed.labels += [label] * len(images)
+    without = sorted(set(range(len(classes))) - set(listed.labels))
+    if every_class and without:
+        names = first_few([classes[k] for k in without])
+        raise InputError(f"{len(without)} classes have no image in {place}: {names}")
+    return listed
+
+
+def check_classes(classes: Sequence[str], where: str) -> None:
+    """Raises InputError for less than two classes."""
+    if len(classes) < 2:
+        found = f"only the class {classes[0]}" if classes else "no class"
+        raise InputError(f"{where} has {found}; a classifier needs at least two")
+
+
+def split_off(
+    everything: Listed, classes: Sequence[str], seed: int
+) -> tuple[Listed, Listed, dict[str, list[str]]]:
+    """Makes a test split: a fifth of every class, drawn by the seed.
+
+    Returns:
+      to train on; to test on; a table with the columns path and split.
+    Raises:
+      InputError: a class has one image only.
+    """
+    labels = np.array(everything.labels)
+    counts = np.bincount(labels, minlength=len(classes))
+    if counts.min() < 2:
+        small = first_few([name for name, n in zip(classes, counts, strict=True) if n < 2])
+        raise InputError(
+            f"there is no test split, and none can be made of classes with less than two images: "
+            f"{small}"
+        )
+    order = keys.generator(seed, "test split").permutation(len(labels))
+    tested = np.zeros(len(labels), bool)
+    for k, count in enumerate(counts):
+        members = order[labels[order] == k]
+        tested[members[: max(1, round(TEST_SHARE * count))]] = True
+    parts = [
+        Listed([everything.paths[i] for i in chosen], labels[chosen].tolist())
+        for chosen in (np.flatnonzero(~tested), np.flatnonzero(tested))
+    ]
+    words = ["test" if is_test else "train" for is_test in tested]
+    return parts[0], parts[1], {"path": everything.paths, "split": words}
+
+
+def small_views(side: int) -> tuple[WeakAugmentation, StrongAugmentation]:
+    """Views for images that fill the frame: shifts and squares in CIFAR's proportions."""
+    strong = StrongAugmentation("imagenet", False, pad=side // 8, flip=True, cutout=side // 2)
+    return WeakAugmentation(pad=0, flip=True), strong
+
+
+def imagenet_views(side: int) -> tuple[WeakAugmentation, StrongAugmentation]:
+    """Views as IEG has them on WebVision: AutoAugment v0 and a square of 16 of 224 pixels."""
+    strong = StrongAugmentation("imagenet", False, pad=0, flip=False, cutout=max(1, side // 14))
+    return WeakAugmentation(pad=0, flip=True), strong
+
+
+def make_source(
+    request: FileRequest,
+    root: Path,
+    side: int,
+    class_names: Sequence[str],
+    *,
+    train: Listed,
+    test: Listed,
+    trusted: Listed | None = None,
+    views: tuple[WeakAugmentation, StrongAugmentation],
+    **more: Any,
+) -> Source:
+    """A source of listed files.
+
+    Args:
+      request: what was asked for.
+      root: what the paths are relative to.
+      side: of the images, unless --image_size says another.
+      class_names: K names.
+      train, test: what to train and to test on.
+      trusted: clean examples, which are put behind those to train on.
+      views: how images are augmented.
+      more: further fields of `Source`.
+    """
+    trusted = trusted or Listed()
+    paths = [train.paths + trusted.paths, test.paths]
+    damage = Damage(len(paths[0]) + len(paths[1]), request.damaged_limit)
+    images = [
+        FileImages(str(root), np.array([os.fsencode(p) for p in part]), side, damage)
+        for part in paths
+    ]
+    marked = np.arange(len(train.paths), len(paths[0]))
+    return Source(
+        train=Split(images[0], np.array(train.labels + trusted.labels, np.int64)),
+        test=Split(images[1], np.array(test.labels, np.int64)),
+        class_names=tuple(class_names),
+        confusion=None,
+        weak=views[0],
+        strong=views[1],
+        trusted=marked if len(marked) else None,
+        damage=damage,
+        **more,
+    )

@@ -1,0 +1,75 @@
+"""Images of the user's own in class folders: --dataset=folder:/path.
+
+train/<class>/* and test/<class>/*, and perhaps probe/<class>/* with images whose labels are known
+to be right; or train/<class>/* or <class>/* alone, of which a fifth is split off for testing.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from ieg.data import listing
+from ieg.data.listing import LeftOut, Listed
+from ieg.data.sources import REGISTRY, FileRequest, Source, SourceEntry
+from ieg.errors import InputError
+
+SIDE = 64
+
+# For some thousand photographs on a CPU: a small network, images of 64 pixels, and the method that
+# needs no clean examples.
+PRESET = {
+    "method": "fsr",
+    "network_name": "resnet20",
+    "batch_size": 50,
+    "max_epoch": 60,
+    "lr_schedule": "cosine_one",
+    "eval_freq": 200,
+    "meta_start_epoch": 10,
+    "queue_capacity": 200,
+    "queue_bs": 50,
+}
+
+
+def load(request: FileRequest) -> Source:
+    """The images of a folder.
+
+    Raises:
+      InputError: it is not there, or not laid out as described above.
+    """
+    root = Path(request.path).expanduser()
+    if not root.is_dir():
+        raise InputError(f"--dataset=folder:{request.path}: there is no such folder")
+    folders = listing.class_folders(root)
+    if "test" in folders and "train" not in folders:
+        raise InputError(f"{root} has a folder test but none called train")
+    top = "train" if "train" in folders else ""
+    classes = listing.class_folders(root / top)
+    listing.check_classes(classes, f"{root / top}, whose folders are the classes,")
+    left_out = LeftOut()
+    train = listing.class_tree(root, top, classes, left_out)
+    trusted, made_split = Listed(), None
+    if top and "probe" in folders:
+        trusted = listing.class_tree(root, "probe", classes, left_out, every_class=False)
+    if top and "test" in folders:
+        test = listing.class_tree(root, "test", classes, left_out, every_class=False)
+        if not test.paths:
+            raise InputError(f"{root / 'test'} has no image; remove it to have a split made")
+    else:
+        train, test, made_split = listing.split_off(train, classes, request.seed)
+    left_out.warn()
+    side = request.image_size or SIDE
+    return listing.make_source(
+        request,
+        root,
+        side,
+        classes,
+        train=train,
+        test=test,
+        trusted=trusted,
+        views=listing.small_views(side),
+        truth_known=np.zeros(len(train.paths) + len(trusted.paths), bool),
+        made_split=made_split,
+    )
+
+
+REGISTRY.register("folder")(SourceEntry(load, PRESET, files=True, takes_path=True))

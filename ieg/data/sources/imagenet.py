@@ -1,0 +1,86 @@
+"""ImageNet (ILSVRC 2012): 1,281,167 images in 1,000 classes to train on, 50,000 to test.
+
+As a tree of files in the official layout: train/<wnid>/*.JPEG and val/<wnid>/*.JPEG.
+"""
+
+from pathlib import Path
+
+from ieg.data import listing
+from ieg.data.listing import LeftOut, Listed
+from ieg.data.sources import REGISTRY, FileRequest, Source, SourceEntry
+from ieg.errors import InputError
+
+SIDE = 224
+FOLDER = "imagenet"
+_OFFICIAL_SIZES = (1000, 1_281_167, 50_000)
+
+PRESET = {
+    "network_name": "resnet50",
+    "batch_size": 32,
+    "max_epoch": 90,
+    "lr_schedule": "cosine_one",
+    "eval_freq": 10_000,
+    "queue_capacity": 5000,
+}
+
+
+def load(request: FileRequest) -> Source:
+    """The images below <dataset_dir>/imagenet.
+
+    Raises:
+      InputError: they are not there, or not in class folders.
+    """
+    root = Path(request.dataset_dir).expanduser() / FOLDER
+    require(root, "train")
+    require(root, "val")
+    classes = listing.class_folders(root / "train")
+    listing.check_classes(classes, f"{root / 'train'}, whose folders are the classes,")
+    left_out = LeftOut()
+    train = listing.class_tree(root, "train", classes, left_out)
+    test = some_classes(root, "val", classes, left_out)
+    left_out.warn()
+    side = request.image_size or SIDE
+    sizes = (len(classes), len(train.paths), len(test.paths))
+    note = f"imagenet-like ({sizes[1]:,} images in {sizes[0]} classes, {sizes[2]:,} to test)"
+    return listing.make_source(
+        request,
+        root,
+        side,
+        classes,
+        train=train,
+        test=test,
+        views=listing.imagenet_views(side),
+        note=None if sizes == _OFFICIAL_SIZES else note,
+    )
+
+
+def require(root: Path, split: str) -> None:
+    """Raises InputError with the ways to get the images where a split is not there."""
+    folders = listing.class_folders(root / split) if (root / split).is_dir() else []
+    if folders:
+        return
+    raise InputError(
+        f"ImageNet is not in {root / split} (--dataset_dir): it needs class folders such as "
+        f"{split}/n01440764 with the images of the official archives, or of TensorFlow Datasets, "
+        "where imagenet2012 is prepared: python -m ieg.data.imagenet_tree; see data/README.md"
+    )
+
+
+def some_classes(root: Path, split: str, classes: list[str], left_out: LeftOut) -> Listed:
+    """The images of some classes (wnids) of a split, whatever others there are.
+
+    Raises:
+      InputError: a class has none.
+    """
+    listed = Listed()
+    for label, wnid in enumerate(classes):
+        there = (root / split / wnid).is_dir()
+        images = listing.images_below(root, f"{split}/{wnid}", left_out) if there else []
+        if not images:
+            raise InputError(f"{root / split} has no image of class {wnid}")
+        listed.paths += images
+        listed.labels += [label] * len(images)
+    return listed
+
+
+REGISTRY.register("imagenet")(SourceEntry(load, PRESET, files=True))

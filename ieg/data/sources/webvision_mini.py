@@ -1,0 +1,140 @@
+"""WebVision mini: the first 50 classes of WebVision 1.0, images that Google found for their names.
+
+Li et al., "WebVision Database: Visual Learning and Understanding from Web Data", 2017. The given
+labels are those of the search; nobody knows which are right. Clean probe images come from
+ImageNet's training images of the same classes, where those are there too (IEG, section 4.1).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ieg import keys
+from ieg.data import listing
+from ieg.data.files import first_few
+from ieg.data.listing import LeftOut, Listed
+from ieg.data.sources import REGISTRY, FileRequest, Source, SourceEntry, imagenet
+from ieg.errors import InputError
+
+CLASSES = 50
+SIDE = 224
+FOLDER = "webvision"
+PROBE_PER_CLASS = 10
+_TRAIN, _TEST, _SYNSETS = (
+    "info/train_filelist_google.txt",
+    "info/val_filelist.txt",
+    "info/synsets.txt",
+)
+_TEST_FOLDERS = ("val_images_256", "val_images")
+
+PRESET = {
+    "network_name": "resnet50",
+    "batch_size": 16,
+    "max_iteration": 123_300,
+    "warmup_epochs": 3.0,
+    "cos_t_mul": 2.0,
+    "eval_freq": 10_000,
+    "ce_factor": 4.0,
+    "consistency_factor": 8.0,
+    "queue_capacity": 5000,
+    "use_pseudo_loss": "all_1_0.1_1",
+}
+
+
+def load(request: FileRequest) -> Source:
+    """The images below <dataset_dir>/webvision, and those of ImageNet beside it.
+
+    Raises:
+      InputError: a list or all images of one are missing, or a list is not as it should be.
+    """
+    root = Path(request.dataset_dir).expanduser()
+    left_out = LeftOut()
+    wnids, names = _synsets(root / FOLDER / _SYNSETS)
+    train = _listed(root, _TRAIN, FOLDER, left_out)
+    if request.imagenet_as_eval:
+        imagenet.require(root / imagenet.FOLDER, "val")
+        test = imagenet.some_classes(root, f"{imagenet.FOLDER}/val", wnids, left_out)
+    else:
+        test = _listed(root, _TEST, f"{FOLDER}/{_test_folder(root / FOLDER)}", left_out)
+    counts = np.bincount(train.labels, minlength=CLASSES)
+    if counts.min() == 0:
+        empty = first_few([names[k] for k in np.flatnonzero(counts == 0)])
+        raise InputError(f"classes without any training image in {root / FOLDER}: {empty}")
+    trusted = Listed()
+    if (root / imagenet.FOLDER / "train").is_dir():
+        trusted = _probe(
+            imagenet.some_classes(root, f"{imagenet.FOLDER}/train", wnids, left_out), request.seed
+        )
+    left_out.warn()
+    side = request.image_size or SIDE
+    return listing.make_source(
+        request,
+        root,
+        side,
+        names,
+        train=train,
+        test=test,
+        trusted=trusted,
+        views=listing.imagenet_views(side),
+        truth_known=np.zeros(len(train.paths) + len(trusted.paths), bool),
+        given_labels=np.array(train.labels + trusted.labels),
+        note="tested on ImageNet's validation images" if request.imagenet_as_eval else None,
+    )
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise InputError(
+            f"WebVision 1.0 is not complete: cannot read {path} ({error.strerror}); the folder "
+            "must hold info/, google/ and val_images_256/ of the archives; see data/README.md"
+        ) from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is no text") from None
+
+
+def _synsets(path: Path) -> tuple[list[str], list[str]]:
+    """wnids and names of the first 50 classes: lines such as `n01440764 tench, Tinca tinca`."""
+    lines = [line.split(maxsplit=1) for line in _lines(path)[:CLASSES]]
+    if len(lines) < CLASSES or any(len(words) < 2 for words in lines):
+        raise InputError(f"{path} must begin with {CLASSES} lines of a synset and its name")
+    return [wnid for wnid, _ in lines], [name.split(",")[0].strip() for _, name in lines]
+
+
+def _listed(root: Path, file: str, prefix: str, left_out: LeftOut) -> Listed:
+    """The images of the first 50 classes: lines such as `google/q0001/abc.jpg 0`."""
+    listed = Listed()
+    for number, line in enumerate(_lines(root / FOLDER / file), start=1):
+        path, _, label = line.strip().rpartition(" ")
+        if not path or not label.isdecimal():
+            raise InputError(
+                f"{root / FOLDER / file}, line {number}: must be a path and the number of a "
+                f"class, not {line!r}"
+            )
+        if int(label) < CLASSES and listing.is_usable(root, f"{prefix}/{path}", left_out):
+            listed.paths.append(f"{prefix}/{path}")
+            listed.labels.append(int(label))
+    if not listed.paths:
+        raise InputError(f"none of the images that {root / FOLDER / file} lists is in {prefix}")
+    return listed
+
+
+def _test_folder(root: Path) -> str:
+    return next((name for name in _TEST_FOLDERS if (root / name).is_dir()), _TEST_FOLDERS[0])
+
+
+def _probe(everything: Listed, seed: int) -> Listed:
+    """Ten images of each class, drawn by the seed; all of a class that has fewer."""
+    order = keys.generator(seed, "probe").permutation(len(everything.labels))
+    labels = np.array(everything.labels)
+    chosen: Sequence[int] = np.concatenate(
+        [order[labels[order] == k][:PROBE_PER_CLASS] for k in range(CLASSES)]
+    ).tolist()
+    return Listed([everything.paths[i] for i in chosen], labels[chosen].tolist())
+
+
+REGISTRY.register("webvisionmini")(
+    SourceEntry(load, PRESET, own_noise="labels of a web search", files=True, imagenet_eval=True)
+)

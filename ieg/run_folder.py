@@ -133,6 +133,12 @@ class RunFolder:
             for row in zip(*columns.values(), strict=True):
                 writer.writerow([_cell(value) for value in row])
 
+    def write_row(self, name: str, values: Mapping[str, Any]) -> None:
+        """A CSV file with one row; None becomes an empty cell."""
+        with _atomic(self.path / name) as file:
+            writer = csv.writer(file)
+            writer.writerows([list(values), list(values.values())])
+
     def _write_metrics(self, rows: list[dict[str, float | None]]) -> None:
         names = list(dict.fromkeys(name for row in rows for name in row))
         with _atomic(self.path / "metrics.csv") as file:

@@ -1,14 +1,18 @@
 """What a run leaves behind: facts about its data, its result, its examples, its figures."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ieg.experiment import Experiment
-from ieg.report import figures
+from ieg.report import figures, spreadsheet, subsets
 
 #: Kept in result.json for the last evaluation and for the best one.
 _NOISE_KEYS = ("wrong_label_fit", "clean_train", "recovered")
+
+#: The name that ProSelfLC's users know.
+SPREADSHEET = "accuracy_loss_normalised_entropy_max_p_metadata.xlsx"
 
 
 def identity(experiment: Experiment) -> dict[str, Any]:
@@ -71,24 +75,59 @@ def examples_table(experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def draw(experiment: Experiment, confusion: list[list[int]], examples: dict[str, Any]) -> None:
-    """The figures of a run; histograms where noise left something to tell apart."""
-    folder, dataset, config = experiment.folder, experiment.dataset, experiment.config
-    title = f"{config.method} on {dataset.name}, noise rate {dataset.noise.measured:.3f}"
-    title += f", accuracy on {config.eval_split} images"
-    rows = folder.read_metrics()
+def parameters(experiment: Experiment) -> dict[str, Any]:
+    """The row of params.csv: every setting, and what they come to in steps."""
+    return {
+        **experiment.settings.values(),
+        "total_iterations": experiment.last_step,
+        "warmup_iterations": experiment.warmup_steps(),
+    }
+
+
+def draw_curves(experiment: Experiment) -> None:
+    """The figures of the evaluations so far."""
+    rows = experiment.folder.read_metrics()
     metrics = {
         name: np.array([np.nan if row[name] is None else row[name] for row in rows], float)
         for name in rows[-1]
     }
-    figures.learning_curves(metrics, folder.figures / "curves.png", title=title)
+    title = _title(experiment)
+    figures.learning_curves(metrics, _figure(experiment, "curves"), title=title)
+    subsets.subset_curves(metrics, _figure(experiment, "subsets"), title=title)
+    subsets.trust_curves(metrics, _figure(experiment, "trust"), title=title)
+
+
+def write_sheets(experiment: Experiment) -> None:
+    """The same evaluations as a file for spreadsheets."""
+    folder = experiment.folder
+    spreadsheet.write(folder.path / SPREADSHEET, subsets.sheets(folder.read_metrics()))
+
+
+def draw(experiment: Experiment, confusion: list[list[int]], examples: dict[str, Any]) -> None:
+    """The figures of a run; histograms where noise left something to tell apart."""
+    draw_curves(experiment)
+    title, class_names = _title(experiment), experiment.dataset.class_names
     figures.confusion(
-        np.array(confusion), dataset.class_names, folder.figures / "confusion.png", title=title
+        np.array(confusion), class_names, _figure(experiment, "confusion"), title=title
     )
     known = examples["true_label"] >= 0
     wrong = (examples["given_label"] != examples["true_label"])[known]
     if wrong.any() and not wrong.all():
         for name in ("loss", *experiment.method.per_example):
-            path = folder.figures / f"{name}_histogram.png"
+            path = _figure(experiment, f"{name}_histogram")
             values = examples[name][known]
             figures.clean_and_wrong_histogram(values, wrong, name, path, title=title)
+
+
+def _title(experiment: Experiment) -> str:
+    config, dataset = experiment.config, experiment.dataset
+    loss = experiment.settings.values().get("loss")
+    method = config.method if loss is None else f"{config.method} ({loss})"
+    return (
+        f"{method} on {dataset.name}, noise rate {dataset.noise.measured:.3f}, "
+        f"accuracy on {config.eval_split} images"
+    )
+
+
+def _figure(experiment: Experiment, name: str) -> Path:
+    return experiment.folder.figures / f"{name}.{experiment.config.figure_format}"

@@ -140,6 +140,12 @@ class Config:
         None, "start from the weights of this run folder or checkpoint"
     )
     fix_network_features: bool = option(False, "train only the classifier")
+    figure_format: str = option(
+        "png", "of the figures of a run", choices=("png", "pdf"), experiment=False
+    )
+    write_xlsx: bool = option(
+        False, "write the curves as .xlsx too; needs openpyxl", experiment=False
+    )
     distribution_strategy: str = option(
         "auto",
         "none, mirrored (all devices of this machine), or auto: mirrored with several GPUs",

@@ -97,7 +97,7 @@ class Experiment:
                 decay_rate=config.decay_rate,
                 cos_t_mul=config.cos_t_mul,
                 cos_m_mul=config.cos_m_mul,
-                warmup_steps=self._warmup_steps(),
+                warmup_steps=self.warmup_steps(),
             )
         except ValueError as error:
             raise InputError(f"--lr_schedule={config.lr_schedule}: {error}") from None
@@ -107,7 +107,7 @@ class Experiment:
         last = self.last_step
         every = max(1, self.config.eval_freq // self.strategy.num_replicas_in_sync)
         after = {*range(every, last, every), last}
-        warmup = self._warmup_steps()
+        warmup = self.warmup_steps()
         if self.config.lr_schedule in ("cosine", "cosine_warmup") and warmup < last:
             cycles = schedules.restart_steps(
                 self._decay_steps()[0], self.config.cos_t_mul, last - warmup
@@ -145,7 +145,8 @@ class Experiment:
             raise InputError(f"--{name}={text}: every entry must be at least one step")
         return steps
 
-    def _warmup_steps(self) -> int:
+    def warmup_steps(self) -> int:
+        """Steps in which the learning rate rises."""
         return math.ceil(self.config.warmup_epochs * self.pipeline.steps_per_epoch)
 
 

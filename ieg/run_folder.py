@@ -148,6 +148,12 @@ class RunFolder:
         except (KeyError, ValueError, OSError, csv.Error) as error:
             raise InputError(f"{path} is damaged: {error}") from None
 
+    def write_row(self, name: str, values: Mapping[str, Any]) -> None:
+        """A CSV file with one row; None becomes an empty cell."""
+        with _atomic(self.path / name) as file:
+            writer = csv.writer(file)
+            writer.writerows([list(values), list(values.values())])
+
     def _write_metrics(self, rows: list[dict[str, float | None]]) -> None:
         names = list(dict.fromkeys(name for row in rows for name in row))
         with _atomic(self.path / "metrics.csv") as file:

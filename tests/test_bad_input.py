@@ -183,6 +183,15 @@ def test_bad_flags_are_refused_before_anything_is_written(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_spreadsheet_without_what_writes_it(
+    refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    line = refused(f"--checkpoint_path={tmp_path / 'runs'}", "--write_xlsx")
+    assert "--write_xlsx needs openpyxl: pip install openpyxl" in line
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_smallest_probe_ratio_that_is_named_works(refused: Refused, tmp_path: Path) -> None:
     line = refused(
         f"--checkpoint_path={tmp_path / 'runs'}", "--method=l2r", "--probe_dataset_hold_ratio=0.001"

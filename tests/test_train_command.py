@@ -48,6 +48,11 @@ DEMANDING = (
 
 MEASURED = ("top1", "top5", "balanced_accuracy", "many_shot", "ece")
 FOLLOWED = ("wrong_label_fit", "clean_train", "recovered")
+SURENESS = (
+    *(f"{group}_{what}" for group in ("test", "wrong_label", "clean_train")
+      for what in ("loss", "entropy", "max_p")),
+    "recovered_loss",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +96,7 @@ def test_a_run_leaves_what_is_promised(l2r: tuple[Path, str]) -> None:
     assert folder.parts[-4:] == ("digits_uniform_0.4", "cnn", "l2r", "seed12345")
     assert {path.name for path in folder.iterdir()} == {
         ".lock", "checkpoints", "config.json", "data.json", "events", "examples.csv", "figures",
-        "metrics.csv", "progress.json", "result.json",
+        "metrics.csv", "params.csv", "progress.json", "result.json",
     }  # fmt: skip
     assert not list(folder.rglob("*tmp*"))
 
@@ -131,7 +136,7 @@ def test_metrics_csv_has_one_row_per_planned_evaluation(l2r: tuple[Path, str]) -
     columns = {
         "step", "epoch", "seconds", "learning_rate", "loss", "train_accuracy", "gradient_norm",
         "probe_loss", "probe_accuracy", "weights_zero_ratio", "clean_weight_share", "clean_share",
-        *MEASURED, "top1_raw", *FOLLOWED, "medium_shot", "few_shot",
+        *MEASURED, "top1_raw", *FOLLOWED, *SURENESS, "medium_shot", "few_shot",
     }  # fmt: skip
     schedule = cosine_restarts(learning_rate=0.1, first_period=7)
     for row in rows:
@@ -154,7 +159,7 @@ def test_result_json_has_every_key(l2r: tuple[Path, str]) -> None:
     assert result.keys() == {
         *identity, "settings", "data_note", "eval_split", "noise_rate_asked", "noise_rate",
         "steps", "seconds", "examples_per_second", "peak_memory_bytes", *MEASURED, "top1_raw",
-        "per_class",
+        "per_class", *SURENESS,
         "top1_best", "best_step", *FOLLOWED, *(f"{name}_best" for name in FOLLOWED),
     }  # fmt: skip
     assert result["steps"] == 30
@@ -166,7 +171,7 @@ def test_result_json_has_every_key(l2r: tuple[Path, str]) -> None:
 
 def test_result_json_agrees_with_the_last_and_the_best_row(l2r: tuple[Path, str]) -> None:
     result, rows = read_json(l2r[0], "result.json"), table(l2r[0] / "metrics.csv")
-    for name in (*MEASURED, "top1_raw", *FOLLOWED):
+    for name in (*MEASURED, "top1_raw", *FOLLOWED, *SURENESS):
         assert result[name] == rows[-1][name]
     best = max(rows, key=lambda row: row["top1"])
     assert (result["top1_best"], result["best_step"]) == (best["top1"], best["step"])
@@ -192,7 +197,8 @@ def test_examples_csv_has_one_row_per_training_example(l2r: tuple[Path, str]) ->
 def test_figures_are_pictures(l2r: tuple[Path, str]) -> None:
     figures = sorted((l2r[0] / "figures").iterdir())
     assert [figure.name for figure in figures] == [
-        "confusion.png", "curves.png", "l2r.png", "loss_histogram.png", "weight_histogram.png",
+        "confusion.png", "curves.png", "l2r.png", "loss_histogram.png", "subsets.png",
+        "weight_histogram.png",
     ]  # fmt: skip
     for figure in figures:
         assert figure.read_bytes().startswith(b"\x89PNG")
@@ -208,6 +214,42 @@ def test_tensorboard_gets_the_same_numbers(l2r: tuple[Path, str]) -> None:
     }
     rows = table(l2r[0] / "metrics.csv")
     assert logged == {row["step"]: float(np.float32(row["top1"])) for row in rows}
+
+
+def test_params_csv_is_one_row_with_every_setting(l2r: tuple[Path, str]) -> None:
+    with open(l2r[0] / "params.csv", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row.keys() == {
+        *read_json(l2r[0], "config.json")["values"], "total_iterations", "warmup_iterations"
+    }  # fmt: skip
+    assert (row["method"], row["learning_rate"], row["max_epoch"]) == ("l2r", "0.1", "")
+    assert (row["total_iterations"], row["warmup_iterations"]) == ("30", "0")
+
+
+def test_curves_are_drawn_while_a_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ieg.commands.train.SECONDS_BETWEEN_FIGURES", 0.0)
+    seen: list[set[str]] = []
+
+    def unfinished(run: Any, trainer: Any) -> None:
+        seen.append({path.name for path in run.folder.figures.iterdir()})
+
+    monkeypatch.setattr("ieg.commands.train._Run._finish", unfinished)
+    flags = ("--method=supervised", "--loss=proselflc", "--batch_size=100", "--max_iteration=2")
+    runs.train(tmp_path, *flags, "--figure_format=pdf")
+    assert seen == [{"curves.pdf", "subsets.pdf", "trust.pdf"}]
+
+
+def test_a_spreadsheet_of_every_evaluation(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    flags = ("--method=supervised", "--batch_size=100", "--max_iteration=4", "--eval_freq=2")
+    folder = runs.train(tmp_path, *flags, "--write_xlsx")
+    (file,) = folder.glob("*.xlsx")
+    values = list(openpyxl.load_workbook(file)["loss"].values)
+    assert [row[0] for row in values] == ["step", 2, 4]
+    expected = [row["test_loss"] for row in table(folder / "metrics.csv")]
+    assert [row[2] for row in values[1:]] == pytest.approx(expected)
 
 
 def test_the_last_three_checkpoints_stay(l2r: tuple[Path, str]) -> None:
@@ -358,7 +400,9 @@ def test_what_is_unknown_without_noise_is_null(tmp_path: Path) -> None:
         assert result[name] is None and result[f"{name}_best"] is None
         assert [row[name] for row in table(folder / "metrics.csv")] == [None, None]
     assert result["clean_train"] > 0 and result["clean_train_best"] > 0
-    assert {path.name for path in (folder / "figures").iterdir()} == {"confusion.png", "curves.png"}
+    assert {path.name for path in (folder / "figures").iterdir()} == {
+        "confusion.png", "curves.png", "subsets.png"
+    }  # fmt: skip
     data = read_json(folder, "data.json")
     assert (data["probe_images"], data["probe_indices"], data["noise_type"]) == (0, [], None)
 

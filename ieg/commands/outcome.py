@@ -9,10 +9,13 @@ import numpy as np
 from ieg.data.files import FileImages
 from ieg.experiment import Experiment
 from ieg.methods import Record
-from ieg.report import figures
+from ieg.report import figures, spreadsheet, subsets
 
 #: Kept in result.json for the last evaluation and for the best one.
 _NOISE_KEYS = ("wrong_label_fit", "clean_train", "recovered")
+
+#: The name that ProSelfLC's users know.
+SPREADSHEET = "accuracy_loss_normalised_entropy_max_p_metadata.xlsx"
 
 
 def identity(experiment: Experiment) -> dict[str, Any]:
@@ -85,52 +88,87 @@ def examples_table(experiment: Experiment) -> dict[str, Any]:
     return table
 
 
+def parameters(experiment: Experiment) -> dict[str, Any]:
+    """The row of params.csv: every setting, and what they come to in steps."""
+    return {
+        **experiment.settings.values(),
+        "total_iterations": experiment.last_step,
+        "warmup_iterations": experiment.warmup_steps(),
+    }
+
+
 def record(experiment: Experiment, rows: list[dict[str, float | None]]) -> Record:
-    """What figures are drawn from.
+    """What the figures of a method are drawn from.
 
     Args:
       experiment: restored or trained.
       rows: of metrics.csv, up to where the experiment is.
     """
-    dataset, config = experiment.dataset, experiment.config
-    rate = "unknown" if dataset.noise.measured is None else f"{dataset.noise.measured:.3f}"
-    title = f"{config.method} on {dataset.name}, noise rate {rate}"
-    title += f", accuracy on {config.eval_split} images"
-    names = rows[-1] if rows else ()
-    metrics = {
-        name: np.array([np.nan if row[name] is None else row[name] for row in rows], float)
-        for name in names
-    }
+    dataset = experiment.dataset
     asked = dataset.noise.asked
     return Record(
         variables=experiment.state.method_variables,
-        metrics=metrics,
+        metrics=_columns(rows),
         examples=examples_table(experiment),
         class_names=dataset.class_names,
         noise_rate=dataset.noise.measured if asked is None else asked,
-        title=title,
+        title=_title(experiment),
+        figure_format=experiment.config.figure_format,
     )
+
+
+def draw_curves(experiment: Experiment) -> None:
+    """The figures of the evaluations so far."""
+    metrics, title = _columns(experiment.folder.read_metrics()), _title(experiment)
+    figures.learning_curves(metrics, _figure(experiment, "curves"), title=title)
+    subsets.subset_curves(metrics, _figure(experiment, "subsets"), title=title)
+
+
+def write_sheets(experiment: Experiment) -> None:
+    """The same evaluations as a file for spreadsheets."""
+    folder = experiment.folder
+    spreadsheet.write(folder.path / SPREADSHEET, subsets.sheets(folder.read_metrics()))
 
 
 def draw_method(experiment: Experiment, drawn_from: Record, folder: Path) -> list[Path]:
     """What the method logs of itself and what it has learned: the files, written to `folder`."""
-    method, path = experiment.method, folder / f"{experiment.config.method}.png"
+    method, config = experiment.method, experiment.config
+    path = folder / f"{config.method}.{config.figure_format}"
     curves = figures.method_curves(drawn_from.metrics, method.curves, path, title=drawn_from.title)
     return [*([] if curves is None else [path]), *method.draw(drawn_from, folder)]
 
 
 def draw(experiment: Experiment, confusion: list[list[int]], drawn_from: Record) -> None:
     """The figures of a run; histograms where noise left something to tell apart."""
-    folder, title, examples = experiment.folder, drawn_from.title, drawn_from.examples
-    figures.learning_curves(drawn_from.metrics, folder.figures / "curves.png", title=title)
-    figures.confusion(
-        np.array(confusion), drawn_from.class_names, folder.figures / "confusion.png", title=title
-    )
+    draw_curves(experiment)
+    draw_method(experiment, drawn_from, experiment.folder.figures)
+    title, examples = drawn_from.title, drawn_from.examples
+    path = _figure(experiment, "confusion")
+    figures.confusion(np.array(confusion), drawn_from.class_names, path, title=title)
     known = examples["true_label"] >= 0
     wrong = (examples["given_label"] != examples["true_label"])[known]
     if wrong.any() and not wrong.all():
         for name in ("loss", *experiment.method.per_example):
-            path = folder.figures / f"{name}_histogram.png"
+            path = _figure(experiment, f"{name}_histogram")
             values = examples[name][known]
             figures.clean_and_wrong_histogram(values, wrong, name, path, title=title)
-    draw_method(experiment, drawn_from, folder.figures)
+
+
+def _columns(rows: list[dict[str, float | None]]) -> dict[str, np.ndarray]:
+    """Column of metrics.csv → [evaluations] float, nan where unknown."""
+    return {
+        name: np.array([np.nan if row[name] is None else row[name] for row in rows], float)
+        for name in (rows[-1] if rows else ())
+    }
+
+
+def _title(experiment: Experiment) -> str:
+    config, dataset = experiment.config, experiment.dataset
+    loss = experiment.settings.values().get("loss")
+    method = config.method if loss is None else f"{config.method} ({loss})"
+    rate = "unknown" if dataset.noise.measured is None else f"{dataset.noise.measured:.3f}"
+    return f"{method} on {dataset.name}, noise rate {rate}, accuracy on {config.eval_split} images"
+
+
+def _figure(experiment: Experiment, name: str) -> Path:
+    return experiment.folder.figures / f"{name}.{experiment.config.figure_format}"

@@ -16,14 +16,18 @@ from ieg.config import Settings
 from ieg.errors import InputError
 from ieg.evaluation import evaluate
 from ieg.experiment import Experiment, TrainingPass, build, stored_config
+from ieg.report import spreadsheet
 from ieg.training.step import compile_step
 from ieg.training.trainer import Interrupted, Trainer
 
 #: Test metrics that go into metrics.csv and result.json alike.
 _TESTED = (
     *("top1", "top5", "balanced_accuracy", "many_shot", "medium_shot", "few_shot"),
-    *("ece", "top1_raw"),
+    *("ece", "top1_raw", "test_loss", "test_entropy", "test_max_p"),
 )
+
+#: Curves are drawn while a run goes on, but not more often than this.
+SECONDS_BETWEEN_FIGURES = 60.0
 
 
 def run(settings: Settings, console: Console) -> int:
@@ -33,6 +37,8 @@ def run(settings: Settings, console: Console) -> int:
       InputError: the settings do not fit together, or the folder belongs to another run.
       TrainingStopped: the loss is not finite.
     """
+    if settings.config.write_xlsx:
+        spreadsheet.require()
     experiment = build(settings)
     _refuse_other_run(experiment)
     result = _read_folder(experiment)
@@ -132,11 +138,12 @@ class _Run:
             _read_folder(self.experiment)
             self._restore()
             self.folder.write_json("config.json", _facts(self.experiment))
+            self.folder.write_row("params.csv", outcome.parameters(self.experiment))
             self.folder.write_json("data.json", outcome.data_facts(self.experiment))
             if self.experiment.dataset.made_split:
                 self.folder.write_table("split.csv", self.experiment.dataset.made_split)
             self.events = tf.summary.create_file_writer(str(self.folder.events))
-            self.started = time.monotonic()
+            self.started = self.drawn = time.monotonic()
             trainer = self._trainer()
             trainer.run()
             self._finish(trainer)
@@ -232,6 +239,11 @@ class _Run:
             **evaluate.on_training_labels(self.averaged, dataset, self.subset),
         }
         self.folder.add_metrics(row)
+        if self.experiment.config.write_xlsx:
+            outcome.write_sheets(self.experiment)
+        if time.monotonic() - self.drawn > SECONDS_BETWEEN_FIGURES:
+            outcome.draw_curves(self.experiment)
+            self.drawn = time.monotonic()
         with self.events.as_default(step):
             for name, value in row.items():
                 if value is not None and name != "step":

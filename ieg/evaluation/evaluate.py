@@ -9,7 +9,7 @@ from ieg import keys
 from ieg.data import images
 from ieg.data.dataset import Dataset
 from ieg.data.images import Images
-from ieg.evaluation import metrics
+from ieg.evaluation import confidence, metrics
 from ieg.evaluation.shots import shot_accuracy
 
 #: N images → logits [N, K]
@@ -27,8 +27,9 @@ def on_split(
       many_above, few_below: limits of the many-shot and few-shot classes.
     Returns:
       top1, top5, balanced_accuracy and ece in [0, 1]; many_shot, medium_shot and few_shot likewise
-      (None without such classes); per_class, K accuracies (None for a class without images);
-      confusion, [K, K] counts with the true class in the row.
+      (None without such classes); test_loss, test_entropy and test_max_p, how sure the network is
+      (see `confidence`); per_class, K accuracies (None for a class without images); confusion,
+      [K, K] counts with the true class in the row.
     """
     labels, num_classes = dataset.evaluation.labels, dataset.num_classes
     logits = predict(dataset.evaluation.images)
@@ -43,6 +44,9 @@ def on_split(
         "balanced_accuracy": metrics.balanced_accuracy(predictions, labels, num_classes),
         "ece": metrics.expected_calibration_error(logits, labels),
         **{f"{group}_shot": accuracy for group, accuracy in shots.items()},
+        "test_loss": confidence.mean_loss(logits, labels),
+        "test_entropy": confidence.normalised_entropy(logits),
+        "test_max_p": confidence.mean_max_probability(logits),
         "per_class": [None if np.isnan(a) else float(a) for a in per_class],
         "confusion": metrics.confusion_matrix(predictions, labels, num_classes).tolist(),
     }
@@ -57,14 +61,29 @@ def train_subset(dataset: Dataset, size: int, seed: int) -> np.ndarray:
 def on_training_labels(
     predict: Predict, dataset: Dataset, indices: np.ndarray
 ) -> dict[str, float | None]:
-    """Whether a method works: wrong_label_fit, clean_train and recovered in [0, 1].
+    """Whether a method works, on training images that are not augmented.
 
-    Unaugmented images; None where no true label is known. See `metrics.label_noise_accuracies`.
+    Returns:
+      wrong_label_fit, clean_train and recovered, see `metrics.label_noise_accuracies`; the mean
+      cross entropy against the same labels, wrong_label_loss, clean_train_loss, recovered_loss; and
+      how sure the network is of images with a wrong and with a right label, wrong_label_entropy,
+      wrong_label_max_p, clean_train_entropy, clean_train_max_p. None where there is no such image.
     """
     chosen = dataset.train.images[indices]
-    predictions = metrics.predicted_classes(predict(chosen))
-    readable = images.readable(chosen)
-    indices = indices[readable]
-    return metrics.label_noise_accuracies(
-        predictions[readable], dataset.given_labels[indices], dataset.true_labels[indices]
-    )
+    logits, readable = predict(chosen), images.readable(chosen)
+    logits, indices = logits[readable], indices[readable]
+    given, true = dataset.given_labels[indices], dataset.true_labels[indices]
+    clean, wrong = given == true, (given != true) & (true >= 0)
+    found = {
+        "wrong_label_loss": confidence.mean_loss(logits[wrong], given[wrong]),
+        "wrong_label_entropy": confidence.normalised_entropy(logits[wrong]),
+        "wrong_label_max_p": confidence.mean_max_probability(logits[wrong]),
+        "clean_train_loss": confidence.mean_loss(logits[clean], given[clean]),
+        "clean_train_entropy": confidence.normalised_entropy(logits[clean]),
+        "clean_train_max_p": confidence.mean_max_probability(logits[clean]),
+        "recovered_loss": confidence.mean_loss(logits[wrong], true[wrong]),
+    }
+    return {
+        **metrics.label_noise_accuracies(metrics.predicted_classes(logits), given, true),
+        **{name: None if np.isnan(value) else value for name, value in found.items()},
+    }

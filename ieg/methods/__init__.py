@@ -145,6 +145,7 @@ class Record(NamedTuple):
       class_names: K names.
       noise_rate: share of wrong labels that was asked for, or what was measured; None: unknown.
       title: what was run.
+      figure_format: ending of the files.
     """
 
     variables: Mapping[str, tf.Variable]
@@ -153,6 +154,7 @@ class Record(NamedTuple):
     class_names: tuple[str, ...]
     noise_rate: float | None
     title: str
+    figure_format: str
 
 
 class Method:

@@ -216,7 +216,7 @@ class DynamicLoss(Method):
         """Trust by rank and class, and margins, of the parts that are switched on."""
         paths = []
         if self.options.dynamic_corrector:
-            paths.append(folder / "rank_weights.png")
+            paths.append(folder / f"rank_weights.{record.figure_format}")
             learned_loss.rank_weights(
                 self.trust_table(record.variables),
                 self._used_ranks(record.variables["rank"].numpy()),
@@ -227,7 +227,7 @@ class DynamicLoss(Method):
                 title=record.title,
             )
         if self.options.dynamic_margin:
-            paths.append(folder / "margins.png")
+            paths.append(folder / f"margins.{record.figure_format}")
             values = self.margins(record.variables)
             learned_loss.class_margins(values, record.class_names, paths[-1], title=record.title)
         return paths

@@ -40,6 +40,17 @@ class Supervised(Method):
     """The mean of a loss over the batch."""
 
     Options = Options
+    curves = {
+        "Trust in predictions": {
+            "trust": "trust ε, mean of g·l",
+            "global_trust": "global g",
+            "local_trust": "local l, mean",
+        },
+        "Predictions on augmented images": {
+            "train_entropy": "H(p) / log K",
+            "train_max_p": "largest probability",
+        },
+    }
 
     def __init__(self, options: Any, context: Context) -> None:
         super().__init__(options, context)

@@ -1,0 +1,56 @@
+"""How sure a network is of images, and how far that is from their labels, in plain NumPy."""
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def mean_loss(logits: ArrayLike, labels: ArrayLike) -> float:
+    """Mean cross entropy -log softmax(z)_y.
+
+    Args:
+      logits: [N, K] float.
+      labels: [N] int in [0, K).
+    Returns:
+      at least 0; nan without examples, or when a row has no softmax (NaN or +inf).
+    """
+    log_p, classes = _log_softmax(logits), np.asarray(labels)
+    if not len(log_p):
+        return math.nan
+    return float(-np.take_along_axis(log_p, classes[:, None], axis=1).mean())
+
+
+def normalised_entropy(logits: ArrayLike) -> float:
+    """Mean of H(p) / log K: 0 for certainty, 1 for the same probability of all classes.
+
+    Args:
+      logits: [N, K] float, K >= 2.
+    Returns:
+      in [0, 1]; nan as for `mean_loss`.
+    """
+    log_p = _log_softmax(logits)
+    if not len(log_p):
+        return math.nan
+    p = np.exp(log_p)
+    terms = np.where(p == 0, 0.0, p * np.where(p == 0, 0.0, log_p))  # 0 log 0 is 0
+    return float(-terms.sum(axis=1).mean() / math.log(log_p.shape[1]))
+
+
+def mean_max_probability(logits: ArrayLike) -> float:
+    """Mean of max_k p_k.
+
+    Args:
+      logits: [N, K] float.
+    Returns:
+      in [1/K, 1]; nan as for `mean_loss`.
+    """
+    log_p = _log_softmax(logits)
+    return float(np.exp(log_p.max(axis=1)).mean()) if len(log_p) else math.nan
+
+
+def _log_softmax(logits: ArrayLike) -> NDArray[np.float64]:
+    wide = np.asarray(logits, np.float64)  # [N, K]
+    with np.errstate(invalid="ignore"):  # inf - inf is nan, which stays in the mean
+        wide = wide - wide.max(axis=1, keepdims=True)
+        return wide - np.log(np.exp(wide).sum(axis=1, keepdims=True))

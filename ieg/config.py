@@ -265,7 +265,10 @@ def resolve(typed: Mapping[str, Any]) -> Settings:
 
 def _preset(typed: Mapping[str, Any]) -> dict[str, Any]:
     """What the data set suggests; its periods belong to its schedule, not to another one."""
-    preset = dict(sources.REGISTRY.get(names.parse(_early(typed, {}, "dataset")).base).preset)
+    entry = sources.REGISTRY.get(names.parse(_early(typed, {}, "dataset")).base)
+    preset = dict(entry.preset)
+    of_method = entry.method_presets.get(_early(typed, preset, "method"), {})
+    preset |= _without_alternatives(of_method) | dict(of_method)
     if _early(typed, preset, "lr_schedule") != _early({}, preset, "lr_schedule"):
         preset.pop("decay_steps", None)
         preset.pop("decay_epochs", None)

@@ -57,6 +57,7 @@ class SourceEntry:
     Attributes:
       load: reads it; the argument is the folder where data sets live.
       preset: settings that suit this data set, by the name of the flag.
+      method_presets: method → the same for that method alone, which wins.
       own_noise: what made the `given_labels` that the source comes with, such as "human labels";
         None for a source that comes with true labels only.
     """
@@ -64,6 +65,7 @@ class SourceEntry:
     load: Callable[[str], Source]
     preset: Mapping[str, Any] = field(default_factory=dict)
     own_noise: str | None = None
+    method_presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 REGISTRY: Registry[SourceEntry] = Registry("data set", __name__)

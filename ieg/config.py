@@ -336,7 +336,10 @@ def _options_class(method: type[Method], loss: LossEntry | None) -> type:
 def _preset(typed: Mapping[str, Any]) -> dict[str, Any]:
     """What the data set suggests; its periods belong to its schedule, not to another one."""
     asked = names.parse(_early(typed, {}, "dataset"), typed.get("noise"))
-    preset = dict(sources.REGISTRY.get(asked.base).preset)
+    entry = sources.REGISTRY.get(asked.base)
+    preset = dict(entry.preset)
+    of_method = entry.method_presets.get(_early(typed, preset, "method"), {})
+    preset |= _without_alternatives(of_method) | dict(of_method)
     if _early(typed, preset, "lr_schedule") != _early({}, preset, "lr_schedule"):
         preset.pop("decay_steps", None)
         preset.pop("decay_epochs", None)

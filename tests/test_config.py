@@ -87,6 +87,21 @@ def test_the_preset_of_the_data_goes_before_the_method(method: str) -> None:
 
 
 @pytest.mark.usefixtures("made_up_method")
+def test_a_preset_for_the_method_goes_before_that_of_the_data(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    digits = sources.REGISTRY.get("digits")
+    own = {"made_up": {"max_epoch": 7, "eval_freq": 3, "made_up_width": 6}, "l2r": {"seed": 1}}
+    entry = dataclasses.replace(digits, method_presets=own)
+    monkeypatch.setitem(sources.REGISTRY._entries, "digits", entry)
+    chosen = {"method": "made_up"}
+    for name, value in (own["made_up"] | {"max_iteration": None, "network_name": "cnn"}).items():
+        assert_origin(chosen, name, value, "preset of the data set")
+    assert resolve({**chosen, "max_iteration": 5}).config.max_epoch is None
+    assert resolve({"method": "supervised"}).config.max_iteration == digits.preset["max_iteration"]
+
+
+@pytest.mark.usefixtures("made_up_method")
 @pytest.mark.parametrize(
     ("name", "value"),
     [("max_iteration", 9), ("l2_weight_decay", 0.0), ("momentum", 0.0), ("made_up_width", 5)],
@@ -163,7 +178,7 @@ def test_where_and_how_long_a_run_goes_does_not_define_the_experiment() -> None:
         ("validation_ratio", 0.0, "above 0 and below 1"),
         ("probe_dataset_hold_ratio", 1.0, "at least 0 and below 1"),
         ("cos_t_mul", 0.5, "at least 1"),
-        ("mode", "predict", "one of train, evaluation, show_data"),
+        ("mode", "predict", "one of train, evaluation, visualize, show_data"),
         ("eval_split", "train", "one of test, validation"),
         ("meta_stepsize", 0.0, "above 0"),
         ("meta_partial_level", -2, "at least -1"),
@@ -348,7 +363,7 @@ def test_the_help_names_every_flag_with_its_default() -> None:
 
 def test_the_help_lists_choices_defaults_and_what_there_is() -> None:
     text = config.help_text()
-    assert "  --mode [train|evaluation|show_data]  (default: train)\n" in text
+    assert "  --mode [train|evaluation|visualize|show_data]  (default: train)\n" in text
     assert "  --max_epoch  (default: unset)\n" in text
     assert "  --label_smoothing  (default: 0.0)\n" in text
     assert "for --loss=mae: none" in text

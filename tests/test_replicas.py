@@ -41,6 +41,7 @@ def train(strategy_name, batch_size, tmp_path, **typed):
     step = compile_step(built.strategy, built.method, built.state, built.rule())
     schedule = built.schedule()
     scalars = []
+    built.method.on_epoch(0, built.state.method_variables, experiment.TrainingPass(built))
     plan = built.method.plan(0, built.state.method_variables)
     for s, batch in enumerate(built.pipeline.batches(built.strategy, 0, STEPS, plan)):
         values = step(batch, schedule(s), s, built.method.variant(s))
@@ -59,6 +60,9 @@ def train(strategy_name, batch_size, tmp_path, **typed):
         {"method": "ieg", "meta_gradient": "forward"},
         {"method": "ieg", "meta_gradient": "nested", "aug_type": "randaug"},
         {"method": "fsr", "meta_start_epoch": 0, "queue_bs": 60},
+        {"method": "dynamic_loss", "dynamic_warmup_epochs": 0, "meta_gradient": "forward"},
+        {"method": "dynamic_loss", "dynamic_warmup_epochs": 0, "meta_gradient": "nested"},
+        {"method": "dynamic_loss", "dynamic_warmup_epochs": 1},
     ],
     ids=str,
 )

@@ -223,6 +223,35 @@ def test_killed_twice_ends_like_one_never_interrupted(
     assert_same_end(runs.only_run(root), whole, 120)
 
 
+def test_dynamic_loss_killed_in_each_of_its_phases_ends_like_one_never_interrupted(
+    tmp_path: Path, start: Start
+) -> None:
+    # Epochs of 27 steps, the last two of which fine-tune behind the warm-up of one epoch.
+    flags = (
+        "--method=dynamic_loss",
+        "--dataset=digits_imbal_0.1_prior_0.4",
+        "--dynamic_warmup_epochs=1",
+        "--warmup_epochs=1",
+        "--dropout_rate=0.2",
+        "--batch_size=20",
+        "--max_iteration=60",
+        "--eval_freq=13",
+    )
+    whole, root = start(tmp_path / "whole", *flags), tmp_path / "runs"
+    logs = []
+    for written in (1, 2, 1):  # checkpoints of steps 13; 26 and 39; 52
+        process = start(root, *flags)
+        kill_after_new_checkpoints(process, written, 0)
+        logs.append(process.log)
+    last = start(root, *flags)
+    last.finish()
+    logs.append(last.log)
+    resumed = re.findall(r"^going on from step (\d+)$", "".join(map(Path.read_text, logs)), re.M)
+    assert [int(step) for step in resumed] == [13, 39, 52]  # warm-up, meta and fine-tuning
+    whole.finish()
+    assert_same_end(runs.only_run(root), runs.only_run(tmp_path / "whole"), 60)
+
+
 @pytest.mark.parametrize(
     "flags",
     [

@@ -25,9 +25,6 @@ from ieg.methods.lookahead import clean_and_wrong, probe_loss, share_of_mean
 from ieg.options import option
 from ieg.report import learned_loss
 
-#: Steps of the warm-up in which the corrector learns, as released.
-PRETRAINING_STEPS = 2000
-
 
 @dataclass(frozen=True)
 class Options:
@@ -40,6 +37,9 @@ class Options:
     )
     dynamic_warmup_epochs: int = option(
         5, "epochs of plain training while the corrector learns to trust", at_least=0
+    )
+    dynamic_pretraining_steps: int = option(
+        2000, "steps of the warm-up after which the corrector learns no more trust", at_least=0
     )
     dynamic_corrector: bool = option(True, "whether labels are corrected")
     dynamic_margin: bool = option(True, "whether classes have margins")
@@ -187,7 +187,8 @@ class DynamicLoss(Method):
         """Which phase of the run and of the epoch a step belongs to."""
         epoch, within = divmod(step, self.context.steps_per_epoch)
         if epoch < self.options.dynamic_warmup_epochs:
-            return Variant("warmup", self.options.dynamic_corrector and step < PRETRAINING_STEPS)
+            early = step < self.options.dynamic_pretraining_steps
+            return Variant("warmup", self.options.dynamic_corrector and early)
         last = within >= self.context.steps_per_epoch - self._finetune_steps
         return Variant("finetune" if last else "meta")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -40,7 +40,7 @@ class Supervised(Method):
     """The mean of a loss over the batch."""
 
     Options = Options
-    curves = {
+    curves: ClassVar = {
         "Trust in predictions": {
             "trust": "trust ε, mean of g·l",
             "global_trust": "global g",

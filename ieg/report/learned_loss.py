@@ -68,7 +68,8 @@ def rank_weights(
         ranks = np.arange(count)
         for marks, colour in ((~known[:, k], "0.8"), (known[:, k], canvas.BLUE)):
             axes.scatter(ranks[marks], trust[marks, k], s=9, color=colour, linewidths=0, zorder=2)
-    figure.supxlabel("loss rank among the examples with that label (0: smallest loss)", fontsize=9)
+    for axes in panels[-columns:]:
+        axes.set_xlabel("loss rank", fontsize=9)
     figure.supylabel("trust in the given label", fontsize=9)
     _add_legend(figure, panels[0], bool((~known).any()))
     canvas.save(figure, path)

@@ -55,6 +55,7 @@ def test_every_data_set_is_a_name_of_ours_with_the_ratio_of_the_setting() -> Non
         (("ieg", "cifar100_uniform_0.4", "IEG"), ["0.802"]),
         (("ieg", "cifar10_uniform_0.8", "thexp"), ["0.9481"]),
         (("fsr", "cifar100_uniform_0.2", "FSR"), ["0.787"]),
+        (("dynamic_loss", "cifar100_imbal_0.01", "2211.12506"), ["0.5054"]),
         (("l2r", "cifar10_uniform_0.8", "CMW-Net"), ["0.5859"]),
         (("supervised", "cifar100_uniform_0.8", "CMW-Net"), ["0.0829"]),
         (("l2r", "cifar100_imbal_0.05", "FaMUS"), ["0.5164"]),

@@ -90,6 +90,7 @@ class SourceEntry:
       load: reads it; the argument is the folder where data sets live, or, for a data set of image
         files, a `FileRequest`.
       preset: settings that suit this data set, by the name of the flag.
+      method_presets: method → the same for that method alone, which wins.
       own_noise: what made the `given_labels` that the source comes with, such as "human labels";
         None for a source that comes with true labels only.
       files: whether it is made of image files.
@@ -103,6 +104,7 @@ class SourceEntry:
     files: bool = False
     takes_path: bool = False
     imagenet_eval: bool = False
+    method_presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 REGISTRY: Registry[SourceEntry] = Registry("data set", __name__)

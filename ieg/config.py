@@ -12,7 +12,7 @@ from typing import Any
 from absl import flags
 
 from ieg import networks, options
-from ieg.data import names, sources
+from ieg.data import names, samplers, sources
 from ieg.errors import InputError
 from ieg.methods import REGISTRY as METHODS
 from ieg.options import option
@@ -77,8 +77,18 @@ class Config:
     weak_rotation: float = option(
         0.0, "degrees by which the weak view is rotated at most", at_least=0, at_most=180
     )
+    sampler: str | None = option(
+        None,
+        "how batches are put together, by given label: shuffle, balanced, class_aware (rows of "
+        "each class in turn; more steps an epoch), or resample (with replacement, small classes "
+        "more often); unset: balanced with --classes_per_batch, else shuffle",
+        choices=samplers.NAMES,
+    )
     classes_per_batch: int = option(
-        0, "classes in a batch, with equally many images by given label; 0 shuffles", at_least=0
+        0, "of --sampler=balanced: classes in a batch, with equally many images each", at_least=0
+    )
+    images_in_a_row: int = option(
+        4, "of --sampler=class_aware: images of a class before the next class", above=0
     )
     learning_rate: float = option(0.1, "of SGD at the start", above=0)
     momentum: float = option(0.9, "of SGD", at_least=0, below=1)

@@ -13,6 +13,7 @@ from ieg.augment.strong import StrongAugmentation
 from ieg.config import Config, Settings
 from ieg.data.dataset import Dataset, prepare
 from ieg.data.pipeline import Pipeline, sweep
+from ieg.data.samplers import Sampling
 from ieg.errors import InputError
 from ieg.methods import REGISTRY as METHODS
 from ieg.methods import Context, Method
@@ -227,7 +228,7 @@ def build(settings: Settings) -> Experiment:
             else method_class.dictionary_batch(settings.options)
         ),
         strong=_strong(config, dataset) if method_class.needs.strong else None,
-        classes_per_batch=config.classes_per_batch,
+        sampling=_sampling(config),
     )
     with strategy.scope():
         model, start = _network(config, dataset)
@@ -273,6 +274,19 @@ def build(settings: Settings) -> Experiment:
     experiment.schedule()  # this and the next raise before the folder is made
     experiment.plan()
     return experiment
+
+
+def _sampling(config: Config) -> Sampling:
+    """The sampler that the flags ask for."""
+    sampler, classes = config.sampler, config.classes_per_batch
+    if sampler is None:
+        sampler = "balanced" if classes else "shuffle"
+    if (sampler == "balanced") != (classes > 0):
+        raise InputError(
+            f"--sampler={sampler} --classes_per_batch={classes}: balanced, and no other sampler, "
+            "takes a number of classes, such as --classes_per_batch=10"
+        )
+    return Sampling(sampler, classes, config.images_in_a_row)
 
 
 def _strong(config: Config, dataset: Dataset) -> StrongAugmentation:

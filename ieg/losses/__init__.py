@@ -4,6 +4,7 @@ from ieg.losses.cross_entropy import cross_entropy, label_smoothing, soft_target
 from ieg.losses.divergence import kl_divergence
 from ieg.losses.label_guess import label_guess, rms_normalize, sharpen
 from ieg.losses.pseudo_labels import PseudoLoss, pseudo_labels, running_logits
+from ieg.losses.robust import mean_of_classes, robust_losses
 
 __all__ = [
     "PseudoLoss",
@@ -11,8 +12,10 @@ __all__ = [
     "kl_divergence",
     "label_guess",
     "label_smoothing",
+    "mean_of_classes",
     "pseudo_labels",
     "rms_normalize",
+    "robust_losses",
     "running_logits",
     "sharpen",
     "soft_targets",

@@ -1,0 +1,26 @@
+"""Prediction by the direction of class means."""
+
+import numpy as np
+
+from ieg.evaluation import nearest_centroid as ncm
+
+
+def test_means_of_each_class():
+    means = ncm.class_means([[1.0, 0], [3, 2], [5, 5]], [2, 2, 0], 4)
+    np.testing.assert_array_equal(means, [[5, 5], [0, 0], [2, 1], [0, 0]])
+
+
+def test_direction_counts_and_not_distance():
+    centroids = [[10.0, 0], [0, 0.1]]
+    # Near the second centroid, but in the direction of the first one.
+    assert ncm.predict([[0.3, 0.1], [0.1, 0.3]], centroids).tolist() == [0, 1]
+
+
+def test_cosines_by_hand():
+    cosines = ncm.cosines([[3.0, 4.0], [0.0, 0.0]], [[2.0, 0.0], [0.0, -5.0]])
+    np.testing.assert_allclose(cosines, [[0.6, -0.8], [0, 0]], atol=1e-12)
+
+
+def test_a_class_without_training_images_is_not_predicted():
+    centroids = [[0.0, 0.0], [-1.0, 0.0], [-1.0, 0.1]]
+    assert ncm.predict([[1.0, 0.0]], centroids).tolist() == [2]

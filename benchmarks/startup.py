@@ -78,8 +78,8 @@ def _first_step(dataset_dir: str, method: str, network: str) -> None:
     }
     built = experiment.build(config.resolve(typed))
     step = compile_step(built.strategy, built.method, built.state, built.rule())
-    dictionary = built.method.dictionary(built.state.method_variables)
-    (batch,) = built.pipeline.batches(built.strategy, 0, 1, dictionary)
+    plan = built.method.plan(0, built.state.method_variables)
+    (batch,) = built.pipeline.batches(built.strategy, 0, 1, plan)
     step(batch, 0.1, 0, built.method.variant(0))["loss"].numpy()
     print(f"peak memory {memory.peak_bytes() / 2**20:,.0f} MB")
 

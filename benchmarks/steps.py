@@ -47,6 +47,7 @@ def make_step(
         true_labels=labels,
         train_indices=np.arange(batch_size),
         batch_size=batch_size,
+        replicas=1,
         steps_per_epoch=1,
         decay=entry.train_decay(model, entry.weight_decay),
         probe_decay=parts.weight_decay(model, entry.weight_decay),

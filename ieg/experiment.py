@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -140,32 +140,68 @@ class Experiment:
 
 
 class Predictor:
-    """Logits of images, every image exactly once; traced once and used again.
+    """Outputs of the network for images, every image exactly once; traced once and used again.
 
     Args:
-      experiment: whose network, devices and batch size are used.
+      experiment: whose network and devices are used.
       weights: trainable variables, current ones or an average.
+      what: "logits", or "features": what the classifier sees.
+      batch_size: per replica; None for that of evaluations.
     """
 
-    def __init__(self, experiment: Experiment, weights: list[tf.Variable]) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        weights: list[tf.Variable],
+        what: Literal["logits", "features"] = "logits",
+        batch_size: int | None = None,
+    ) -> None:
         model, state = experiment.model, experiment.state
+        if what == "features":
+            model = parts.with_features(model)
 
-        def replica_logits(images: tf.Tensor) -> tf.Tensor:
+        def replica_outputs(images: tf.Tensor) -> tf.Tensor:
             values = [tf.convert_to_tensor(v) for v in weights]
             others = [tf.convert_to_tensor(v) for v in state.network_state]
-            return model.stateless_call(values, others, images, training=False)[0]
+            outputs, _ = model.stateless_call(values, others, images, training=False)
+            return outputs[1] if what == "features" else outputs
 
         @tf.function
-        def logits(batch: Any) -> Any:
-            return experiment.strategy.run(replica_logits, args=(batch,))
+        def outputs(batch: Any) -> Any:
+            return experiment.strategy.run(replica_outputs, args=(batch,))
 
-        self._logits = logits
+        self._outputs = outputs
         self._strategy = experiment.strategy
-        self._batch_size = experiment.config.val_batch_size
+        self._batch_size = batch_size or experiment.config.val_batch_size
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """[N, H, W, C] uint8 → [N, K]."""
-        return sweep(images, self._strategy, self._logits, batch_size=self._batch_size)
+        """[N, H, W, C] uint8 → [N, K] logits or [N, D] features."""
+        return sweep(images, self._strategy, self._outputs, batch_size=self._batch_size)
+
+
+class TrainingPass:
+    """What `methods.Predict` promises: passes over training images with the current weights.
+
+    In batches of training, since those of evaluations may change when a run goes on, and with them
+    the last bit of a result.
+
+    Args:
+      experiment: whose network, devices and data are used.
+    """
+
+    def __init__(self, experiment: Experiment) -> None:
+        self._experiment = experiment
+        self._predictors: dict[str, Predictor] = {}
+
+    def __call__(
+        self, indices: np.ndarray, what: Literal["logits", "features"] = "logits"
+    ) -> np.ndarray:
+        """[n] examples of the training split → [n, K] logits or [n, D] features."""
+        experiment = self._experiment
+        if what not in self._predictors:
+            weights, size = experiment.state.params, experiment.config.batch_size
+            self._predictors[what] = Predictor(experiment, weights, what, size)
+        return self._predictors[what](experiment.dataset.train.images[indices])
 
 
 def folder_of(config: Config) -> RunFolder:
@@ -221,12 +257,7 @@ def build(settings: Settings) -> Experiment:
         dataset,
         batch_size=config.batch_size * replicas,
         seed=config.seed,
-        probe_size=replicas
-        * (
-            config.batch_size
-            if method_class.needs.probe
-            else method_class.dictionary_batch(settings.options)
-        ),
+        probe_size=config.batch_size * replicas if method_class.needs.probe else 0,
         strong=_strong(config, dataset) if method_class.needs.strong else None,
         sampling=_sampling(config),
     )
@@ -239,6 +270,7 @@ def build(settings: Settings) -> Experiment:
             true_labels=dataset.train.labels,
             train_indices=dataset.train_indices,
             batch_size=pipeline.batch_size,
+            replicas=replicas,
             steps_per_epoch=pipeline.steps_per_epoch,
             decay=networks.REGISTRY.get(config.network_name).train_decay(
                 model, config.l2_weight_decay

@@ -41,8 +41,8 @@ def train(strategy_name, batch_size, tmp_path, **typed):
     step = compile_step(built.strategy, built.method, built.state, built.rule())
     schedule = built.schedule()
     scalars = []
-    dictionary = built.method.dictionary(built.state.method_variables)
-    for s, batch in enumerate(built.pipeline.batches(built.strategy, 0, STEPS, dictionary)):
+    plan = built.method.plan(0, built.state.method_variables)
+    for s, batch in enumerate(built.pipeline.batches(built.strategy, 0, STEPS, plan)):
         values = step(batch, schedule(s), s, built.method.variant(s))
         scalars.append({name: float(value) for name, value in values.items()})
     return built, scalars

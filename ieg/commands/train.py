@@ -14,7 +14,7 @@ from ieg.commands.announce import announce
 from ieg.config import Settings
 from ieg.errors import InputError
 from ieg.evaluation import evaluate
-from ieg.experiment import Experiment, build, stored_config
+from ieg.experiment import Experiment, TrainingPass, build, stored_config
 from ieg.training.step import compile_step
 from ieg.training.trainer import Interrupted, Trainer
 
@@ -174,6 +174,7 @@ class _Run:
             schedule=experiment.schedule(),
             plan=experiment.plan(),
             checkpoints=experiment.checkpoints,
+            predict=TrainingPass(experiment),
             evaluate=self._evaluate,
             saved=lambda step: self.folder.write_progress(step, self._seconds()),
             console=self.console,

@@ -35,8 +35,8 @@ class Batch(NamedTuple):
       image: [B, H, W, C] float32 in [-1, 1], weakly augmented.
       label: [B] int32, the given label.
       true_label: [B] int32, for monitoring only.
-      probe: clean examples, as many as B, or as many as a method asks for from a dictionary of
-        its own; None for a method that needs none.
+      probe: clean examples, as many as B, or those that a method has planned; None for a method
+        that needs none.
       strong_image: the same images strongly augmented, like `image`; None likewise.
     """
 
@@ -48,6 +48,19 @@ class Batch(NamedTuple):
     strong_image: tf.Tensor | None = None
 
 
+class EpochPlan(NamedTuple):
+    """What the S steps of one epoch see where a method chooses itself; None leaves it to the run.
+
+    Attributes:
+      train: [S, B] training examples of each step's global batch.
+      probe: [S, P] training examples that come as `Batch.probe`, with their given labels; each
+        replica gets P / replicas.
+    """
+
+    train: np.ndarray | None = None
+    probe: np.ndarray | None = None
+
+
 class Pipeline:
     """Batches of one data set.
 
@@ -55,7 +68,7 @@ class Pipeline:
       dataset: what to train on.
       batch_size: global batch B, shared by the replicas.
       seed: of the order and of the augmentation.
-      probe_size: probe or dictionary examples in each global batch; 0 for none.
+      probe_size: held out probe examples in each global batch; 0 for none.
       strong: how the strong view is made; None for batches without one.
       sampling: how a batch is put together.
     Raises:
@@ -94,10 +107,12 @@ class Pipeline:
         )
         self.steps_per_epoch = self.train_indices.steps_per_epoch
         self._probe_size = probe_size
-        self._probe_indices = dataset.probe_indices
+        self._probe_table = None
+        if probe_size:
+            self._probe_table = tf.constant(dataset.probe_indices, tf.int32)
 
     def batch(
-        self, step: tf.Tensor, replica: int, replicas: int, probe_table: tf.Tensor | None = None
+        self, step: tf.Tensor, replica: int, replicas: int, plan: EpochPlan | None = None
     ) -> Batch:
         """One replica's part of the global batch of a step (scalar int64).
 
@@ -107,12 +122,17 @@ class Pipeline:
           step: 0-based.
           replica: which part, 0 .. replicas - 1.
           replicas: how many replicas share the batch.
-          probe_table: [K, m] int32, where probe examples are taken from.
+          plan: of the epoch that the step belongs to, when a method has made one.
         """
-        index = _part(self.train_indices(step), replica, replicas)
-        probe = None
-        if probe_table is not None:
-            chosen = order.class_by_class(probe_table, step, self._probe_size, self._seed)
+        plan = plan or EpochPlan()
+        index = self._planned(plan.train, step)
+        if index is None:
+            index = self.train_indices(step)
+        index = _part(index, replica, replicas)
+        chosen, probe = self._planned(plan.probe, step), None
+        if chosen is None and self._probe_table is not None:
+            chosen = order.class_by_class(self._probe_table, step, self._probe_size, self._seed)
+        if chosen is not None:
             chosen = _part(chosen, replica, replicas)
             images = self._weak_view(chosen, step, "probe view", replica, replicas)
             probe = Probe(images, tf.gather(self._given, chosen))
@@ -125,6 +145,12 @@ class Pipeline:
             probe=probe,
             strong_image=self._strong_view(image, step, replica, replicas),
         )
+
+    def _planned(self, rows: np.ndarray | None, step: tf.Tensor) -> tf.Tensor | None:
+        """The row of a step in a plan's table [S, ...]; None without a table."""
+        if rows is None:
+            return None
+        return tf.gather(tf.constant(rows, tf.int32), step % self.steps_per_epoch)
 
     def _weak_view(
         self, index: tf.Tensor, step: tf.Tensor, purpose: str, replica: int, replicas: int
@@ -150,14 +176,14 @@ class Pipeline:
         strategy: tf.distribute.Strategy,
         start: int,
         stop: int,
-        dictionary: np.ndarray | None = None,
+        plan: EpochPlan | None = None,
     ) -> tf.distribute.DistributedDataset:
         """The batches of steps start .. stop - 1, one part for each replica.
 
         Args:
           strategy: whose replicas share the batch.
           start, stop: which steps.
-          dictionary: [K, m] examples that take the place of the held out probe data.
+          plan: of the one epoch that they belong to, when a method has made one.
         Raises:
           InputError: the replicas cannot share the batch evenly.
         """
@@ -166,10 +192,6 @@ class Pipeline:
             raise InputError(
                 f"{replicas} replicas cannot share a global batch of {self.batch_size} evenly"
             )
-        table = None
-        if self._probe_size:
-            chosen = self._probe_indices if dictionary is None else dictionary
-            table = tf.constant(chosen, tf.int32)
 
         def dataset(context: tf.distribute.InputContext) -> tf.data.Dataset:
             here = replicas // context.num_input_pipelines
@@ -179,7 +201,7 @@ class Pipeline:
                 steps = tf.data.Dataset.range(start, stop)
                 parts.append(
                     steps.map(
-                        lambda step, replica=replica: self.batch(step, replica, replicas, table),
+                        lambda step, replica=replica: self.batch(step, replica, replicas, plan),
                         num_parallel_calls=2,
                         deterministic=True,
                     )

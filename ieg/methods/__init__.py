@@ -5,13 +5,13 @@ A method is a subclass of `Method` registered by name. Its `Options` become flag
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from ieg.data.pipeline import Batch
+from ieg.data.pipeline import Batch, EpochPlan
 from ieg.registry import Registry
 
 
@@ -42,6 +42,7 @@ class Context(NamedTuple):
       true_labels: [N], for monitoring only.
       train_indices: [n] the examples to train on.
       batch_size: global batch.
+      replicas: how many share it.
       steps_per_epoch: steps in one pass over the training data.
       decay: weight decay coefficient of each trainable variable in the training loss.
       probe_decay: the same in the loss of a look-ahead's probe batch.
@@ -55,6 +56,7 @@ class Context(NamedTuple):
     true_labels: np.ndarray
     train_indices: np.ndarray
     batch_size: int
+    replicas: int
     steps_per_epoch: int
     decay: list[float]
     probe_decay: list[float]
@@ -103,6 +105,15 @@ class StepOutput(NamedTuple):
     per_example: Mapping[str, tf.Tensor]
 
 
+class Predict(Protocol):
+    """Outputs of the network as it is now for training images: no augmentation, inference mode."""
+
+    def __call__(
+        self, indices: np.ndarray, what: Literal["logits", "features"] = "logits"
+    ) -> np.ndarray:
+        """[n] examples → [n, K] logits, or [n, D] what the classifier sees."""
+
+
 class Method:
     """One way to train.
 
@@ -111,7 +122,7 @@ class Method:
       defaults: settings of the run that this method wants, by the name of the flag.
       needs: what its batches carry.
       per_example: names of the values that `step` returns per example.
-      by_epoch: whether `on_epoch` has work to do.
+      by_epoch: whether `on_epoch` and `plan` have work to do.
 
     Args:
       options: an instance of `Options`.
@@ -135,18 +146,26 @@ class Method:
         """
         return {}
 
-    @classmethod
-    def dictionary_batch(cls, options: Any) -> int:
-        """Examples per step and replica that come from `dictionary` as `Batch.probe`; 0: none."""
-        return 0
+    def on_epoch(
+        self, epoch: int, variables: Mapping[str, tf.Variable], predict: Predict
+    ) -> Mapping[str, float]:
+        """Work on the host before an epoch, once for each, on what `init_state` made.
 
-    def dictionary(self, variables: Mapping[str, tf.Variable]) -> np.ndarray | None:
-        """[K, m] training examples, row k labelled k, in use until the next epoch begins."""
-        return None
-
-    def on_epoch(self, variables: Mapping[str, tf.Variable]) -> Mapping[str, float]:
-        """Work on the host between two epochs, on what `init_state` made; returns what to log."""
+        Args:
+          epoch: the 0-based one that is about to begin.
+          variables: what to change; all that later steps and `plan` depend on goes here.
+          predict: passes over the training images, as many as are wanted.
+        Returns:
+          what to log.
+        """
         return {}
+
+    def plan(self, epoch: int, variables: Mapping[str, tf.Variable]) -> EpochPlan:
+        """Which examples the steps of an epoch see; asked after `on_epoch`, and on every resume.
+
+        So it must be a function of its arguments alone: draw with `keys.generator`.
+        """
+        return EpochPlan()
 
     def variant(self, step: int) -> Hashable:
         """Which traced step runs now: `step` is traced once per value.

@@ -14,7 +14,8 @@ import tensorflow as tf
 
 from ieg import keys, replicas
 from ieg.augment import mixup
-from ieg.data.pipeline import Batch
+from ieg.data import order
+from ieg.data.pipeline import Batch, EpochPlan
 from ieg.errors import InputError
 from ieg.losses import (
     PseudoLoss,
@@ -31,7 +32,7 @@ from ieg.meta import (
     shifted_weights,
 )
 from ieg.meta.dictionary import lowest_scores, updated_scores
-from ieg.methods import REGISTRY, Context, Method, StepOutput, StepState
+from ieg.methods import REGISTRY, Context, Method, Predict, StepOutput, StepState
 from ieg.methods.lookahead import MomentumLookaheadOptions, share_of_mean, weight_scalars
 from ieg.networks import parts
 from ieg.options import option
@@ -102,11 +103,6 @@ class FSR(Method):
         self._pseudo = _pseudo_loss(options.use_pseudo_loss)
         _check_capacity(options, context)
 
-    @classmethod
-    def dictionary_batch(cls, options: Any) -> int:
-        """Class-balanced examples of the dictionary in every step."""
-        return int(options.queue_bs)
-
     def init_state(self) -> dict[str, tf.Variable]:
         """Scores [N], dictionary [K, m], and running logits [N, K], class weights [K] if used."""
         context, options = self.context, self.options
@@ -119,11 +115,17 @@ class FSR(Method):
         keep = {"trainable": False, "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
         return {name: tf.Variable(value, **keep) for name, value in values.items()}
 
-    def dictionary(self, variables: Mapping[str, tf.Variable]) -> np.ndarray:
-        """[K, capacity / K] training examples."""
-        return np.asarray(variables["dictionary"].numpy())
+    def plan(self, epoch: int, variables: Mapping[str, tf.Variable]) -> EpochPlan:
+        """Every step looks ahead on class-balanced examples of the dictionary [K, capacity / K]."""
+        length, size = self.context.steps_per_epoch, self.options.queue_bs * self.context.replicas
+        table = tf.convert_to_tensor(variables["dictionary"])
+        steps = tf.range(epoch * length, (epoch + 1) * length, dtype=tf.int64)
+        rows = [order.class_by_class(table, step, size, self.context.seed) for step in steps]
+        return EpochPlan(probe=np.stack(rows))
 
-    def on_epoch(self, variables: Mapping[str, tf.Variable]) -> Mapping[str, float]:
+    def on_epoch(
+        self, epoch: int, variables: Mapping[str, tf.Variable], predict: Predict
+    ) -> Mapping[str, float]:
         """The examples of each class with the lowest scores become the dictionary."""
         chosen = self._choose(variables["score"].numpy())
         variables["dictionary"].assign(chosen)
@@ -191,7 +193,7 @@ class FSR(Method):
         self, batch: Batch, state: StepState, images: tf.Tensor, targets: tf.Tensor
     ) -> tuple[MetaGradient, tf.Tensor]:
         """The dictionary loss' gradient in ω (start 1/B), and logits of `batch.image` at θ'."""
-        assert batch.probe is not None  # the trainer sees to what `dictionary_batch` asks for
+        assert batch.probe is not None  # `plan` says so
         queue = batch.probe
         queue_targets = self._smoothed(queue.label)
 

@@ -14,9 +14,9 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
-from ieg.data.pipeline import Pipeline
+from ieg.data.pipeline import EpochPlan, Pipeline
 from ieg.errors import TrainingStopped
-from ieg.methods import Method
+from ieg.methods import Method, Predict
 from ieg.training.checkpoints import Checkpoints
 from ieg.training.progress import ProgressBar
 from ieg.training.schedules import Schedule
@@ -66,6 +66,7 @@ class Trainer:
       schedule: 0-based step → learning rate.
       plan: when to do what.
       checkpoints: where the state is saved.
+      predict: passes over the training images, for the method's work between epochs.
       evaluate: called at the planned steps with the step, the learning rate and the mean of the
         training scalars since the last time.
       saved: called after every checkpoint with its step.
@@ -83,6 +84,7 @@ class Trainer:
         schedule: Schedule,
         plan: Plan,
         checkpoints: Checkpoints,
+        predict: Predict,
         evaluate: Callable[[int, float, Mapping[str, float]], None],
         saved: Callable[[int], None],
         console: Console,
@@ -95,6 +97,7 @@ class Trainer:
         self._schedule = schedule
         self._plan = plan
         self._checkpoints = checkpoints
+        self._predict = predict
         self._evaluate = evaluate
         self._saved = saved
         self._console = console
@@ -152,15 +155,20 @@ class Trainer:
         """
         last, length = self._plan.last_step, self._pipeline.steps_per_epoch
         by_epoch = self._method.by_epoch
-        variables = self._state.method_variables
         while first < last:
-            if by_epoch and first and first % length == 0:
-                self._state.meter.add(self._method.on_epoch(variables))
             stop = min(last, (first // length + 1) * length) if by_epoch else last
-            dictionary = self._method.dictionary(variables)
-            batches = self._pipeline.batches(self._strategy, first, stop, dictionary)
+            plan = self._before_epoch(first) if by_epoch else EpochPlan()
+            batches = self._pipeline.batches(self._strategy, first, stop, plan)
             yield from zip(range(first, stop), batches, strict=True)
             first = stop
+
+    def _before_epoch(self, first: int) -> EpochPlan:
+        """What the steps from `first` on see; within an epoch its work has been done before."""
+        epoch, within = divmod(first, self._pipeline.steps_per_epoch)
+        variables = self._state.method_variables
+        if not within:
+            self._state.meter.add(self._method.on_epoch(epoch, variables, self._predict))
+        return self._method.plan(epoch, variables)
 
     def _train(self, batch: Any, step: int, rate: float) -> None:
         variant = self._method.variant(step)

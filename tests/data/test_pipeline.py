@@ -10,7 +10,7 @@ from ieg.augment.weak import WeakAugmentation, scale
 from ieg.data import order as orders
 from ieg.data.dataset import Dataset
 from ieg.data.noise import NoiseReport
-from ieg.data.pipeline import Batch, Pipeline, sweep
+from ieg.data.pipeline import Batch, EpochPlan, Pipeline, sweep
 from ieg.data.sources import Split
 from ieg.errors import InputError
 
@@ -60,7 +60,11 @@ def pipeline(
 
 
 def read(
-    source: Pipeline, start: int, stop: int, strategy: tf.distribute.Strategy | None = None
+    source: Pipeline,
+    start: int,
+    stop: int,
+    strategy: tf.distribute.Strategy | None = None,
+    plan: EpochPlan | None = None,
 ) -> list[Batch]:
     """Global batches of steps start .. stop - 1 in NumPy, parts of replicas one after another."""
     strategy = strategy or tf.distribute.get_strategy()
@@ -69,7 +73,7 @@ def read(
         parts = strategy.experimental_local_results(value)  # an absent view is None on each
         return None if parts[0] is None else np.concatenate(parts)
 
-    return [tf.nest.map_structure(whole, b) for b in source.batches(strategy, start, stop)]
+    return [tf.nest.map_structure(whole, b) for b in source.batches(strategy, start, stop, plan)]
 
 
 def assert_same(actual: list[Batch], expected: list[Batch]) -> None:
@@ -124,6 +128,26 @@ def test_probe_rows_are_probe_images_with_their_true_labels() -> None:
     assert np.isin(chosen, data.probe_indices).all()
     np.testing.assert_array_equal(batch.probe.label, data.train.labels[chosen])
     np.testing.assert_array_equal(batch.probe.image, scale(data.train.images[chosen]))
+
+
+def test_planned_examples_come_step_by_step_within_the_epoch() -> None:
+    rows = np.random.default_rng(3).choice(SIZE, (STEPS, BATCH))
+    plan = EpochPlan(train=rows, probe=rows[:, :2] % TRAINED)
+    data = made_up(weak=UNTOUCHED)
+    batches = read(pipeline(data, probe=False), STEPS + 1, 2 * STEPS, plan=plan)
+    assert len(batches) == STEPS - 1
+    for batch, row, probe in zip(batches, rows[1:], plan.probe[1:], strict=True):
+        np.testing.assert_array_equal(batch.index, row)
+        np.testing.assert_array_equal(batch.image, scale(data.train.images[row]))
+        np.testing.assert_array_equal(batch.probe.image, scale(data.train.images[probe]))
+        np.testing.assert_array_equal(batch.probe.label, data.given_labels[probe])
+
+
+def test_replicas_share_planned_examples(mirrored: tf.distribute.Strategy) -> None:
+    rows = np.arange(STEPS * BATCH).reshape(STEPS, BATCH)
+    plan = EpochPlan(train=rows, probe=rows[:, :6])
+    alone = read(pipeline(probe=False), 0, STEPS, plan=plan)
+    assert_same(read(pipeline(probe=False), 0, STEPS, mirrored, plan=plan), alone)
 
 
 def test_a_method_without_probe_gets_none() -> None:

@@ -86,13 +86,26 @@ def test_the_first_dictionary_is_balanced_and_the_next_follows_the_scores():
     true_labels[8] = 1  # is labelled 0
     one = method(true_labels=true_labels)
     variables = one.init_state()
-    first = one.dictionary(variables)
-    np.testing.assert_array_equal(first, [[0, 3, 4], [1, 5, 9], [2, 6, 10]])
+    np.testing.assert_array_equal(variables["dictionary"], [[0, 3, 4], [1, 5, 9], [2, 6, 10]])
     scores = np.zeros(N)
     scores[[8, 11, 28]] = -1
     variables["score"].assign(scores)
-    assert one.on_epoch(variables) == {"dictionary_purity": pytest.approx(8 / 9)}
-    np.testing.assert_array_equal(one.dictionary(variables)[0], [8, 11, 28])
+    purity = one.on_epoch(1, variables, contexts.no_pass)
+    assert purity == {"dictionary_purity": pytest.approx(8 / 9)}
+    np.testing.assert_array_equal(variables["dictionary"][0], [8, 11, 28])
+
+
+def test_every_step_sees_as_many_of_each_class_and_an_epoch_the_whole_dictionary():
+    one = method()
+    variables = one.init_state()
+    plan = one.plan(2, variables)
+    assert plan.train is None and plan.probe.shape == (3, 6)
+    np.testing.assert_array_equal(LABELS[plan.probe], np.tile([0, 1, 2], (3, 2)))
+    seen, times = np.unique(plan.probe, return_counts=True)
+    np.testing.assert_array_equal(seen, np.sort(variables["dictionary"].numpy().ravel()))
+    assert set(times) == {2}  # 18 places for 9 examples
+    np.testing.assert_array_equal(plan.probe, one.plan(2, variables).probe)
+    assert (plan.probe != one.plan(3, variables).probe).any()
 
 
 def test_weights_are_equal_at_first_but_scores_are_kept():

@@ -16,6 +16,7 @@ import tensorflow as tf
 from rich.console import Console
 
 from ieg import config, experiment
+from ieg.data.pipeline import EpochPlan
 from ieg.errors import TrainingStopped
 from ieg.training.averaging import ema_decay
 from ieg.training.state import Meter
@@ -59,13 +60,13 @@ class Recorded:
             losses = {"loss": tf.constant(loss(number), tf.float64)}
             return losses | {"train_accuracy": tf.constant(0.5), "gradient_norm": tf.constant(1.0)}
 
-        def batches(strategy: Any, start: int, stop: int, dictionary: Any) -> Iterator[int]:
-            self.spans.append((start, stop, dictionary))
+        def batches(strategy: Any, start: int, stop: int, plan: Any) -> Iterator[int]:
+            self.spans.append((start, stop, plan))
             return iter(range(100 + start, 100 + stop))
 
-        def on_epoch(variables: dict[str, list[int]]) -> dict[str, float]:
-            variables["epochs"].append(len(self.steps))
-            return {"purity": float(len(self.steps))}
+        def on_epoch(epoch: int, variables: dict[str, list[int]], predict: Any) -> dict[str, float]:
+            variables["epochs"].append(epoch)
+            return {"purity": predict(epoch)}
 
         self.trainer = Trainer(
             strategy=tf.distribute.get_strategy(),
@@ -73,7 +74,7 @@ class Recorded:
                 variant=lambda step: "odd" if step % 2 else "even",
                 by_epoch=by_epoch,
                 on_epoch=on_epoch,
-                dictionary=lambda variables: list(variables["epochs"]),
+                plan=lambda epoch, variables: (epoch, *variables["epochs"]),
             ),
             pipeline=SimpleNamespace(batches=batches, steps_per_epoch=10, batch_size=4),
             state=self.state,
@@ -81,6 +82,7 @@ class Recorded:
             schedule=lambda step: 1 / (1 + step),
             plan=Plan(last_step=last, evaluate_after=frozenset(evaluate_after)),
             checkpoints=SimpleNamespace(save=self.saved.append),
+            predict=lambda epoch: 10.0 + epoch,
             evaluate=lambda *values: self.evaluations.append(values),
             saved=lambda step: self.saved.append(-step),
             console=Console(file=self.printed),
@@ -100,24 +102,26 @@ def test_every_step_gets_its_own_batch_rate_and_variant() -> None:
 def test_batches_come_in_one_go_for_a_method_without_work_between_epochs() -> None:
     run = Recorded(25, {25})
     run.trainer.run()
-    assert run.spans == [(0, 25, [])]
+    assert run.spans == [(0, 25, EpochPlan())]
     assert run.state.method_variables == {"epochs": []}
 
 
-def test_work_between_epochs_comes_before_the_batches_that_it_changes() -> None:
+def test_work_before_each_epoch_comes_before_the_batches_that_it_changes() -> None:
     run = Recorded(25, {25}, by_epoch=True)
     run.trainer.run()
-    assert run.spans == [(0, 10, []), (10, 20, [10]), (20, 25, [10, 20])]
+    assert run.spans == [(0, 10, (0, 0)), (10, 20, (1, 0, 1)), (20, 25, (2, 0, 1, 2))]
     assert [step for step, *_ in run.steps] == list(range(25))
-    assert run.evaluations[0][2]["purity"] == (10 + 20) / 2
+    assert run.evaluations[0][2]["purity"] == (10 + 11 + 12) / 3
 
 
-@pytest.mark.parametrize(("first", "epochs"), [(13, [7]), (10, [0, 10])])
-def test_a_resumed_run_does_that_work_at_the_same_steps(first: int, epochs: list[int]) -> None:
+@pytest.mark.parametrize(("first", "plan"), [(13, (1,)), (10, (1, 1))])
+def test_a_resumed_run_plans_its_epoch_again_and_works_only_at_the_start_of_one(
+    first: int, plan: tuple[int, ...]
+) -> None:
     run = Recorded(25, {25}, first=first, by_epoch=True)
     run.trainer.run()
-    assert run.spans[0][:2] == (first, 20)
-    assert run.state.method_variables["epochs"] == epochs  # counted in steps of this process
+    assert run.spans[0] == (first, 20, plan)
+    assert run.state.method_variables["epochs"][-1] == 2
 
 
 def test_it_evaluates_and_saves_at_the_planned_steps_only() -> None:

@@ -49,6 +49,8 @@ def make_step(
         batch_size=batch_size,
         replicas=1,
         steps_per_epoch=1,
+        total_steps=1000,
+        momentum=0.9,
         decay=entry.train_decay(model, entry.weight_decay),
         probe_decay=parts.weight_decay(model, entry.weight_decay),
         label_smoothing=0.0,

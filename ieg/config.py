@@ -95,7 +95,7 @@ class Config:
     lr_schedule: str = option(
         "cosine",
         "cosine (restarts), cosine_warmup, cosine_one (one cosine over the run), custom_step "
-        "(milestones) or exponential (factor 0.9, staircase)",
+        "(milestones), exponential (factor 0.9, staircase) or constant",
         choices=schedules.NAMES,
     )
     decay_steps: str | None = option(
@@ -247,7 +247,7 @@ def resolve(typed: Mapping[str, Any]) -> Settings:
             f"network {network_name}",
             {"l2_weight_decay": networks.REGISTRY.get(network_name).weight_decay},
         ),
-        (f"method {method_name}", method.defaults),
+        (f"method {method_name}", {**method.defaults, **method.requires}),
         ("preset of the data set", preset),
         ("command line", typed),
     ]
@@ -263,6 +263,9 @@ def resolve(typed: Mapping[str, Any]) -> Settings:
         raise InputError(f"--{foreign[0]} is no option of --method={method_name}")
     for field in [*dataclasses.fields(Config), *dataclasses.fields(method.Options)]:
         options.check(field, values[field.name])
+    for name, wanted in method.requires.items():
+        if values[name] != wanted:
+            raise InputError(f"--{name}={values[name]}: --method={method_name} needs {wanted}")
     return Settings(
         config=Config(**{name: values[name] for name in common}),
         options=method.Options(**{name: values[name] for name in own}),

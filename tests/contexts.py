@@ -17,6 +17,8 @@ def context(model, labels, num_classes, *, decay=None, **changes):
         "batch_size": len(labels),
         "replicas": 1,
         "steps_per_epoch": 3,
+        "total_steps": 12,
+        "momentum": 0.9,
         "decay": decay,
         "probe_decay": decay,
         "label_smoothing": 0.0,

@@ -154,11 +154,11 @@ class _Run:
         self.console.print(f"going on from step {step}", highlight=False)
         before = self.folder.read_config() or {}
         longer = before.get("max_iteration", self.experiment.last_step) < self.experiment.last_step
-        if longer and self.experiment.config.lr_schedule == "cosine_one":
+        for what in _by_length(self.experiment) if longer else []:
             self.console.print(
-                "note: cosine_one now stretches over more steps, so the learning rate jumps back "
-                "up; a run of this length from the start would differ",
+                f"note: {what}; a run of this length from the start would differ",
                 highlight=False,
+                soft_wrap=True,
             )
 
     def _trainer(self) -> Trainer:
@@ -244,6 +244,14 @@ class _Run:
             markup=False,
             soft_wrap=True,
         )
+
+
+def _by_length(experiment: Experiment) -> list[str]:
+    """What becomes another when a run is made longer."""
+    schedule = None
+    if experiment.config.lr_schedule == "cosine_one":
+        schedule = "cosine_one now stretches over more steps, so the learning rate jumps back up"
+    return list(filter(None, (schedule, experiment.method.by_length())))
 
 
 def _command(settings: Settings) -> str:

@@ -21,10 +21,12 @@ class Needs(NamedTuple):
     Attributes:
       probe: clean examples, held out of the training data.
       strong: a second, strongly augmented view of the training images.
+      weights: those of an earlier run to start from, `--pretrained_ckpt`.
     """
 
     probe: bool = False
     strong: bool = False
+    weights: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Context(NamedTuple):
       batch_size: global batch.
       replicas: how many share it.
       steps_per_epoch: steps in one pass over the training data.
+      total_steps: of the whole run.
+      momentum: of SGD.
       decay: weight decay coefficient of each trainable variable in the training loss.
       probe_decay: the same in the loss of a look-ahead's probe batch.
       label_smoothing: in [0, 1), for the training loss.
@@ -58,6 +62,8 @@ class Context(NamedTuple):
     batch_size: int
     replicas: int
     steps_per_epoch: int
+    total_steps: int
+    momentum: float
     decay: list[float]
     probe_decay: list[float]
     label_smoothing: float
@@ -105,13 +111,31 @@ class StepOutput(NamedTuple):
     per_example: Mapping[str, tf.Tensor]
 
 
-class Predict(Protocol):
-    """Outputs of the network as it is now for training images: no augmentation, inference mode."""
+#: What a pass gives of each image.
+What = Literal["logits", "features"]
 
-    def __call__(
-        self, indices: np.ndarray, what: Literal["logits", "features"] = "logits"
-    ) -> np.ndarray:
+
+class Predict(Protocol):
+    """Outputs of the network as it is now, in inference mode; called: for plain training images."""
+
+    def __call__(self, indices: np.ndarray, what: What = "logits") -> np.ndarray:
         """[n] examples → [n, K] logits, or [n, D] what the classifier sees."""
+
+    def of_steps(
+        self, first: int, stop: int, what: What = "logits", *, strong: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The same for the augmented images that steps first .. stop - 1 train on.
+
+        Returns:
+          [n] examples, and [n, K] or [n, D].
+        """
+
+    def of_evaluation(self, what: What = "logits") -> tuple[np.ndarray, np.ndarray]:
+        """The same for the split that accuracy is measured on.
+
+        Returns:
+          [M] labels, and [M, K] or [M, D].
+        """
 
 
 class Method:
@@ -120,6 +144,7 @@ class Method:
     Class attributes:
       Options: a frozen dataclass; each field is a flag (see `ieg.options.option`).
       defaults: settings of the run that this method wants, by the name of the flag.
+      requires: settings of the run that it cannot do without.
       needs: what its batches carry.
       per_example: names of the values that `step` returns per example.
       by_epoch: whether `on_epoch` and `plan` have work to do.
@@ -131,6 +156,7 @@ class Method:
 
     Options: ClassVar[type] = NoOptions
     defaults: ClassVar[Mapping[str, Any]] = {}
+    requires: ClassVar[Mapping[str, Any]] = {}
     needs: ClassVar[Needs] = Needs()
     per_example: ClassVar[tuple[str, ...]] = ()
     by_epoch: ClassVar[bool] = False
@@ -166,6 +192,14 @@ class Method:
         So it must be a function of its arguments alone: draw with `keys.generator`.
         """
         return EpochPlan()
+
+    def by_length(self) -> str | None:
+        """What becomes another when the run is made longer, in words; None: nothing does."""
+        return None
+
+    def learning_rate(self, step: int, scheduled: float) -> float:
+        """The rate of a step; `scheduled` is what the flags of the schedule make of it."""
+        return scheduled
 
     def variant(self, step: int) -> Hashable:
         """Which traced step runs now: `step` is traced once per value.

@@ -114,6 +114,16 @@ class Config:
     accumulation_steps: int = option(
         1, "batches whose gradients are averaged for one update", above=0
     )
+    nearest_centroid: bool = option(
+        False,
+        "--mode=evaluation also tells classes by the direction of their mean training feature",
+        experiment=False,
+    )
+    save_features: bool = option(
+        False,
+        "--mode=evaluation writes features, labels and predictions of both splits as .npz",
+        experiment=False,
+    )
     pretrained_ckpt: str | None = option(
         None, "start from the weights of this run folder or checkpoint"
     )

@@ -112,9 +112,9 @@ class Experiment:
             after.update(warmup + step for step in cycles)
         return Plan(last_step=last, evaluate_after=frozenset(after))
 
-    def predictor(self, weights: list[tf.Variable]) -> "Predictor":
+    def predictor(self, weights: list[tf.Variable], what: What = "logits") -> "Predictor":
         """The network in inference mode with these weights."""
-        return Predictor(self, weights)
+        return Predictor(self, weights, what)
 
     def _decay_steps(self) -> list[int]:
         config, origins = self.config, self.settings.origins

@@ -1,9 +1,13 @@
 """Classes told by the direction of their mean feature instead of by a classifier."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ieg.evaluation import metrics
 from ieg.evaluation.metrics import FloatArray, IntArray
+from ieg.evaluation.shots import shot_accuracy
 
 
 def class_means(features: ArrayLike, labels: ArrayLike, num_classes: int) -> FloatArray:
@@ -50,6 +54,36 @@ def predict(features: ArrayLike, centroids: ArrayLike) -> IntArray:
     similarity = cosines(features, centroids)
     similarity[:, ~np.any(np.asarray(centroids), axis=1)] = -np.inf
     return np.argmax(similarity, axis=1).astype(np.int64)
+
+
+def on_split(
+    predictions: ArrayLike,
+    labels: ArrayLike,
+    counts: ArrayLike,
+    *,
+    many_above: int = 100,
+    few_below: int = 20,
+) -> dict[str, Any]:
+    """Accuracies of predictions, by class and by the number of its training images.
+
+    Args:
+      predictions: [N] int in [0, K).
+      labels: [N] int in [0, K), the true ones.
+      counts: [K] int, training images of each class.
+      many_above, few_below: limits of the many-shot and few-shot classes.
+    Returns:
+      top1 and balanced_accuracy in [0, 1]; per_class, K accuracies (None for a class without
+      images); many_shot, medium_shot and few_shot (None for a group without classes).
+    """
+    num_classes = len(np.asarray(counts))
+    per_class = metrics.per_class_accuracy(predictions, labels, num_classes)
+    shots = shot_accuracy(per_class, counts, many=many_above, few=few_below)
+    return {
+        "top1": float(np.mean(np.asarray(predictions) == np.asarray(labels))),
+        "balanced_accuracy": metrics.balanced_accuracy(predictions, labels, num_classes),
+        "per_class": [None if np.isnan(a) else float(a) for a in per_class],
+        **{f"{name}_shot": value for name, value in shots.items()},
+    }
 
 
 def _directions(rows: ArrayLike) -> FloatArray:

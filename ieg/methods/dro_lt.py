@@ -86,6 +86,7 @@ class DROLT(Method):
         "batch_size": 128,
         "max_epoch": 100,
         "aug_type": "autoaug25",
+        "nearest_centroid": True,
     }
     # The second phase holds features still, of which an average would go on to change; margins take
     # a step at every batch.

@@ -1,10 +1,15 @@
 """Whole runs of DRO-LT's second stage: on two replicas, and what its evaluation leaves."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ieg.data.sources import digits
+from ieg.evaluation import metrics
+from ieg.evaluation import nearest_centroid as ncm
+from ieg.main import main
 from tests import runs
 from tests.test_replicas import no_batch_norm  # noqa: F401, the network is registered there
 
@@ -71,3 +76,32 @@ def test_phases_leave_what_is_frozen_as_it_was(one_replica: Path, first_stage: P
         assert np.array_equal(weights(after[15], place), best) != head, "the classifier then"
     scores = [row["ncm_accuracy"] for row in runs.rows(one_replica)]
     assert scores[0] == "" and all(0.1 < float(score) <= 1 for score in scores[1:])
+
+
+def test_evaluation_tells_nearest_centroids_and_writes_features(
+    one_replica: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = (*SECOND[:4], f"--checkpoint_path={one_replica.parents[3]}", "--save_features")
+    assert main(["ieg", "--mode=evaluation", *flags]) == 0
+    printed = capsys.readouterr().out
+    splits = {
+        name: dict(np.load(one_replica / f"features_step15_{name}.npz", allow_pickle=False))
+        for name in ("train", "test")
+    }
+    assert [len(arrays["labels"]) for arrays in splits.values()] == [382, 360]
+    test = splits["test"]
+    np.testing.assert_array_equal(test["labels"], digits.load("").test.labels)
+    kernel, bias = (
+        runs.tensors(one_replica, 15)[f"network/{place}/.ATTRIBUTES/VARIABLE_VALUE"]
+        for place in (2, 3)
+    )
+    logits = test["features"] @ kernel + bias
+    assert (logits.argmax(axis=1) == test["predictions"]).mean() > 0.99  # but for rounding
+    centroids = ncm.class_means(splits["train"]["features"], splits["train"]["labels"], 10)
+    expected = metrics.balanced_accuracy(
+        ncm.predict(test["features"], centroids), test["labels"], 10
+    )
+    stored = json.loads((one_replica / "evaluation_step15_test.json").read_text())["raw"]
+    assert stored["nearest_centroid"]["balanced_accuracy"] == pytest.approx(expected)
+    assert stored["top1"] == pytest.approx((test["predictions"] == test["labels"]).mean())
+    assert "nearest centroid" in printed and f"{expected:.4f}" in printed

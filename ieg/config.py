@@ -12,7 +12,7 @@ from typing import Any
 from absl import flags
 
 from ieg import networks, options
-from ieg.data import names, sources
+from ieg.data import names, samplers, sources
 from ieg.errors import InputError
 from ieg.losses import REGISTRY as LOSSES
 from ieg.losses import LossEntry
@@ -105,16 +105,26 @@ class Config:
     weak_rotation: float = option(
         0.0, "degrees by which the weak view is rotated at most", at_least=0, at_most=180
     )
+    sampler: str | None = option(
+        None,
+        "how batches are put together, by given label: shuffle, balanced, class_aware (rows of "
+        "each class in turn; more steps an epoch), or resample (with replacement, small classes "
+        "more often); unset: balanced with --classes_per_batch, else shuffle",
+        choices=samplers.NAMES,
+    )
     classes_per_batch: int = option(
-        0, "classes in a batch, with equally many images by given label; 0 shuffles", at_least=0
+        0, "of --sampler=balanced: classes in a batch, with equally many images each", at_least=0
+    )
+    images_in_a_row: int = option(
+        4, "of --sampler=class_aware: images of a class before the next class", above=0
     )
     learning_rate: float = option(0.1, "of SGD at the start", above=0)
     momentum: float = option(0.9, "of SGD", at_least=0, below=1)
     lr_schedule: str = option(
         "cosine",
         "cosine (restarts), cosine_warmup, cosine_one (one cosine over the run), cosine_epoch (the "
-        "same in stairs of an epoch), custom_step (milestones) or exponential (factor 0.9, "
-        "staircase)",
+        "same in stairs of an epoch), custom_step (milestones), exponential (factor 0.9, "
+        "staircase) or constant",
         choices=schedules.NAMES,
     )
     decay_steps: str | None = option(
@@ -135,6 +145,16 @@ class Config:
     clip_norm: float = option(0.0, "largest global gradient norm; 0 does not clip", at_least=0)
     accumulation_steps: int = option(
         1, "batches whose gradients are averaged for one update", above=0
+    )
+    nearest_centroid: bool = option(
+        False,
+        "--mode=evaluation also tells classes by the direction of their mean training feature",
+        experiment=False,
+    )
+    save_features: bool = option(
+        False,
+        "--mode=evaluation writes features, labels and predictions of both splits as .npz",
+        experiment=False,
     )
     pretrained_ckpt: str | None = option(
         None, "start from the weights of this run folder or checkpoint"
@@ -280,7 +300,7 @@ def resolve(typed: Mapping[str, Any]) -> Settings:
             f"network {network_name}",
             {"l2_weight_decay": networks.REGISTRY.get(network_name).weight_decay},
         ),
-        (f"method {method_name}", method.defaults),
+        (f"method {method_name}", {**method.defaults, **method.requires}),
         ("preset of the data set", preset),
         (f"loss {loss_name}", {**loss.defaults, **loss.requires} if loss else {}),
         ("command line", typed),
@@ -301,6 +321,9 @@ def resolve(typed: Mapping[str, Any]) -> Settings:
     for name, wanted in loss.requires.items() if loss else ():
         if values[name] != wanted:
             raise InputError(f"--{name}={values[name]}: --loss={loss_name} needs {wanted}")
+    for name, wanted in method.requires.items():
+        if values[name] != wanted:
+            raise InputError(f"--{name}={values[name]}: --method={method_name} needs {wanted}")
     return Settings(
         config=Config(**{name: values[name] for name in common}),
         options=options_class(**{name: values[name] for name in own}),

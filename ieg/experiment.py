@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,10 +16,11 @@ from ieg.data import names
 from ieg.data.dataset import Dataset, prepare
 from ieg.data.images import Images
 from ieg.data.pipeline import Pipeline, sweep
+from ieg.data.samplers import Sampling
 from ieg.errors import InputError
 from ieg.evaluation import evaluate
 from ieg.methods import REGISTRY as METHODS
-from ieg.methods import Context, Method
+from ieg.methods import Context, Method, What
 from ieg.networks import parts
 from ieg.run_folder import RunFolder
 from ieg.training import devices, pretrained, schedules
@@ -88,7 +89,7 @@ class Experiment:
         config = self.config
         decay_steps = self._decay_steps()
         try:
-            return schedules.from_name(
+            scheduled = schedules.from_name(
                 config.lr_schedule,
                 learning_rate=config.learning_rate,
                 total_steps=self.last_step,
@@ -101,6 +102,7 @@ class Experiment:
             )
         except ValueError as error:
             raise InputError(f"--lr_schedule={config.lr_schedule}: {error}") from None
+        return lambda step: self.method.learning_rate(step, scheduled(step))
 
     def plan(self) -> Plan:
         """Evaluations every eval_freq steps, at the ends of cosine cycles and at the end."""
@@ -124,9 +126,9 @@ class Experiment:
             few_below=self.config.few_shot_below,
         )
 
-    def predictor(self, weights: list[tf.Variable]) -> "Predictor":
+    def predictor(self, weights: list[tf.Variable], what: What = "logits") -> "Predictor":
         """The network in inference mode with these weights."""
-        return Predictor(self, weights)
+        return Predictor(self, weights, what)
 
     def _decay_steps(self) -> list[int]:
         config, origins = self.config, self.settings.origins
@@ -164,7 +166,7 @@ class Predictor:
         self,
         experiment: Experiment,
         weights: list[tf.Variable],
-        what: Literal["logits", "features"] = "logits",
+        what: What = "logits",
         batch_size: int | None = None,
     ) -> None:
         model, state = experiment.model, experiment.state
@@ -189,9 +191,13 @@ class Predictor:
         """N images → [N, K] logits or [N, D] features."""
         return sweep(images, self._strategy, self._outputs, batch_size=self._batch_size)
 
+    def of_batch(self, images: Any) -> np.ndarray:
+        """[B, H, W, C] float32 in [-1, 1] of each replica → the same of all, replica by replica."""
+        return np.asarray(self._strategy.gather(self._outputs(images), axis=0))
+
 
 class TrainingPass:
-    """What `methods.Predict` promises: passes over training images with the current weights.
+    """What `methods.Predict` promises: passes over images with the current weights.
 
     In batches of training, since those of evaluations may change when a run goes on, and with them
     the last bit of a result.
@@ -204,15 +210,31 @@ class TrainingPass:
         self._experiment = experiment
         self._predictors: dict[str, Predictor] = {}
 
-    def __call__(
-        self, indices: np.ndarray, what: Literal["logits", "features"] = "logits"
-    ) -> np.ndarray:
+    def __call__(self, indices: np.ndarray, what: What = "logits") -> np.ndarray:
         """[n] examples of the training split → [n, K] logits or [n, D] features."""
-        experiment = self._experiment
+        return self._predictor(what)(self._experiment.dataset.train.images[indices])
+
+    def of_steps(
+        self, first: int, stop: int, what: What = "logits", *, strong: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """[n] examples of these steps, and outputs for their weak or strong views."""
+        strategy, predict = self._experiment.strategy, self._predictor(what)
+        indices, outputs = [], []
+        for batch in self._experiment.pipeline.batches(strategy, first, stop):
+            indices.append(np.asarray(strategy.gather(batch.index, axis=0)))
+            outputs.append(predict.of_batch(batch.strong_image if strong else batch.image))
+        return np.concatenate(indices), np.concatenate(outputs)
+
+    def of_evaluation(self, what: What = "logits") -> tuple[np.ndarray, np.ndarray]:
+        """[M] labels of the evaluation split, and outputs for its images."""
+        split = self._experiment.dataset.evaluation
+        return split.labels, self._predictor(what)(split.images)
+
+    def _predictor(self, what: What) -> Predictor:
         if what not in self._predictors:
-            weights, size = experiment.state.params, experiment.config.batch_size
-            self._predictors[what] = Predictor(experiment, weights, what, size)
-        return self._predictors[what](experiment.dataset.train.images[indices])
+            weights, size = self._experiment.state.params, self._experiment.config.batch_size
+            self._predictors[what] = Predictor(self._experiment, weights, what, size)
+        return self._predictors[what]
 
 
 def folder_of(config: Config) -> RunFolder:
@@ -267,6 +289,11 @@ def build(settings: Settings) -> Experiment:
             f"--method={config.method} needs clean probe data, so --probe_dataset_hold_ratio must "
             "be above 0; the method for data without any clean examples is FSR"
         )
+    if method_class.needs.weights and config.pretrained_ckpt is None:
+        raise InputError(
+            f"--method={config.method} starts from the weights of a first stage: train one with "
+            "--method=supervised and give its run folder as --pretrained_ckpt"
+        )
     dataset = prepare(
         config.dataset,
         seed=config.seed,
@@ -296,7 +323,7 @@ def build(settings: Settings) -> Experiment:
         probe_size=config.batch_size * replicas if method_class.needs.probe else 0,
         strong=_strong(config, dataset) if method_class.needs.strong else None,
         strong_probe=method_class.needs.strong_probe,
-        classes_per_batch=config.classes_per_batch,
+        sampling=_sampling(config),
     )
     with strategy.scope():
         model, start = _network(config, dataset)
@@ -356,6 +383,19 @@ def _total_steps(config: Config, steps_per_epoch: int) -> int:
     return config.max_iteration
 
 
+def _sampling(config: Config) -> Sampling:
+    """The sampler that the flags ask for."""
+    sampler, classes = config.sampler, config.classes_per_batch
+    if sampler is None:
+        sampler = "balanced" if classes else "shuffle"
+    if (sampler == "balanced") != (classes > 0):
+        raise InputError(
+            f"--sampler={sampler} --classes_per_batch={classes}: balanced, and no other sampler, "
+            "takes a number of classes, such as --classes_per_batch=10"
+        )
+    return Sampling(sampler, classes, config.images_in_a_row)
+
+
 def _strong(config: Config, dataset: Dataset) -> StrongAugmentation:
     """The strong view that the flags ask for, cropped and cut as suits the data set."""
     if dataset.strong is None:
@@ -386,6 +426,11 @@ def _network(config: Config, dataset: Dataset) -> tuple[keras.Model, str]:
     start = "random weights" if own is None else "its last checkpoint"
     if config.pretrained_ckpt is not None and own is None:
         whole = pretrained.load(model, config.pretrained_ckpt)
+        if not whole and METHODS.get(config.method).needs.weights:
+            raise InputError(
+                f"--pretrained_ckpt={config.pretrained_ckpt}: its classifier is another one, and "
+                f"--method={config.method} goes on with that of its first stage"
+            )
         start = config.pretrained_ckpt + ("" if whole else " except the classifier")
     if config.fix_network_features:
         pretrained.freeze_features(model)

@@ -39,6 +39,26 @@ def gather(values: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(together, [None, *values.shape[1:]])
 
 
+def differentiable_gather(values: tf.Tensor) -> tf.Tensor:
+    """`gather` of what has a gradient, which adds up what all replicas make of it.
+
+    So a loss of the gathered batch is handled as shares: with 1 / count of it on each replica every
+    row gets the gradient of the whole.
+
+    Args:
+      values: [B, ...] float, as many on every replica.
+    """
+    if count() == 1:
+        return values
+
+    @tf.custom_gradient
+    def gathered(values: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        mine = own_rows(values.shape[0])
+        return gather(values), lambda upstream: tf.gather(total(upstream), mine)
+
+    return gathered(values)
+
+
 def batch_mean(values: tf.Tensor) -> tf.Tensor:
     """This replica's share of the mean over the global batch.
 

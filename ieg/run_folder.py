@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+import numpy as np
+
 from ieg.errors import InputError
 
 
@@ -124,6 +126,16 @@ class RunFolder:
     def add_metrics(self, row: Mapping[str, float | None]) -> None:
         """Appends the row of one evaluation."""
         self._write_metrics([*self.read_metrics(), dict(row)])
+
+    def write_arrays(self, name: str, arrays: Mapping[str, Any]) -> None:
+        """Arrays by name as one .npz file."""
+        temporary = self.path / f".{name}.tmp"
+        try:
+            with open(temporary, "wb") as file:
+                np.savez_compressed(file, **arrays)
+            os.replace(temporary, self.path / name)
+        except OSError as error:
+            raise InputError(f"cannot write {self.path / name}: {error.strerror}") from None
 
     def write_table(self, name: str, columns: Mapping[str, Any]) -> None:
         """Columns of equal length as CSV; numbers or text, nan and None become empty cells."""

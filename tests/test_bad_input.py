@@ -9,6 +9,7 @@ import pytest
 
 from ieg import config, experiment
 from ieg.main import main
+from ieg.training import pretrained
 from tests import runs
 
 SMALL = (
@@ -145,8 +146,15 @@ DO_NOT_FIT = [
     ("--train_rule=sometimes", "must be one of none, reweight, drw"),
     ("--classes_per_batch=7 --batch_size=20", "must divide the global batch of 20"),
     ("--classes_per_batch=20 --batch_size=40", "only 10 classes"),
+    ("--sampler=balanced", "such as --classes_per_batch=10"),
+    ("--sampler=resample --classes_per_batch=5", "balanced, and no other sampler"),
+    ("--sampler=random", "shuffle, balanced, class_aware, resample"),
+    ("--images_in_a_row=0", "must be above 0"),
     ("--weak_rotation=200", "at most 180"),
     ("--few_shot_below=101", "--few_shot_below=101 must be at most --many_shot_above=100"),
+    ("--method=dro_lt", "starts from the weights of a first stage", "as --pretrained_ckpt"),
+    ("--method=dro_lt --use_ema", "--use_ema=True: --method=dro_lt needs False"),
+    ("--method=dro_lt --accumulation_steps=2", "--method=dro_lt needs 1"),
     ("--method=l2r --probe_dataset_hold_ratio=0.001", "less than one for each of 10 classes",
      "smallest ratio that works is 0.007"),
     ("--method=l2r --probe_dataset_hold_ratio=0.98", "none is left to train on",
@@ -272,6 +280,31 @@ def test_a_start_from_a_damaged_checkpoint(
     assert str(run) in line
     assert "damaged" in line or "no checkpoint there" in line
     assert not other.exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ("--dataset=digits --max_epoch=20", "=20 of 20 epochs of 11 steps leave none"),
+        ("--dataset=digits --network_name=resnet32", "weights of another network than 'resnet32'"),
+        ("--dataset=digits --feat_loss=none", "must be some of ce, ce_bal, ce_lt, robust_loss"),
+    ],
+)
+def test_a_second_stage_that_does_not_fit(
+    refused: Refused, run: Path, tmp_path: Path, flags: str, words: str
+) -> None:
+    other = tmp_path / "other"
+    stage = ("--method=dro_lt", f"--pretrained_ckpt={run}", f"--checkpoint_path={other}")
+    assert words in refused_unchanged(refused, run, *stage, *flags.split())
+    assert not other.exists()
+
+
+def test_a_second_stage_with_another_classifier(
+    refused: Refused, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pretrained, "load", lambda model, path: False)
+    stage = ("--method=dro_lt", f"--pretrained_ckpt={run}", f"--checkpoint_path={tmp_path / 'o'}")
+    assert "its classifier is another one" in refused_unchanged(refused, run, *stage)
 
 
 @pytest.mark.parametrize("flags", ["--mode=evaluation", "--max_iteration=8"])

@@ -57,6 +57,8 @@ def train(strategy_name, batch_size, tmp_path, **typed):
         {"method": "l2r", "l2r_warmup_epochs": 0, "meta_gradient": "nested"},
         {"method": "supervised", "accumulation_steps": 2, "clip_norm": 0.5},
         {"method": "supervised", "classes_per_batch": 10, "weak_rotation": 15.0},
+        {"method": "supervised", "sampler": "class_aware"},
+        {"method": "supervised", "sampler": "resample"},
         {"method": "ieg", "meta_gradient": "forward"},
         {"method": "ieg", "meta_gradient": "nested", "aug_type": "randaug"},
         {"method": "fsr", "meta_start_epoch": 0, "queue_bs": 60},

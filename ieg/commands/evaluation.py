@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ieg import config as configuration
+from ieg.commands import representation
 from ieg.commands.announce import announce
 from ieg.config import Settings
 from ieg.errors import InputError
@@ -32,6 +33,8 @@ def run(settings: Settings, console: Console) -> int:
         weights["ema"] = experiment.state.average
     measured = {name: experiment.test(experiment.predictor(w)) for name, w in weights.items()}
     _print(measured, experiment.dataset.class_names, console)
+    for name, centroids in representation.measure(experiment, weights, step, console).items():
+        measured[name]["nearest_centroid"] = centroids
     name = f"evaluation_step{step}_{experiment.config.eval_split}.json"
     experiment.folder.write_json(name, {"step": step, **measured})
     console.print(f"saved as {experiment.folder.path / name}", highlight=False, soft_wrap=True)

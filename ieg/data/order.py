@@ -1,12 +1,9 @@
-"""Which examples a step sees, as functions of the step: nothing to save, nothing to restore."""
-
-import math
+"""Orders of examples as functions of the step: nothing to save, nothing to restore."""
 
 import numpy as np
 import tensorflow as tf
 
 from ieg import keys
-from ieg.errors import InputError
 
 
 def shuffle(
@@ -34,100 +31,39 @@ def shuffle(
     )
 
 
-class Shuffled:
-    """Every example once per epoch, in an order of its own; what does not fill a batch is left out.
+class ClassLists:
+    """The examples of each class, which a class goes through in shuffled passes.
 
     Args:
       indices: [n] examples.
-      batch_size: global batch B.
-      seed: of the order.
+      labels: [n] the given label of each.
+      seed: of the passes.
+
+    Attributes:
+      sizes: [K] int64 examples of each class, those without any left out.
     """
 
-    def __init__(self, indices: np.ndarray, batch_size: int, seed: int) -> None:
-        self._table = tf.constant(indices, tf.int32)
-        self._batch_size = batch_size
-        self._steps_per_epoch = len(indices) // batch_size
-        self._seed = seed
-
-    def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        """[B] examples of the global batch of a step (scalar int64)."""
-        epoch = step // self._steps_per_epoch
-        first = (step % self._steps_per_epoch) * self._batch_size
-        position = tf.cast(first, tf.int32) + tf.range(self._batch_size)
-        size = int(self._table.shape[0])
-        return tf.gather(self._table, shuffle(position, epoch, size, self._seed, "shuffle"))
-
-
-class Balanced:
-    """A batch of C distinct classes with B / C examples each: ProSelfLC's sampler.
-
-    Classes come in shuffled rounds, and a class goes through its examples in shuffled passes, so
-    examples of small classes come more often. What a class has given so far follows from the step:
-    within a block of K / gcd(C, K) steps the classes of step t are the places t C .. t C + C - 1,
-    modulo K, of one order of all classes, and each block has another order.
-
-    Args:
-      indices: [n] examples.
-      labels: [n] the given label of each, integers in [0, K).
-      batch_size: global batch B.
-      classes_per_batch: C.
-      seed: of the order.
-    Raises:
-      InputError: B is no multiple of C, or fewer than C classes have examples.
-    """
-
-    def __init__(
-        self,
-        indices: np.ndarray,
-        labels: np.ndarray,
-        *,
-        batch_size: int,
-        classes_per_batch: int,
-        seed: int,
-    ) -> None:
-        if batch_size % classes_per_batch:
-            raise InputError(
-                f"--classes_per_batch={classes_per_batch} must divide the global batch of "
-                f"{batch_size}"
-            )
-        classes, sizes = np.unique(labels, return_counts=True)
-        if len(classes) < classes_per_batch:
-            raise InputError(
-                f"--classes_per_batch={classes_per_batch}: only {len(classes)} classes have "
-                "examples"
-            )
+    def __init__(self, indices: np.ndarray, labels: np.ndarray, seed: int) -> None:
+        _, self.sizes = np.unique(labels, return_counts=True)
         self._table = tf.constant(indices[np.argsort(labels, kind="stable")], tf.int32)
-        self._sizes = tf.constant(sizes, tf.int32)  # [K], classes without examples left out
-        self._starts = tf.constant(np.cumsum(sizes) - sizes, tf.int32)
-        self._num_classes = len(classes)
-        self._classes_per_batch = classes_per_batch
-        self._per_class = batch_size // classes_per_batch
+        self._sizes = tf.constant(self.sizes, tf.int32)
+        self._starts = tf.constant(np.cumsum(self.sizes) - self.sizes, tf.int32)
         self._seed = seed
 
-    def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        """[B] examples of the global batch of a step (scalar int64), class by class."""
-        chosen, visit = self._classes(step)
-        chosen = tf.repeat(chosen, self._per_class)  # [B]
-        number = tf.repeat(visit, self._per_class) * self._per_class
-        number += tf.tile(tf.range(self._per_class, dtype=tf.int64), [self._classes_per_batch])
+    def take(self, chosen: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+        """[B] int32 examples.
+
+        Args:
+          chosen: [B] int32, of which class.
+          number: [B] int64, how many that class has given before, counted from the first step on.
+        """
         size = tf.gather(self._sizes, chosen)
         long = tf.cast(size, tf.int64)
         # One shuffle per class and pass: the two together take the place of the epoch.
-        turn = (number // long) * self._num_classes + tf.cast(chosen, tf.int64)
+        turn = (number // long) * len(self.sizes) + tf.cast(chosen, tf.int64)
         rank = tf.cast(number % long, tf.int32)
         within = shuffle(rank, turn, size, self._seed, "order in class")
         return tf.gather(self._table, tf.gather(self._starts, chosen) + within)
-
-    def _classes(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """[C] int32 distinct classes, and [C] int64 how often each was chosen before."""
-        common = math.gcd(self._classes_per_batch, self._num_classes)
-        block_steps, rounds = self._num_classes // common, self._classes_per_batch // common
-        block, within = step // block_steps, step % block_steps
-        place = within * self._classes_per_batch
-        place += tf.range(self._classes_per_batch, dtype=tf.int64)
-        position = tf.cast(place % self._num_classes, tf.int32)
-        chosen = shuffle(position, block, self._num_classes, self._seed, "class order")
-        return chosen, block * rounds + place // self._num_classes
 
 
 def class_by_class(table: tf.Tensor, step: tf.Tensor, size: int, seed: int) -> tf.Tensor:

@@ -1,7 +1,7 @@
 """Step number → batch: the input pipeline as a pure function of the step and of index tables.
 
 A run that starts at step s sees exactly the batches that a run from 0 sees from s on, and nothing
-of the pipeline needs saving. An epoch has floor(n / B) steps.
+of the pipeline needs saving. How many steps an epoch has is up to the sampler.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,9 +15,10 @@ from ieg.augment import strong as strong_views
 from ieg.augment import weak as weak_views
 from ieg.augment.strong import StrongAugmentation
 from ieg.data import images as stored
-from ieg.data import order
+from ieg.data import order, samplers
 from ieg.data.dataset import Dataset
 from ieg.data.images import Images
+from ieg.data.samplers import Sampling
 from ieg.errors import InputError, TrainingStopped
 
 
@@ -73,7 +74,7 @@ class Pipeline:
       probe_size: held out probe examples in each global batch; 0 for none.
       strong: how the strong view is made; None for batches without one.
       strong_probe: whether probe images come in that view too.
-      classes_per_batch: distinct classes in each batch, with equally many examples; 0 shuffles.
+      sampling: how a batch is put together.
     Raises:
       InputError: the batch is larger than the training data, or does not fit classes or images.
     """
@@ -87,7 +88,7 @@ class Pipeline:
         probe_size: int = 0,
         strong: StrongAugmentation | None = None,
         strong_probe: bool = False,
-        classes_per_batch: int = 0,
+        sampling: Sampling = samplers.SHUFFLE,
     ) -> None:
         size = len(dataset.train_indices)
         if batch_size > size:
@@ -98,7 +99,6 @@ class Pipeline:
         if strong is not None:
             strong_views.check(strong, dataset.train.images.shape[1:])
         self.batch_size = batch_size
-        self.steps_per_epoch = size // batch_size
         self._seed = seed
         self._weak = dataset.weak
         self._strong = strong
@@ -108,17 +108,10 @@ class Pipeline:
         self._true = tf.constant(dataset.true_labels, tf.int32)
         indices = dataset.train_indices
         #: step (scalar int64) → [B] examples of its global batch.
-        self.train_indices: order.Shuffled | order.Balanced
-        if classes_per_batch:
-            self.train_indices = order.Balanced(
-                indices,
-                dataset.given_labels[indices],
-                batch_size=batch_size,
-                classes_per_batch=classes_per_batch,
-                seed=seed,
-            )
-        else:
-            self.train_indices = order.Shuffled(indices, batch_size, seed)
+        self.train_indices = samplers.create(
+            sampling, indices, dataset.given_labels[indices], batch_size=batch_size, seed=seed
+        )
+        self.steps_per_epoch = self.train_indices.steps_per_epoch
         self._probe_size = probe_size
         self._probe_table = None
         if probe_size:

@@ -18,6 +18,7 @@ from ieg.losses.ldam import ldam, ldam_margins
 from ieg.losses.proselflc import corrected_labels, global_trust, local_trust, proselflc
 from ieg.losses.pseudo_labels import PseudoLoss, pseudo_labels, running_logits
 from ieg.losses.registry import REGISTRY, Course, LossEntry, LossInput, LossOutput, register
+from ieg.losses.robust import mean_of_classes, robust_losses
 from ieg.losses.symmetric import symmetric_cross_entropy
 
 __all__ = [
@@ -48,11 +49,13 @@ __all__ = [
     "ldam_margins",
     "local_trust",
     "mae",
+    "mean_of_classes",
     "mse",
     "proselflc",
     "pseudo_labels",
     "register",
     "rms_normalize",
+    "robust_losses",
     "running_logits",
     "sharpen",
     "soft_targets",

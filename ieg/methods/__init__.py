@@ -24,12 +24,14 @@ class Needs(NamedTuple):
       strong: a second, strongly augmented view of the training images.
       plain: the first view is the image as it is, and the strong one is made from that.
       strong_probe: probe images come in the strong view.
+      weights: those of an earlier run to start from, `--pretrained_ckpt`.
     """
 
     probe: bool = False
     strong: bool = False
     plain: bool = False
     strong_probe: bool = False
+    weights: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,13 +128,31 @@ class StepOutput(NamedTuple):
     per_example: Mapping[str, tf.Tensor]
 
 
-class Predict(Protocol):
-    """Outputs of the network as it is now for training images: no augmentation, inference mode."""
+#: What a pass gives of each image.
+What = Literal["logits", "features"]
 
-    def __call__(
-        self, indices: np.ndarray, what: Literal["logits", "features"] = "logits"
-    ) -> np.ndarray:
+
+class Predict(Protocol):
+    """Outputs of the network as it is now, in inference mode; called: for plain training images."""
+
+    def __call__(self, indices: np.ndarray, what: What = "logits") -> np.ndarray:
         """[n] examples → [n, K] logits, or [n, D] what the classifier sees."""
+
+    def of_steps(
+        self, first: int, stop: int, what: What = "logits", *, strong: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The same for the augmented images that steps first .. stop - 1 train on.
+
+        Returns:
+          [n] examples, and [n, K] or [n, D].
+        """
+
+    def of_evaluation(self, what: What = "logits") -> tuple[np.ndarray, np.ndarray]:
+        """The same for the split that accuracy is measured on.
+
+        Returns:
+          [M] labels, and [M, K] or [M, D].
+        """
 
 
 class Record(NamedTuple):
@@ -164,6 +184,7 @@ class Method:
       Options: a frozen dataclass; each field is a flag (see `ieg.options.option`). A field `loss`
         names an entry of `ieg.losses`, whose options come on top.
       defaults: settings of the run that this method wants, by the name of the flag.
+      requires: settings of the run that it cannot do without.
       needs: what its batches carry.
       per_example: names of the values that `step` returns per example.
       curves: what to draw of the logged scalars: title of a panel → scalar → its name there.
@@ -176,6 +197,7 @@ class Method:
 
     Options: ClassVar[type] = NoOptions
     defaults: ClassVar[Mapping[str, Any]] = {}
+    requires: ClassVar[Mapping[str, Any]] = {}
     needs: ClassVar[Needs] = Needs()
     per_example: ClassVar[tuple[str, ...]] = ()
     curves: ClassVar[Mapping[str, Mapping[str, str]]] = {}
@@ -216,6 +238,10 @@ class Method:
         So it must be a function of its arguments alone: draw with `keys.generator`.
         """
         return EpochPlan()
+
+    def learning_rate(self, step: int, scheduled: float) -> float:
+        """The rate of a step; `scheduled` is what the flags of the schedule make of it."""
+        return scheduled
 
     def variant(self, step: int) -> Hashable:
         """Which traced step runs now: `step` is traced once per value.

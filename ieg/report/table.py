@@ -230,7 +230,7 @@ def _cells(row: Row, notes: _Notes) -> dict[str, str]:
 
 
 def _is_long_tailed(row: Row) -> bool:
-    return sum(bool(row.known(f"{group}_shot")) for group in ("many", "medium", "few")) > 1
+    return "imbal" in row.first["dataset"] or bool(row.known("few_shot"))
 
 
 def _legend(rows: Sequence[Row], titles: Sequence[str]) -> list[str]:

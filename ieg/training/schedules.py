@@ -19,7 +19,10 @@ from collections.abc import Callable, Sequence
 
 Schedule = Callable[[int], float]
 
-NAMES = ("cosine", "cosine_warmup", "cosine_one", "cosine_epoch", "custom_step", "exponential")
+NAMES = (
+    *("cosine", "cosine_warmup", "cosine_one", "cosine_epoch"),
+    *("custom_step", "exponential", "constant"),
+)
 
 
 def cosine_restarts(
@@ -313,13 +316,13 @@ def from_name(
 
     Args:
       name: cosine (restarts), cosine_warmup (the same, and a warm-up is compulsory), cosine_one,
-        cosine_epoch, custom_step (`milestones`) or exponential.
+        cosine_epoch, custom_step (`milestones`), exponential or constant.
       learning_rate: highest rate, > 0.
       total_steps: length of the run; cosine_one and cosine_epoch end there, warm-up included.
       steps_per_epoch: stairs of cosine_epoch.
       decay_steps: first entry: first period of the cosine, length of an exponential stair; all
-        entries: the milestones of custom_step. cosine_one and
-        cosine_epoch do not read it.
+        entries: the milestones of custom_step. cosine_one, cosine_epoch and constant do not read
+        it.
       decay_rate: factor per milestone of custom_step. The exponential factor is always 0.9.
       cos_t_mul: `t_mul` of the restarts.
       cos_m_mul: `m_mul` of the restarts.
@@ -333,10 +336,12 @@ def from_name(
     """
     if name not in NAMES:
         raise ValueError(f"lr_schedule must be one of {', '.join(NAMES)}, got {name!r}")
-    if name not in ("cosine_one", "cosine_epoch") and len(decay_steps) == 0:
+    if name not in ("cosine_one", "cosine_epoch", "constant") and len(decay_steps) == 0:
         raise ValueError(f"decay_steps must have at least one entry for {name}, got none")
     _check_warmup(name, warmup_steps, total_steps)
 
+    if name == "constant":
+        return piecewise(boundaries=(), values=(learning_rate,))
     if name == "custom_step":
         return milestones(learning_rate=learning_rate, steps=decay_steps, rate=decay_rate)
     if name == "exponential":

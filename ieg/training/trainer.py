@@ -112,7 +112,7 @@ class Trainer:
           Interrupted: on Ctrl-C or SIGTERM, after the running step and a checkpoint.
           TrainingStopped: the loss or the gradient is not finite; the last checkpoint stays.
         """
-        first = int(self._state.step)
+        first = int(self._state.step.numpy())
         progress = ProgressBar(
             self._console,
             first=first,

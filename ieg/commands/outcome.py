@@ -93,7 +93,8 @@ def draw_curves(experiment: Experiment) -> None:
     }
     title = _title(experiment)
     figures.learning_curves(metrics, _figure(experiment, "curves"), title=title)
-    subsets.subset_curves(metrics, _figure(experiment, "subsets"), title=title)
+    plain = f"{title}, no image augmented"
+    subsets.subset_curves(metrics, _figure(experiment, "subsets"), title=plain)
     subsets.trust_curves(metrics, _figure(experiment, "trust"), title=title)
 
 

@@ -352,7 +352,7 @@ def _options_class(method: type[Method], loss: LossEntry | None) -> type:
     if loss is None:
         return method.Options
     return dataclasses.make_dataclass(
-        "Options", [], bases=(method.Options, loss.Options), frozen=True
+        "Options", [], bases=(loss.Options, method.Options), frozen=True
     )
 
 

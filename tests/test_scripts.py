@@ -16,6 +16,8 @@ from absl import flags
 
 from ieg import config
 from ieg.data.cifar import CIFAR10, CIFAR100
+from ieg.losses import REGISTRY as LOSSES
+from ieg.report import published
 from tests import runs
 from tests.data import archives
 
@@ -253,6 +255,57 @@ def test_digits_is_the_grid_of_the_readme(shell: Shell) -> None:
     assert done.stdout.endswith("the table\n")
 
 
+RECIPES = {
+    # script → (network, T, B, weight decay)
+    "proselflc_cifar100_resnet18.sh": ("resnet18", 0.5, 12, 2e-3),
+    "proselflc_cifar100_shufflenetv2.sh": ("shufflenetv2", 0.4, 8, 1e-3),
+}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_of_proselflc(shell: Shell, name: str) -> None:
+    network, temperature, exp_base, decay = RECIPES[name]
+    done = shell.run(ROOT / "scripts" / name)
+    assert (done.returncode, done.stderr) == (0, "")
+    (words,) = shell.commands()
+    settings = resolved(words)
+    chosen, options = settings.config, settings.options
+    assert (chosen.dataset, chosen.network_name) == ("cifar100_symmetric_0.4", network)
+    assert (options.loss, options.proselflc_trust_mode, options.detach_target) == (
+        "proselflc", "max_p", True
+    )  # fmt: skip
+    assert (options.proselflc_temperature, options.proselflc_exp_base) == (temperature, exp_base)
+    assert (chosen.max_iteration, chosen.batch_size, chosen.accumulation_steps) == (39000, 128, 10)
+    assert (chosen.classes_per_batch, chosen.weak_rotation, chosen.eval_freq) == (64, 15, 500)
+    assert (chosen.learning_rate, chosen.momentum, chosen.l2_weight_decay) == (0.2, 0.9, decay)
+    assert (chosen.lr_schedule, chosen.decay_steps, chosen.decay_rate, chosen.use_ema) == (
+        "custom_step", "20000,30000", 0.1, False
+    )  # fmt: skip
+    # Its published numbers are found with these settings.
+    found = published.beside(
+        {"method": chosen.method, "dataset": chosen.dataset, "settings": settings.experiment()}
+    )
+    said = (ROOT / "scripts" / name).read_text()
+    assert found and all(f"{line.value}" in said for line in found)
+
+
+def test_losses_digits_runs_every_loss_in_a_folder_of_its_own(shell: Shell) -> None:
+    done = shell.run(ROOT / "scripts/losses_digits.sh", "mine", "--max_iteration=5")
+    assert (done.returncode, done.stderr) == (0, "")
+    settings = [resolved(words) for words in shell.commands()]
+    seen = {(s.options.loss, s.config.dataset, s.config.seed) for s in settings}
+    data = ("digits_symmetric_0.4", "digits_symmetric_0.6")
+    assert seen == {(n, d, seed) for n in LOSSES.names() for d in data for seed in (1, 2, 3)}
+    assert len(settings) == len(seen)
+    assert all(s.config.checkpoint_path == f"mine/{s.options.loss}" for s in settings)
+    assert done.stdout.endswith("the table\n")
+    chosen = {"LOSSES": "ce dm", "DATASETS": "digits", "SEEDS": "4"}
+    shell.run(ROOT / "scripts/losses_digits.sh", "mine", "--max_iteration=5", **chosen)
+    assert [resolved(words).options.loss for words in shell.commands()] == ["ce", "dm"]
+    again = shell.run(ROOT / "scripts/losses_digits.sh", "mine", "--max_iteration=5", **chosen)
+    assert shell.commands() == [] and again.stdout.count("finished already") == 2
+
+
 def test_evaluate_measures_one_run(shell: Shell) -> None:
     shell.run(ROOT / "scripts/evaluate.sh")
     (words,) = shell.commands()
@@ -395,6 +448,8 @@ def test_a_signal_to_the_grid_reaches_the_run(shell: Shell, number: int, status:
         (["--methods=a", "--datasets=d", "--seeds=1", "--", "8"], "--flag=value, not '8'"),
         (["--methods=a", "--datasets=d", "--seeds=1", "--", "--seed=3"], "belongs before --"),
         (["--methods=a", "--datasets=d", "--seeds=1", "--", "-dataset=x"], "belongs before --"),
+        (["--methods=a", "--datasets=d", "--seeds=1", "--losses=b", "--", "--loss=c"], "--losses"),
+        (["--methods=a", "--datasets=d", "--seeds=1", "--losses="], "--losses needs a value"),
     ],
 )
 def test_bad_usage_is_one_line_and_status_2(shell: Shell, words: list[str], part: str) -> None:
@@ -466,6 +521,21 @@ def test_scripts_of_papers_run(tmp_path: Path, name: str) -> None:
     again = real(name, "runs", *words, cwd=tmp_path)
     assert again.stdout.count("finished already") == len(results)
     assert [path.stat().st_mtime_ns for path in results] == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_of_proselflc_run(tmp_path: Path, name: str) -> None:
+    archives.write(tmp_path, CIFAR100)
+    # The archive has fewer images than a batch of the recipe.
+    tiny = ("--dataset_dir=.", "--batch_size=8", "--classes_per_batch=4", "--max_iteration=20")
+    more = ("--decay_steps=5,10", "--eval_freq=10", "--train_eval_size=50")
+    done = real(name, "runs", *tiny, *more, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = runs.rows(runs.only_run(tmp_path / "runs"))
+    # Ten batches to an update: the whole run is two, after the first of which t / Γ is a half.
+    trusts = [float(row["global_trust"]) for row in rows]
+    assert 0 < trusts[0] < 0.1 < trusts[1] < 0.6
 
 
 @pytest.mark.slow

@@ -391,6 +391,19 @@ def test_a_longer_run_of_a_loss_that_follows_the_length_says_so(tmp_path: Path) 
     assert trusts == pytest.approx(expected, rel=1e-5)
 
 
+def test_losses_and_weights_that_follow_the_run_resume_exactly(tmp_path: Path) -> None:
+    flags = ("--method=supervised", "--loss=proselflc", "--train_rule=drw", "--drw_epoch=1")
+    flags += ("--batch_size=400", "--max_iteration=6", "--eval_freq=2")  # 3 steps to the epoch
+    whole = runs.train(tmp_path / "whole", *flags)
+    shutil.copytree(tmp_path / "whole", tmp_path / "again")
+    assert command(tmp_path / "again", *flags, "--restore_step=2")[0] == 0
+    assert_same_end(runs.only_run(tmp_path / "again"), whole, 6)
+    again = ("--mode=evaluation", "--method=supervised")
+    assert command(tmp_path / "whole", *again)[0] == 0
+    measured = read_json(whole, "evaluation_step6_test.json")
+    assert measured["ema"]["test_loss"] == table(whole / "metrics.csv")[-1]["test_loss"]
+
+
 def test_what_is_unknown_without_noise_is_null(tmp_path: Path) -> None:
     flags = ("--dataset=digits", "--method=supervised", "--batch_size=100", "--max_iteration=4")
     folder = runs.train(tmp_path, *flags, "--eval_freq=2")

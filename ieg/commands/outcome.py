@@ -121,7 +121,8 @@ def draw_curves(experiment: Experiment) -> None:
     """The figures of the evaluations so far."""
     metrics, title = _columns(experiment.folder.read_metrics()), _title(experiment)
     figures.learning_curves(metrics, _figure(experiment, "curves"), title=title)
-    subsets.subset_curves(metrics, _figure(experiment, "subsets"), title=title)
+    plain = f"{title}, no image augmented"
+    subsets.subset_curves(metrics, _figure(experiment, "subsets"), title=plain)
 
 
 def write_sheets(experiment: Experiment) -> None:

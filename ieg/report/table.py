@@ -291,14 +291,14 @@ def _refuse_twins(runs: Sequence[Result]) -> None:
 
 
 def _that_differ(settings: Result, others: Sequence[Result]) -> dict[str, Any]:
-    """Those settings of a row that are not the same in all rows that look alike.
+    """Those settings of a row that are not the same in all rows that have them.
 
-    A row without a setting, which only another loss has, says nothing of it.
+    Rows look alike otherwise. Options that only one loss has do not tell it from the others.
     """
     return {
         name: value
         for name, value in settings.items()
-        if any(other.get(name) != value for other in others)
+        if any(other.get(name, value) != value for other in others)
     }
 
 

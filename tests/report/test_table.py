@@ -106,19 +106,23 @@ def test_only_the_settings_that_tell_rows_apart_are_shown():
     assert "settings" not in rows(result())[0]
 
 
-def test_a_row_does_not_name_options_that_only_another_loss_has():
-    ce, gce = rows(result(settings={"loss": "ce"}), result(settings={"loss": "gce", "gce_q": 0.7}))
-    assert (ce["settings"], gce["settings"]) == ("loss=ce", "loss=gce, gce_q=0.7")
+def test_options_of_one_loss_tell_only_its_own_rows_apart():
+    ce, low, high = ({"loss": "ce"}, {"loss": "gce", "gce_q": 0.3}, {"loss": "gce", "gce_q": 0.7})
+    first, second = rows(result(settings=ce), result(settings=high))
+    assert (first["settings"], second["settings"]) == ("loss=ce", "loss=gce")
+    found = rows(result(settings=ce), result(settings=low), result(settings=high))
+    assert [row["settings"] for row in found] == [
+        "loss=ce", "loss=gce, gce_q=0.3", "loss=gce, gce_q=0.7"
+    ]  # fmt: skip
 
 
 def test_long_settings_stand_below_the_table():
     long = {"weight_mode": "clamp", "learning_rate": 0.1, "pretrained_ckpt": "runs/" + "x" * 50}
-    without, with_it = rows(
-        result(settings=long | {"pretrained_ckpt": None}), result(settings=long)
-    )
+    short = long | {"pretrained_ckpt": None}
+    without, with_it = rows(result(settings=short), result(settings=long))
     assert (without["settings"], with_it["settings"]) == ("pretrained_ckpt=None", "[1]")
     text = f"- [1] pretrained_ckpt={long['pretrained_ckpt']}"
-    assert notes(result(), result(settings=long))[-1] == text
+    assert notes(result(settings=short), result(settings=long))[-1] == text
 
 
 def test_other_data_and_other_splits_have_rows_of_their_own():

@@ -41,7 +41,7 @@ class LeftOut:
         for reason, paths in what.items():
             if paths:
                 logging.getLogger("ieg").warning(
-                    "%d files %s and are left out: %s", len(paths), reason, first_few(paths)
+                    "%d files %s and are left out: %s", len(paths), reason, first_few(sorted(paths))
                 )
 
 

@@ -74,31 +74,30 @@ def probe_loss(
 def weight_scalars(weights: tf.Tensor, batch: Batch) -> dict[str, tf.Tensor]:
     """How many weights are 0; how much lies on clean examples, beside their share of the batch.
 
-    The last two count examples whose true label is known, and are nan where none is.
+    The last two count the examples whose true label is known, and are nan where none is.
     """
     clean, wrong = clean_and_wrong(batch)
-    known = replicas.total(tf.reduce_sum(clean + wrong))
-    unknown = tf.where(known > 0, 0.0, math.nan)
     return {
         "weights_zero_ratio": replicas.batch_mean(tf.cast(weights <= 0, tf.float32)),
-        "clean_weight_share": tf.reduce_sum(weights * clean) + unknown,
-        "clean_share": tf.reduce_sum(clean) / known,
+        "clean_weight_share": tf.reduce_sum(weights * clean),
+        "clean_share": tf.reduce_sum(clean) / replicas.total(tf.reduce_sum(clean + wrong)),
     }
 
 
 def clean_and_wrong(batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
     """[B] float32 each: 1 for examples known to be labelled right, and known to be labelled wrong.
 
-    Both are 0 where the true label is not known.
+    An example whose true label is not known is 0 in both; if that holds for the whole global batch
+    all are nan, so that nothing can be said of it.
     """
-    clean = batch.label == batch.true_label
-    wrong = (batch.true_label >= 0) & ~clean
-    return tf.cast(clean, tf.float32), tf.cast(wrong, tf.float32)
+    known, clean = batch.true_label >= 0, batch.label == batch.true_label
+    count = replicas.total(tf.reduce_sum(tf.cast(known, tf.float32)))
+    nothing = tf.where(count > 0, 0.0, math.nan)
+    return tf.cast(clean, tf.float32) + nothing, tf.cast(known & ~clean, tf.float32) + nothing
 
 
 def share_of_mean(values: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
-    """This replica's share of the mean of values [B] over those with chosen [B] = 1.
-
-    It is nan where none is chosen; means over steps leave such steps out.
-    """
-    return tf.reduce_sum(values * chosen) / replicas.total(tf.reduce_sum(chosen))
+    """This replica's share of the mean of values [B] over those with chosen [B] = 1; 0 of none."""
+    return tf.math.divide_no_nan(
+        tf.reduce_sum(values * chosen), replicas.total(tf.reduce_sum(chosen))
+    )

@@ -1,0 +1,251 @@
+"""The sources of image files: what they list, in which order, and what is known of the labels."""
+
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ieg.data import names
+from ieg.data.dataset import Dataset, prepare
+from ieg.errors import InputError
+from tests.data import trees
+
+
+def ready(name: str, **options: object) -> Dataset:
+    settings = {"seed": 1, "probe_ratio": 0, "image_size": 8}
+    return prepare(name, **{**settings, **options})
+
+
+def paths(images: object) -> list[str]:
+    return [path.decode() for path in images.paths]
+
+
+def test_a_folder_with_splits(tmp_path: Path) -> None:
+    trees.write_folder(tmp_path, train=3, test=1)
+    data = ready(f"folder:{tmp_path}")
+    assert data.class_names == trees.CLASSES
+    assert paths(data.train.images)[:4] == [
+        *(f"train/ant/0{number}.jpg" for number in range(3)),
+        "train/bee/00.jpg",
+    ]
+    np.testing.assert_array_equal(data.given_labels, np.repeat(np.arange(3), 3))
+    assert paths(data.evaluation.images) == [f"test/{name}/00.jpg" for name in trees.CLASSES]
+    assert data.train.images.shape == (9, 8, 8, 3)
+    assert data.made_split is None
+
+
+@pytest.mark.parametrize("top", ["", "train"])
+def test_without_test_images_a_fifth_of_each_class_is_split_off(tmp_path: Path, top: str) -> None:
+    trees.write_classes(tmp_path / top, 10)
+    data, other = ready(f"folder:{tmp_path}"), ready(f"folder:{tmp_path}", seed=2)
+    np.testing.assert_array_equal(np.bincount(data.evaluation.labels), [2, 2, 2])
+    np.testing.assert_array_equal(data.class_counts, [8, 8, 8])
+    assert data.made_split is not None
+    table = dict(zip(data.made_split["path"], data.made_split["split"], strict=True))
+    assert len(table) == 30
+    assert {path for path, split in table.items() if split == "test"} == set(
+        paths(data.evaluation.images)
+    )
+    assert not set(paths(data.evaluation.images)) & set(paths(data.train.images))
+    assert paths(ready(f"folder:{tmp_path}").evaluation.images) == paths(data.evaluation.images)
+    assert paths(other.evaluation.images) != paths(data.evaluation.images)
+
+
+def test_of_a_folder_nobody_knows_the_true_labels_unless_noise_is_added(tmp_path: Path) -> None:
+    trees.write_folder(tmp_path)
+    data = ready(f"folder:{tmp_path}")
+    assert (data.true_labels == -1).all()
+    assert (data.noise.kind, data.noise.measured, data.noise.transition) == ("unknown", None, None)
+    noisy = ready(f"folder:{tmp_path}", noise_words="symmetric_0.5")
+    np.testing.assert_array_equal(noisy.true_labels, data.given_labels)
+    assert (noisy.noise.asked, noisy.noise.measured) == (0.5, 0.5)
+    thin = ready(f"folder:{tmp_path}", noise_words="imbal_0.1")
+    np.testing.assert_array_equal(thin.class_counts, [10, 3, 1])
+    assert thin.noise.measured is None
+
+
+def test_clean_examples_of_the_user_are_probe_data_and_nothing_else(tmp_path: Path) -> None:
+    trees.write_folder(tmp_path, train=5, probe=2)
+    trees.write_image(tmp_path / "probe" / "cat" / "more.png", 2, 50)
+    for ratio in (0, 0.02):
+        data = ready(f"folder:{tmp_path}", probe_ratio=ratio, noise_words="uniform_0.9")
+        np.testing.assert_array_equal(data.train_indices, np.arange(15))
+    assert data.probe_indices.shape == (3, 3)
+    assert data.probe_size == 7
+    np.testing.assert_array_equal(
+        data.given_labels[data.probe_indices], [[0] * 3, [1] * 3, [2] * 3]
+    )
+    assert paths(data.train.images[data.probe_indices[0]]) == [
+        f"probe/ant/0{number}.jpg" for number in (0, 1, 0)
+    ]
+
+
+def test_methods_that_need_clean_examples_are_refused_where_nobody_knows_any(
+    tmp_path: Path,
+) -> None:
+    trees.write_folder(tmp_path)
+    with pytest.raises(InputError, match=r"needs clean probe images.* --method=fsr .*probe/CLASS"):
+        ready(f"folder:{tmp_path}", probe_ratio=0.1)
+    ready(f"folder:{tmp_path}", probe_ratio=0.1, noise_words="uniform_0.2")
+    trees.write_image(tmp_path / "probe" / "cat" / "1.png", 2)
+    with pytest.raises(InputError, match="2 of 3 classes have no clean probe image, the first"):
+        ready(f"folder:{tmp_path}", probe_ratio=0.1)
+
+
+def test_a_validation_split_leaves_the_clean_examples_alone(tmp_path: Path) -> None:
+    trees.write_folder(tmp_path, train=10, probe=10)
+    data = ready(f"folder:{tmp_path}", eval_split="validation", validation_ratio=0.5)
+    chosen = paths(data.evaluation.images)
+    assert chosen and all(path.startswith("train/") for path in chosen)
+    assert not set(chosen) & set(paths(data.train.images[data.train_indices]))
+
+
+def test_files_that_are_left_out_are_counted_and_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    trees.write_folder(tmp_path, train=2, test=1)
+    ant = tmp_path / "train" / "ant"
+    for number in range(4):
+        (ant / f"empty{number}.jpg").touch()
+    (ant / "notes.txt").write_text("not seen")
+    (ant / ".DS_Store").touch()
+    trees.write_image(ant / "inside" / "deeper.png", 0, 7)
+    with caplog.at_level(logging.WARNING, "ieg"):
+        data = ready(f"folder:{tmp_path}")
+    assert paths(data.train.images)[:3] == [
+        "train/ant/00.jpg",
+        "train/ant/01.jpg",
+        "train/ant/inside/deeper.png",
+    ]
+    assert [record.getMessage() for record in caplog.records] == [
+        "4 files are empty (0 bytes) and are left out: train/ant/empty0.jpg, train/ant/empty1.jpg, "
+        "train/ant/empty2.jpg and 1 more",
+        "1 files are no images (.jpg .jpeg .png .bmp .gif) and are left out: train/ant/notes.txt",
+    ]
+
+
+def table(tmp_path: Path, rows: list[str], header: str) -> str:
+    for number in range(12):
+        trees.write_image(tmp_path / "images" / f"{number}.jpg", number, number)
+    return f"csv:{trees.write_table(tmp_path / 'labels.csv', rows, header)}"
+
+
+def test_a_table_with_all_columns(tmp_path: Path) -> None:
+    rows = [
+        'images/0.jpg,"ant, red",train,',
+        "images/1.jpg,bee,,bee",
+        'images/2.jpg,"ant, red",train,bee',
+        "images/3.jpg,bee,test,",
+        "images/4.jpg,bee,probe,",
+        'images/5.jpg,"ant, red",probe,',
+        'images/6.jpg,bee,test,"ant, red"',
+    ]
+    name = table(tmp_path, rows, "path,label,split,true_label")
+    data = ready(name, probe_ratio=0.5)
+    assert data.class_names == ("ant, red", "bee")
+    assert paths(data.train.images) == [f"images/{k}.jpg" for k in (0, 1, 2, 4, 5)]
+    np.testing.assert_array_equal(data.given_labels, [0, 1, 0, 1, 0])
+    np.testing.assert_array_equal(data.true_labels, [-1, 1, 1, -1, -1])
+    np.testing.assert_array_equal(data.train_indices, [0, 1, 2])
+    np.testing.assert_array_equal(data.probe_indices, [[4], [3]])
+    np.testing.assert_array_equal(data.evaluation.labels, [1, 0])  # the true one where known
+    assert (data.noise.kind, data.noise.asked, data.noise.measured) == ("given labels", None, 0.5)
+
+
+def test_numbers_as_labels_are_ordered_by_value(tmp_path: Path) -> None:
+    rows = [f"images/{k}.jpg,{(2, 10, 9)[k % 3]}" for k in range(12)]
+    data = ready(table(tmp_path, rows, "path,label"))
+    assert data.class_names == ("2", "9", "10")
+    assert (data.true_labels == -1).all()
+    np.testing.assert_array_equal(np.bincount(data.evaluation.labels), [1, 1, 1])
+
+
+def test_a_table_with_true_labels_has_a_noise_report_and_takes_probe_data_from_them(
+    tmp_path: Path,
+) -> None:
+    rows = [f"images/{k}.jpg,{'ab'[k % 2]},{'train' if k < 10 else 'test'},a" for k in range(12)]
+    rows[1] = "images/1.jpg,b,train,b"
+    rows[3] = "images/3.jpg,b,train,b"
+    data = ready(table(tmp_path, rows, "path,label,split,true_label"), probe_ratio=0.2)
+    np.testing.assert_array_equal(
+        data.given_labels[data.probe_indices], data.true_labels[data.probe_indices]
+    )
+    kept = data.train_indices
+    assert data.noise.measured == np.mean(data.given_labels[kept] != data.true_labels[kept]) > 0
+
+
+def test_rows_that_repeat_themselves_or_have_no_file_are_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [f"images/{k}.jpg,{'ab'[k % 2]}" for k in range(12)]
+    rows += ["images/../images/3.jpg,b", "images/99.jpg,a"]
+    with caplog.at_level(logging.WARNING, "ieg"):
+        data = ready(table(tmp_path, rows, "path,label"))
+    assert len(data.train.labels) + len(data.evaluation.labels) == 12
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages == [
+        "1 files do not exist and are left out: images/99.jpg",
+        "1 files are listed more than once and are left out: images/3.jpg",
+    ]
+
+
+def test_imagenet_in_the_official_layout(tmp_path: Path) -> None:
+    trees.write_imagenet(tmp_path)
+    data = ready("imagenet_uniform_0.5", dataset_dir=str(tmp_path))
+    assert data.class_names == trees.WNIDS[:3]
+    assert paths(data.train.images)[0] == "train/n00000000/n00000000_0.JPEG"
+    assert data.note == "imagenet-like (30 images in 3 classes, 6 to test)"
+    assert data.noise.asked == 0.5 and (data.true_labels >= 0).all()
+    at_its_size = ready("imagenet", dataset_dir=str(tmp_path), image_size=0)
+    assert at_its_size.train.images.shape == (30, 224, 224, 3)
+    assert at_its_size.strong == ("imagenet", False, 0, False, 16)
+
+
+def test_webvision_mini_has_fifty_classes_and_takes_probe_data_from_imagenet(
+    tmp_path: Path,
+) -> None:
+    trees.write_webvision(tmp_path)
+    folder = str(tmp_path)
+    data = ready("webvisionmini", dataset_dir=folder)
+    assert len(data.class_names) == 50 and data.class_names[7] == "thing 7"
+    assert len(data.train_indices) == 100 and len(data.evaluation.labels) == 50
+    assert paths(data.train.images)[:2] == [f"webvision/google/q0000/{k}.jpg" for k in (0, 1)]
+    assert data.noise.kind == "labels of a web search" and data.noise.measured is None
+    with pytest.raises(InputError, match="ImageNet beside WebVision"):
+        ready("webvisionmini", dataset_dir=folder, probe_ratio=0.02)
+    trees.write_imagenet(tmp_path, classes=51, train=12, val=1)
+    with_probe = ready("webvisionmini", dataset_dir=folder, probe_ratio=0.02)
+    np.testing.assert_array_equal(with_probe.train_indices, data.train_indices)
+    assert with_probe.probe_indices.shape == (50, 10)
+    seven = paths(with_probe.train.images[with_probe.probe_indices[7]])
+    assert len(set(seven)) == 10
+    assert all(path.startswith("imagenet/train/n00000007/") for path in seven)
+
+
+def test_webvision_mini_on_the_validation_images_of_imagenet(tmp_path: Path) -> None:
+    trees.write_webvision(tmp_path, train=1)
+    trees.write_imagenet(tmp_path, classes=51, train=0, val=2)
+    data = ready("webvisionmini", dataset_dir=str(tmp_path), imagenet_as_eval=True)
+    assert paths(data.evaluation.images)[2] == "imagenet/val/n00000001/n00000001_0.JPEG"
+    np.testing.assert_array_equal(data.evaluation.labels, np.repeat(np.arange(50), 2))
+    assert data.note == "tested on ImageNet's validation images"
+
+
+def test_results_of_a_path_stand_under_a_short_name_of_their_own(tmp_path: Path) -> None:
+    one = names.folder_name(f"folder:{tmp_path}/my photos", "uniform_0.4")
+    assert one.startswith("folder_my-photos-") and one.endswith("_uniform_0.4")
+    assert len(one) == len("folder_my-photos-") + 8 + len("_uniform_0.4")
+    assert one != names.folder_name(f"folder:{tmp_path}/your/my photos", "uniform_0.4")
+    assert one == names.folder_name(f"folder:{tmp_path}/your/../my photos/", "uniform_0.4")
+    assert names.folder_name("digits_uniform_0.4") == "digits_uniform_0.4"
+
+
+def test_the_digest_tells_which_files_there_are(tmp_path: Path) -> None:
+    trees.write_folder(tmp_path)
+    first = ready(f"folder:{tmp_path}").digest
+    assert first == ready(f"folder:{tmp_path}").digest and json.dumps(first)
+    (tmp_path / "train" / "ant" / "00.jpg").rename(tmp_path / "train" / "bee" / "zz.jpg")
+    assert ready(f"folder:{tmp_path}").digest not in (first, None)
+    assert prepare("digits", seed=1, probe_ratio=0).digest is None

@@ -1,0 +1,203 @@
+"""Image files as images: views, order, restarts, damaged files and replicas."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ieg.data import images
+from ieg.data.dataset import Dataset, prepare
+from ieg.data.files import Damage, FileImages, first_few
+from ieg.data.pipeline import Pipeline, sweep
+from ieg.errors import TrainingStopped
+from tests.data import trees
+from tests.data.test_pipeline import assert_same, read
+
+
+def some_files(folder: Path, count: int = 5, side: int = 8) -> FileImages:
+    for number in range(count):
+        trees.write_image(folder / f"{number}.png", number, number)
+    paths = np.array([f"{number}.png".encode() for number in range(count)])
+    return FileImages(str(folder), paths, side, Damage(count, 1.0))
+
+
+def swept(files: FileImages, strategy: tf.distribute.Strategy | None = None) -> np.ndarray:
+    strategy = strategy or tf.distribute.get_strategy()
+    return sweep(files, strategy, tf.function(lambda batch: batch), batch_size=2)
+
+
+def dataset(root: Path, **options: float) -> Dataset:
+    trees.write_folder(root, train=8, test=2)
+    settings = {"seed": 1, "probe_ratio": 0, "image_size": 8, "damaged_limit": 1.0}
+    return prepare(f"folder:{root}", **{**settings, **options})
+
+
+def pipeline(data: Dataset, **options: int) -> Pipeline:
+    return Pipeline(data, **{"batch_size": 4, "seed": 5, **options})
+
+
+def test_a_test_view_is_the_middle_of_the_image(tmp_path: Path) -> None:
+    pixels = np.zeros((64, 100, 3), np.uint8)
+    pixels[4:60, 22:78] = 255  # 7/8 of 64 rows, and as many columns
+    (tmp_path / "0.png").write_bytes(tf.io.encode_png(pixels).numpy())
+    files = FileImages(str(tmp_path), np.array([b"0.png"]), 8, Damage(1, 1.0))
+    np.testing.assert_allclose(swept(files), np.ones((1, 8, 8, 3)), atol=1e-5)
+
+
+def test_training_views_are_areas_of_the_image(tmp_path: Path) -> None:
+    ramp = np.repeat(np.arange(200, dtype=np.uint8)[np.newaxis, :, np.newaxis], 200, axis=0)
+    (tmp_path / "0.png").write_bytes(tf.io.encode_png(ramp).numpy())
+    loader = images.loader(FileImages(str(tmp_path), np.array([b"0.png"]), 4, Damage(1, 1.0)))
+    draws = tf.constant([[0, 0.5, 0, 0], [0, 0.5, 0, 0.9999]], tf.float32)
+    first, last = loader.training_view(tf.constant([0, 0]), draws).numpy()
+    # 57 of 200 columns: those from 0 on, and those up to 199; four pixels of 14.25 columns each.
+    middles = (np.arange(4) + 0.5) * 57 / 4 - 0.5
+    np.testing.assert_allclose(first[0, 1:3, 0], middles[1:3], atol=0.5)
+    np.testing.assert_allclose(last[0, 1:3, 0], middles[1:3] + 143, atol=0.5)
+
+
+@pytest.mark.parametrize("kind", ["grey.jpg", "alpha.png", "deep.png", "still.gif", "bitmap.bmp"])
+def test_every_kind_of_image_becomes_three_bytes_a_pixel(tmp_path: Path, kind: str) -> None:
+    grey = np.full((12, 10, 1), 102, np.uint8)
+    colour = np.repeat(grey, 3, axis=2)
+    contents = {
+        "grey.jpg": lambda: tf.io.encode_jpeg(grey).numpy(),
+        "alpha.png": lambda: tf.io.encode_png(np.concatenate([colour, grey], 2)).numpy(),
+        "deep.png": lambda: tf.io.encode_png(colour.astype(np.uint16) * 257).numpy(),
+        "still.gif": lambda: GIF,
+        "bitmap.bmp": lambda: bitmap(colour),
+    }
+    (tmp_path / kind).write_bytes(contents[kind]())
+    files = FileImages(str(tmp_path), np.array([kind.encode()]), 4, Damage(1, 1.0))
+    np.testing.assert_allclose(swept(files), np.full((1, 4, 4, 3), 102 / 127.5 - 1), atol=0.02)
+
+
+#: 1x1 pixel of the colour 102, 102, 102.
+GIF = bytes.fromhex("47494638396101000100800000666666ffffff2c00000000010001000002024401003b")
+
+
+def bitmap(pixels: np.ndarray) -> bytes:
+    """An uncompressed BMP of 24 bits a pixel, rows from below, padded to four bytes."""
+    height, width, _ = pixels.shape
+    rows = [row.tobytes() + bytes(-3 * width % 4) for row in pixels[::-1, :, ::-1]]
+    body = b"".join(rows)
+    numbers = [54 + len(body), 0, 54, 40, width, height, 1 | 24 << 16, 0, len(body), 0, 0, 0, 0]
+    return b"BM" + np.array(numbers, "<u4").tobytes() + body
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_a_sweep_gives_every_file_once_in_order(
+    tmp_path: Path, replicas: int, mirrored: tf.distribute.Strategy
+) -> None:
+    files = some_files(tmp_path)
+    one_by_one = np.concatenate([swept(files[np.array([i])]) for i in range(5)])
+    strategy = mirrored if replicas == 2 else None
+    np.testing.assert_array_equal(swept(files, strategy), one_by_one)
+    assert len({x.tobytes() for x in one_by_one}) == 5
+
+
+def test_a_run_from_a_step_on_sees_what_a_run_from_the_start_sees(tmp_path: Path) -> None:
+    data = dataset(tmp_path)
+    strong = data.strong
+    assert strong is not None
+    made = [pipeline(data, strong=strong) for _ in range(2)]
+    assert_same(read(made[0], 5, 9), read(made[1], 0, 9)[5:])
+
+
+def test_two_replicas_share_the_batch_of_one(
+    tmp_path: Path, mirrored: tf.distribute.Strategy
+) -> None:
+    data = dataset(tmp_path)
+    assert_same(read(pipeline(data), 2, 8, mirrored), read(pipeline(data), 2, 8))
+
+
+def damage(data: Dataset, index: int, content: bytes = b"no image") -> bytes:
+    """Spoils a training image; returns its path."""
+    path = data.train.images.paths[index]
+    Path(data.train.images.root, os.fsdecode(path)).write_bytes(content)
+    return path
+
+
+def test_the_next_example_of_the_class_stands_in_for_a_damaged_one(tmp_path: Path) -> None:
+    data = dataset(tmp_path)
+    before = read(pipeline(data), 0, 6)
+    damage(data, 9)
+    damage(data, 10)  # whose turn it would be: labels are 8 of each class in order
+    after = read(pipeline(data), 0, 6)
+    for old, new in zip(before, after, strict=True):
+        np.testing.assert_array_equal(
+            np.where(np.isin(old.index, [9, 10]), 11, old.index), new.index
+        )
+        np.testing.assert_array_equal(old.label, new.label)
+        same = ~np.isin(old.index, [9, 10])
+        np.testing.assert_array_equal(old.image[same], new.image[same])
+    assert data.damage is not None and data.damage.count == 2
+    assert data.damage.table()["path"] == ["train/bee/01.jpg", "train/bee/02.jpg"]
+    assert all(data.damage.table()["reason"])
+
+
+def test_the_last_of_a_class_is_followed_by_its_first(tmp_path: Path) -> None:
+    data = dataset(tmp_path)
+    before = np.concatenate([b.index for b in read(pipeline(data), 0, 6)])
+    damage(data, 15)
+    after = np.concatenate([b.index for b in read(pipeline(data), 0, 6)])
+    np.testing.assert_array_equal(np.where(before == 15, 8, before), after)
+
+
+def test_batches_do_not_depend_on_when_damage_is_found(
+    tmp_path: Path, mirrored: tf.distribute.Strategy
+) -> None:
+    trees.write_folder(tmp_path, train=8, test=2)
+    for seed, (start, strategy) in enumerate([(0, None), (7, None), (7, mirrored)]):
+        data = dataset(tmp_path)  # knows of no damage yet, as a process that resumes
+        if seed == 0:
+            truncated = Path(tmp_path, "train/ant/03.jpg").read_bytes()[:300]
+        damage(data, 3, truncated)
+        damage(data, 20)
+        batches = read(pipeline(data), start, 12, strategy)
+        if seed == 0:
+            expected = batches
+        assert_same(batches, expected[start:])
+
+
+def test_a_class_without_any_readable_image_ends_the_run(tmp_path: Path) -> None:
+    data = dataset(tmp_path)
+    for index in range(8, 16):
+        damage(data, index)
+    with pytest.raises(TrainingStopped, match="^no readable image is left of class bee$"):
+        read(pipeline(data), 0, 6)
+
+
+def test_too_many_damaged_images_end_the_run(tmp_path: Path) -> None:
+    data = dataset(tmp_path, damaged_limit=0.04)  # of 30 files: one
+    for index in (0, 8, 16):
+        damage(data, index)
+    with pytest.raises(TrainingStopped, match=r"of 30 image files .* --damaged_limit allows 1: tr"):
+        read(pipeline(data), 0, 6)
+
+
+def test_other_errors_are_not_taken_for_damage(tmp_path: Path) -> None:
+    files = some_files(tmp_path)
+    error = tf.errors.InvalidArgumentError(None, None, "something else")
+    with pytest.raises(tf.errors.InvalidArgumentError, match="something else"):
+        images.loader(files).examine(np.arange(5), error)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="something else"):
+        images.loader(np.zeros((5, 2, 2, 3), np.uint8)).examine(np.arange(5), error)
+
+
+def test_damaged_test_images_are_grey_and_known(tmp_path: Path) -> None:
+    files = some_files(tmp_path)
+    before = swept(files)
+    (tmp_path / "3.png").unlink()
+    after = swept(files)
+    np.testing.assert_array_equal(images.readable(files), [True, True, True, False, True])
+    np.testing.assert_array_equal(images.readable(files[np.array([3, 1])]), [False, True])
+    np.testing.assert_array_equal(after[3], np.zeros((8, 8, 3)))
+    np.testing.assert_array_equal(np.delete(after, 3, 0), np.delete(before, 3, 0))
+
+
+def test_first_few_names() -> None:
+    assert first_few(["a", "b", "c"]) == "a, b, c"
+    assert first_few(list("abcdef")) == "a, b, c and 3 more"

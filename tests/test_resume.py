@@ -252,6 +252,30 @@ def test_dynamic_loss_killed_in_each_of_its_phases_ends_like_one_never_interrupt
     assert_same_end(runs.only_run(root), runs.only_run(tmp_path / "whole"), 60)
 
 
+def test_dro_lt_killed_in_both_phases_ends_like_one_never_interrupted(
+    tmp_path: Path, start: Start, uninterrupted: Callable[[str], Path]
+) -> None:
+    """Epochs have 36 steps: the features' phase ends after 72, the classifier's after 120."""
+    root = tmp_path / "runs"
+    first_stage = uninterrupted("supervised")
+    flags = (
+        *DIGITS,
+        "--method=dro_lt",
+        f"--pretrained_ckpt={first_stage}",
+        "--balanced_clf_nepochs=2",
+        "--dro_selection=best",
+    )
+    whole = start(tmp_path / "whole", *flags)
+    kill_after_new_checkpoints(start(root, *flags), 1, 0)
+    kill_after_new_checkpoints(start(root, *flags), 3, 0)
+    last = start(root, *flags)
+    whole.finish()
+    last.finish()
+    resumed = re.search(r"^going on from step (\d+)$", last.log.read_text(), re.MULTILINE)
+    assert resumed and 72 <= int(resumed[1]) < 120
+    assert_same_end(runs.only_run(root), runs.only_run(tmp_path / "whole"), 120)
+
+
 @pytest.mark.parametrize(
     "flags",
     [

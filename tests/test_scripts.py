@@ -229,6 +229,29 @@ def test_supervised_digits_have_the_settings_of_fsr_that_apply(shell: Shell) -> 
     assert [s.options.clip_meta_weight for s in settings[1::2]] == [False, True]
 
 
+@pytest.mark.parametrize("base", ["cifar100", "digits"])
+def test_both_stages_of_dro_lt(shell: Shell, base: str) -> None:
+    chosen = {"DATASETS": f"{base}_imbal_0.02", "SEEDS": "1 2"}
+    script = ROOT / f"scripts/dro_lt_{base}.sh"
+    done = shell.run(script, "mine", "--dro_temperature=0.5", **chosen)
+    assert (done.returncode, done.stderr) == (0, "")
+    settings = [resolved(words) for words in shell.commands()]
+    assert [(s.config.method, s.config.seed) for s in settings] == [
+        (method, seed) for seed in (1, 2) for method in ("supervised", "dro_lt")
+    ]
+    for first, second in zip(settings[::2], settings[1::2], strict=True):
+        folder = f"mine/{base}_imbal_0.02/{first.config.network_name}/supervised"
+        assert second.config.pretrained_ckpt == f"{folder}/seed{first.config.seed}"
+        assert second.config.network_name == first.config.network_name
+        assert second.options.dro_temperature == 0.5
+    if base == "cifar100":
+        one, two = (s.config for s in settings[:2])
+        assert (one.max_epoch, one.learning_rate, one.l2_weight_decay) == (200, 0.1, 2e-4)
+        assert (two.max_epoch, two.learning_rate, two.l2_weight_decay) == (100, 0.005, 1e-4)
+        assert (two.sampler, two.images_in_a_row, two.batch_size) == ("class_aware", 4, 128)
+        assert settings[1].options.dro_selection == "best"
+
+
 def test_what_a_script_runs_can_be_chosen(shell: Shell) -> None:
     chosen = {"METHODS": "l2r", "DATASETS": "cifar100_uniform_0.8", "SEEDS": "2 3"}
     assert shell.run(ROOT / "scripts/compare_cifar100.sh", **chosen).returncode == 0

@@ -37,3 +37,31 @@ def test_a_later_pass_sees_the_new_weights(built):
     bias = built.state.params[-1]
     bias.assign(bias + 1.0)
     np.testing.assert_allclose(predict(indices), before + 1, atol=1e-5)
+
+
+def test_images_of_coming_steps_are_those_that_they_train_on(built):
+    predict, strategy = experiment.TrainingPass(built), built.strategy
+    indices, logits = predict.of_steps(3, 5)
+    batches = [
+        batch
+        for whole in built.pipeline.batches(strategy, 3, 5)
+        for batch in zip(
+            strategy.experimental_local_results(whole.index),
+            strategy.experimental_local_results(whole.image),
+            strict=True,
+        )
+    ]
+    np.testing.assert_array_equal(indices, np.concatenate([index for index, _ in batches]))
+    expected = [built.model(image, training=False) for _, image in batches]
+    np.testing.assert_allclose(logits, np.concatenate(expected), atol=1e-5)
+    _, features = predict.of_steps(3, 5, "features")
+    kernel, bias = parts.classifier(built.model).get_weights()
+    np.testing.assert_allclose(features @ kernel + bias, logits, atol=1e-5)
+
+
+def test_the_evaluation_split(built):
+    labels, logits = experiment.TrainingPass(built).of_evaluation()
+    split = built.dataset.evaluation
+    np.testing.assert_array_equal(labels, split.labels)
+    expected = built.model(scale(split.images), training=False)
+    np.testing.assert_allclose(logits, expected, atol=1e-5)

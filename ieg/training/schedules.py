@@ -408,7 +408,7 @@ def _check_not_negative(name: str, value: int) -> None:
 
 
 def _check_warmup(name: str, warmup_steps: int, total_steps: int) -> None:
-    if name in ("custom_step", "exponential") and warmup_steps != 0:
+    if name in ("custom_step", "exponential", "constant") and warmup_steps != 0:
         raise ValueError(
             f"warmup_steps must be 0 for {name} (only the cosine schedules warm up), "
             f"got {warmup_steps!r}"

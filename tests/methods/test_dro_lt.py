@@ -157,6 +157,12 @@ def test_the_classifier_has_a_learning_rate_of_its_own():
     assert [one.learning_rate(s, 0.7) for s in (0, 5, 6, 11)] == [0.7, 0.7, 0.3, 0.3]
 
 
+def test_a_longer_run_moves_the_phases():
+    one = method()
+    assert [one.variant(s) for s in (0, 5, 6, 11)] == ["features"] * 2 + ["classifier"] * 2
+    assert "are others now" in one.by_length()
+
+
 class Pass:
     """Passes with made-up features, and what was asked for."""
 

@@ -200,6 +200,10 @@ def test_from_name_exponential_does_not_read_decay_rate() -> None:
     assert rates(from_name("exponential"), [9, 10, 20]) == [0.1, 0.09, 0.081]
 
 
+def test_from_name_constant_needs_no_length() -> None:
+    assert rates(from_name("constant", decay_steps=[]), [0, 9, 500]) == [0.1, 0.1, 0.1]
+
+
 @pytest.mark.parametrize(
     ("name", "changes", "message"),
     [
@@ -212,6 +216,7 @@ def test_from_name_exponential_does_not_read_decay_rate() -> None:
         ("cosine_one", {"total_steps": 0}, "total_steps must be positive and finite, got 0"),
         ("custom_step", {"warmup_steps": 3}, "warmup_steps must be 0 for custom_step.*got 3"),
         ("exponential", {"warmup_steps": 3}, "warmup_steps must be 0 for exponential.*got 3"),
+        ("constant", {"warmup_steps": 3}, "warmup_steps must be 0 for constant.*got 3"),
         ("custom_step", {"decay_steps": [20, 10]}, r"strictly increasing.*got \[20, 10\]"),
         ("custom_step", {"decay_rate": 10.0}, r"rate must be in \(0, 1\], got 10.0"),
     ],

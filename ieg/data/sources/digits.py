@@ -32,8 +32,9 @@ METHOD_PRESETS = {
     # corrector does not come back from the certainty that pre-training leads to.
     "dynamic_loss": {
         "batch_size": 40,
-        "max_epoch": 100,
-        "dynamic_ranks": 20,
+        "max_epoch": 80,
+        "dynamic_ranks": 10,
+        "dynamic_learning_rate": 5e-3,
         "dynamic_pretraining_steps": 0,
     },
 }

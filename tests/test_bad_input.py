@@ -285,7 +285,7 @@ def test_a_start_from_a_damaged_checkpoint(
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        ("--dataset=digits --max_epoch=20", "=20 of 20 epochs of 11 steps leave none"),
+        ("--dataset=digits --max_epoch=20", "=20 of 20 epochs of 73 steps leave none"),
         ("--dataset=digits --network_name=resnet32", "weights of another network than 'resnet32'"),
         ("--dataset=digits --feat_loss=none", "must be some of ce, ce_bal, ce_lt, robust_loss"),
     ],

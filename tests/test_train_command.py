@@ -159,7 +159,7 @@ def test_result_json_has_every_key(l2r: tuple[Path, str]) -> None:
     assert result.keys() == {
         *identity, "settings", "data_note", "eval_split", "noise_rate_asked", "noise_rate",
         "steps", "seconds", "examples_per_second", "peak_memory_bytes", *MEASURED, "top1_raw",
-        "per_class", *SURENESS,
+        "per_class", "damaged_images", *SURENESS,
         "top1_best", "best_step", *FOLLOWED, *(f"{name}_best" for name in FOLLOWED),
     }  # fmt: skip
     assert result["steps"] == 30

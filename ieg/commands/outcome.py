@@ -80,8 +80,6 @@ def record(experiment: Experiment, rows: list[dict[str, float | None]]) -> Recor
       rows: of metrics.csv, up to where the experiment is.
     """
     dataset, config = experiment.dataset, experiment.config
-    title = f"{config.method} on {dataset.name}, noise rate {dataset.noise.measured:.3f}"
-    title += f", accuracy on {config.eval_split} images"
     names = rows[-1] if rows else ()
     metrics = {
         name: np.array([np.nan if row[name] is None else row[name] for row in rows], float)
@@ -94,13 +92,14 @@ def record(experiment: Experiment, rows: list[dict[str, float | None]]) -> Recor
         examples=examples_table(experiment),
         class_names=dataset.class_names,
         noise_rate=dataset.noise.measured if asked is None else asked,
-        title=title,
+        title=f"{config.method} on {dataset.name}, noise rate {dataset.noise.measured:.3f}",
     )
 
 
 def draw(experiment: Experiment, confusion: list[list[int]], drawn_from: Record) -> None:
     """The figures of a run; histograms where noise left something to tell apart."""
-    folder, title, examples = experiment.folder, drawn_from.title, drawn_from.examples
+    folder, examples = experiment.folder, drawn_from.examples
+    title = f"{drawn_from.title}, accuracy on {experiment.config.eval_split} images"
     figures.learning_curves(drawn_from.metrics, folder.figures / "curves.png", title=title)
     figures.confusion(
         np.array(confusion), drawn_from.class_names, folder.figures / "confusion.png", title=title

@@ -120,6 +120,7 @@ def record(experiment: Experiment, rows: list[dict[str, float | None]]) -> Recor
 def draw_curves(experiment: Experiment) -> None:
     """The figures of the evaluations so far."""
     metrics, title = _columns(experiment.folder.read_metrics()), _title(experiment)
+    title += _accuracy(experiment)
     figures.learning_curves(metrics, _figure(experiment, "curves"), title=title)
     plain = f"{title}, no image augmented"
     subsets.subset_curves(metrics, _figure(experiment, "subsets"), title=plain)
@@ -143,7 +144,7 @@ def draw(experiment: Experiment, confusion: list[list[int]], drawn_from: Record)
     """The figures of a run; histograms where noise left something to tell apart."""
     draw_curves(experiment)
     draw_method(experiment, drawn_from, experiment.folder.figures)
-    title, examples = drawn_from.title, drawn_from.examples
+    title, examples = drawn_from.title + _accuracy(experiment), drawn_from.examples
     path = _figure(experiment, "confusion")
     figures.confusion(np.array(confusion), drawn_from.class_names, path, title=title)
     known = examples["true_label"] >= 0
@@ -168,7 +169,11 @@ def _title(experiment: Experiment) -> str:
     loss = experiment.settings.values().get("loss")
     method = config.method if loss is None else f"{config.method} ({loss})"
     rate = "unknown" if dataset.noise.measured is None else f"{dataset.noise.measured:.3f}"
-    return f"{method} on {dataset.name}, noise rate {rate}, accuracy on {config.eval_split} images"
+    return f"{method} on {dataset.name}, noise rate {rate}"
+
+
+def _accuracy(experiment: Experiment) -> str:
+    return f", accuracy on {experiment.config.eval_split} images"
 
 
 def _figure(experiment: Experiment, name: str) -> Path:

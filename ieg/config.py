@@ -316,6 +316,9 @@ def resolve(typed: Mapping[str, Any]) -> Settings:
         if name not in values:
             chosen = f"--loss={loss_name}" if loss and _is_of_a_loss(name) else None
             raise InputError(f"--{name} is no option of {chosen or f'--method={method_name}'}")
+    unasked = origins["warmup_epochs"] != "command line"
+    if unasked and values["lr_schedule"] in schedules.WITHOUT_WARMUP:
+        values["warmup_epochs"], origins["warmup_epochs"] = 0.0, "the schedule"
     for field in [*dataclasses.fields(Config), *dataclasses.fields(options_class)]:
         options.check(field, values[field.name])
     for name, wanted in loss.requires.items() if loss else ():

@@ -14,7 +14,7 @@ from ieg.augment.weak import WeakAugmentation
 from ieg.config import Config, Settings
 from ieg.data import names
 from ieg.data.dataset import Dataset, prepare
-from ieg.data.images import Images
+from ieg.data.images import Images, readable
 from ieg.data.pipeline import Pipeline, sweep
 from ieg.data.samplers import Sampling
 from ieg.errors import InputError
@@ -228,7 +228,8 @@ class TrainingPass:
     def of_evaluation(self, what: What = "logits") -> tuple[np.ndarray, np.ndarray]:
         """[M] labels of the evaluation split, and outputs for its images."""
         split = self._experiment.dataset.evaluation
-        return split.labels, self._predictor(what)(split.images)
+        outputs, kept = self._predictor(what)(split.images), readable(split.images)
+        return split.labels[kept], outputs[kept]
 
     def _predictor(self, what: What) -> Predictor:
         if what not in self._predictors:
@@ -289,7 +290,8 @@ def build(settings: Settings) -> Experiment:
             f"--method={config.method} needs clean probe data, so --probe_dataset_hold_ratio must "
             "be above 0; the method for data without any clean examples is FSR"
         )
-    if method_class.needs.weights and config.pretrained_ckpt is None:
+    trains = config.mode != "show_data"
+    if method_class.needs.weights and config.pretrained_ckpt is None and trains:
         raise InputError(
             f"--method={config.method} starts from the weights of a first stage: train one with "
             "--method=supervised and give its run folder as --pretrained_ckpt"

@@ -125,7 +125,14 @@ def scatter_add(variable: tf.Variable, indices: tf.Tensor, values: tf.Tensor) ->
 
 
 def scatter_update(variable: tf.Variable, indices: tf.Tensor, values: tf.Tensor) -> None:
-    """variable[indices_i] = values_i, likewise; of an index that comes twice one value stays."""
+    """variable[indices_i] = values_i, likewise; of an index that comes twice the last value stays.
+
+    Which one the op itself would keep is not defined on GPUs, and replicas write copies each.
+    """
+    place = tf.range(tf.size(indices))
+    comes_again = (indices == indices[:, tf.newaxis]) & (place > place[:, tf.newaxis])
+    last = ~tf.reduce_any(comes_again, axis=1)
+    indices, values = tf.boolean_mask(indices, last), tf.boolean_mask(values, last)
     _scatter(variable, lambda v, i, x: v.scatter_nd_update(i, x), indices, values)
 
 

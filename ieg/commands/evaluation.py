@@ -27,7 +27,7 @@ def run(settings: Settings, console: Console) -> int:
         raise InputError(f"{experiment.folder.path} has no checkpoint yet")
     step = experiment.checkpoints.restore(settings.config.restore_step)
     announce(experiment, console)
-    console.print(f"checkpoint of step {step}", highlight=False)
+    console.print(f"checkpoint of step {step}", highlight=False, markup=False)
     weights = {"raw": experiment.state.params}
     if experiment.state.average:
         weights["ema"] = experiment.state.average
@@ -37,7 +37,9 @@ def run(settings: Settings, console: Console) -> int:
         measured[name]["nearest_centroid"] = centroids
     name = f"evaluation_step{step}_{experiment.config.eval_split}.json"
     experiment.folder.write_json(name, {"step": step, **measured})
-    console.print(f"saved as {experiment.folder.path / name}", highlight=False, soft_wrap=True)
+    console.print(
+        f"saved as {experiment.folder.path / name}", highlight=False, markup=False, soft_wrap=True
+    )
     return 0
 
 
@@ -62,10 +64,10 @@ def settings_of_the_run(settings: Settings) -> Settings:
     }
     defining = settings.experiment()
     for name, value in typed.items():
-        if name in defining and name in values and values[name] != value:
-            raise InputError(
-                f"--{name}={value}: the run in {folder.path} was trained with {values[name]}"
-            )
+        before = stored["values"].get(name, value)
+        if name in defining and before != value:
+            said = "unset" if before is None else before
+            raise InputError(f"--{name}={value}: the run in {folder.path} was trained with {said}")
     resolved = configuration.resolve({**values, **typed})
     free = typed.keys() - defining.keys()  # whatever else was typed is as in the run
     origins = {name: "command line" if name in free else "the run" for name in resolved.origins}

@@ -1,6 +1,7 @@
 """What a run leaves behind: facts about its data, its result, its examples, its figures."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,10 @@ SPREADSHEET = "accuracy_loss_normalised_entropy_max_p_metadata.xlsx"
 def identity(experiment: Experiment) -> dict[str, Any]:
     """What result.json says of which run it is."""
     config, noise = experiment.config, experiment.dataset.noise
-    settings = experiment.settings.experiment()
+    settings = {k: v for k, v in experiment.settings.experiment().items() if k != "seed"}
+    if start := settings["pretrained_ckpt"]:
+        # Runs of several seeds that start from one run each are repetitions of one experiment.
+        settings["pretrained_ckpt"] = re.sub(rf"seed{config.seed}(?=/|$)", "seed*", start)
     return {
         "method": config.method,
         "dataset": experiment.dataset.name,
@@ -31,7 +35,7 @@ def identity(experiment: Experiment) -> dict[str, Any]:
         "eval_split": config.eval_split,
         "noise_rate_asked": noise.asked,
         "noise_rate": noise.measured,
-        "settings": {name: value for name, value in settings.items() if name != "seed"},
+        "settings": settings,
     }
 
 
@@ -153,6 +157,8 @@ def draw(experiment: Experiment, confusion: list[list[int]], drawn_from: Record)
         for name in ("loss", *experiment.method.per_example):
             path = _figure(experiment, f"{name}_histogram")
             values = examples[name][known]
+            if not np.isfinite(values).any():  # none of them has been visited
+                continue
             figures.clean_and_wrong_histogram(values, wrong, name, path, title=title)
 
 

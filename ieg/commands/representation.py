@@ -7,6 +7,7 @@ import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 
+from ieg.data.images import readable
 from ieg.evaluation import metrics, nearest_centroid
 from ieg.experiment import Experiment
 
@@ -47,7 +48,7 @@ def measure(
             name = f"features_step{step}_{split}.npz"
             experiment.folder.write_arrays(name, outputs._asdict())
             path = experiment.folder.path / name
-            console.print(f"features in {path}", highlight=False, soft_wrap=True)
+            console.print(f"features in {path}", highlight=False, markup=False, soft_wrap=True)
     if not config.nearest_centroid:
         return {}
     measured = {}
@@ -58,6 +59,8 @@ def measure(
             nearest_centroid.predict(tested.features, centroids),
             tested.labels,
             experiment.dataset.class_counts,
+            many_above=config.many_shot_above,
+            few_below=config.few_shot_below,
         )
     _print(measured, console)
     return measured
@@ -72,10 +75,12 @@ def _outputs(experiment: Experiment, weights: list[tf.Variable]) -> dict[str, Ou
         experiment.config.eval_split: (tested.images, tested.labels),
     }
     features, logits = experiment.predictor(weights, "features"), experiment.predictor(weights)
-    return {
-        split: Outputs(features(images), labels, metrics.predicted_classes(logits(images)))
-        for split, (images, labels) in splits.items()
-    }
+    found = {}
+    for split, (images, labels) in splits.items():
+        outputs = features(images), labels, metrics.predicted_classes(logits(images))
+        kept = readable(images)
+        found[split] = Outputs(*(values[kept] for values in outputs))
+    return found
 
 
 def _print(measured: dict[str, dict[str, Any]], console: Console) -> None:

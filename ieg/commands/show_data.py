@@ -33,6 +33,7 @@ def run(settings: Settings, console: Console) -> int:
     console.print(
         f"looking for {per_class} training images of each label in {experiment.dataset.name}",
         highlight=False,
+        markup=False,
     )
     found = _first_of_each(experiment, classes, per_class)
     if "strong" not in found:
@@ -41,6 +42,7 @@ def run(settings: Settings, console: Console) -> int:
             f"{experiment.config.method} sees no strong view; to see one: "
             + ", ".join(f"--method={name}" for name in with_strong),
             highlight=False,
+            markup=False,
         )
     path = _path(experiment)
     try:
@@ -56,7 +58,7 @@ def run(settings: Settings, console: Console) -> int:
         raise InputError(
             f"cannot write {path}: {error.strerror}; choose another --checkpoint_path"
         ) from None
-    console.print(f"saved as {path}", highlight=False, soft_wrap=True)
+    console.print(f"saved as {path}", highlight=False, markup=False, soft_wrap=True)
     return 0
 
 

@@ -17,6 +17,7 @@ from ieg.errors import InputError
 from ieg.evaluation import evaluate
 from ieg.experiment import Experiment, TrainingPass, build, stored_config
 from ieg.report import spreadsheet
+from ieg.training.schedules import STRETCHING
 from ieg.training.step import compile_step
 from ieg.training.trainer import Interrupted, Trainer
 
@@ -289,8 +290,9 @@ class _Run:
 def _by_length(experiment: Experiment) -> list[str]:
     """What becomes another when a run is made longer."""
     schedule = None
-    if experiment.config.lr_schedule == "cosine_one":
-        schedule = "cosine_one now stretches over more steps, so the learning rate jumps back up"
+    if experiment.config.lr_schedule in STRETCHING:
+        schedule = f"{experiment.config.lr_schedule} now stretches over more steps, so the "
+        schedule += "learning rate jumps back up"
     return list(filter(None, (schedule, experiment.method.by_length())))
 
 

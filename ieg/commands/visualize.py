@@ -34,13 +34,15 @@ def run(settings: Settings, console: Console) -> int:
     step = experiment.checkpoints.restore(settings.config.restore_step)
     rows = [row for row in folder.read_metrics() if (row["step"] or 0) <= step]
     announce(experiment, console)
-    console.print(f"checkpoint of step {step}", highlight=False)
+    console.print(f"checkpoint of step {step}", highlight=False, markup=False)
     record = outcome.record(experiment, rows)
     paths = outcome.draw_method(experiment, record, folder.figures / f"step{step}")
     for path in paths:
-        console.print(f"saved as {path}", highlight=False, soft_wrap=True)
+        console.print(f"saved as {path}", highlight=False, markup=False, soft_wrap=True)
     if not paths:
-        console.print("all parts that could be drawn are switched off", highlight=False)
+        console.print(
+            "all parts that could be drawn are switched off", highlight=False, markup=False
+        )
     return 0
 
 

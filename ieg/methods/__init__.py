@@ -115,7 +115,8 @@ class StepOutput(NamedTuple):
         `params`; None leaves that variable as it is.
       network_state: the network's other variables after the step.
       loss: share of the training loss without weight decay, a scalar.
-      logits: [B, K] of the weakly augmented training images, for monitoring.
+      logits: [B, K] for the training images, for monitoring: of the view, and at the weights, for
+        which the step computes them anyway.
       scalars: shares of further numbers to log, by name; nan where a step has none.
       per_example: [B] float32 values by name, kept in the ledger.
     """

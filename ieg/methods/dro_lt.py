@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
-from ieg import replicas
+from ieg import replicas, update
 from ieg.data.pipeline import Batch
 from ieg.errors import InputError
 from ieg.evaluation import metrics, nearest_centroid
@@ -22,7 +22,6 @@ from ieg.losses import mean_of_classes, robust_losses
 from ieg.methods import REGISTRY, Context, Method, Needs, Predict, StepOutput, StepState
 from ieg.networks import parts
 from ieg.options import option
-from ieg.training import pretrained, update
 
 #: Terms of `--feat_loss` and `--cls_loss`: name → (robust loss or cross entropy, class weights).
 TERMS = {
@@ -96,6 +95,14 @@ class DROLT(Method):
         "fix_network_features": False,
     }
     needs = Needs(strong=True, weights=True)
+    curves: ClassVar = {
+        "Learned margins": {
+            "margin_max": "largest",
+            "margin_mean": "mean",
+            "margin_min": "smallest",
+        },
+        "Nearest centroids, while features are chosen": {"ncm_accuracy": "balanced accuracy"},
+    }
     by_epoch = True
 
     def __init__(self, options: Any, context: Context) -> None:
@@ -245,7 +252,7 @@ class DROLT(Method):
 
     def _snapshot(self) -> list[tf.Variable]:
         """What the best features consist of: all weights and moving statistics."""
-        return pretrained.places(self.context.model)
+        return parts.values_of(self.context.model)
 
     def _keep_the_best(self, variables: Mapping[str, tf.Variable], predict: Predict) -> float:
         """Scores the features as they are, and keeps them if none were better; their score."""

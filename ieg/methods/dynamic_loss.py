@@ -23,7 +23,6 @@ from ieg.methods.dynamic import corrector, margins, perceptron, ranks, sampling
 from ieg.methods.dynamic.phi import Phi, Tensors, read, start, update
 from ieg.methods.lookahead import clean_and_wrong, probe_loss, share_of_mean
 from ieg.options import option
-from ieg.report import learned_loss
 
 
 @dataclass(frozen=True)
@@ -97,6 +96,12 @@ class DynamicLoss(Method):
         "aug_type": "autoaug25",
         "use_ema": False,
     }
+    # The virtual step copies a real one of a single batch, and the method draws its batches itself.
+    requires: ClassVar[Mapping[str, Any]] = {
+        "accumulation_steps": 1,
+        "sampler": None,
+        "classes_per_batch": 0,
+    }
     needs = Needs(strong=True, plain=True, strong_probe=True)
     per_example = ("trust",)
     by_epoch = True
@@ -122,14 +127,16 @@ class DynamicLoss(Method):
 
     def _count_finetune_steps(self) -> int:
         context, size = self.context, self._meta_size
-        steps = sampling.finetune_steps(size, context.batch_size)
+        steps = 0
+        if self.options.dynamic_finetune:
+            steps = sampling.finetune_steps(size, context.batch_size)
         if steps >= context.steps_per_epoch or size >= len(self._labels):
             raise InputError(
                 f"the meta set of --method=dynamic_loss has {size} of {len(self._labels)} images "
                 f"to train on, which in batches of {context.batch_size} leaves no step of an epoch "
                 "to the others; choose a smaller --batch_size or --dynamic_random_ratio"
             )
-        return steps if self.options.dynamic_finetune else 0
+        return steps
 
     def init_state(self) -> dict[str, tf.Variable]:
         """Ranks [N], the meta set, weights of the two networks, and Adam's state for each."""
@@ -215,6 +222,8 @@ class DynamicLoss(Method):
 
     def draw(self, record: Record, folder: Path) -> list[Path]:
         """Trust by rank and class, and margins, of the parts that are switched on."""
+        from ieg.report import learned_loss  # loads matplotlib, which no other command waits for
+
         paths = []
         if self.options.dynamic_corrector:
             paths.append(folder / f"rank_weights.{record.figure_format}")
@@ -289,7 +298,8 @@ class DynamicLoss(Method):
         targets = soft_targets(given, self._draw(weak, "draw after", state.step), trust)
         output = self._train(batch, state, targets, trust, self._margin(phi))
         right = tf.argmax(targets, axis=1, output_type=tf.int32) == batch.true_label
-        scalars["corrected_right"] = replicas.batch_mean(tf.cast(right, tf.float32))
+        known = sum(clean_and_wrong(batch))
+        scalars["corrected_right"] = share_of_mean(tf.cast(right, tf.float32), known)
         return output._replace(logits=weak, scalars={**output.scalars, **scalars})
 
     def _look_ahead(

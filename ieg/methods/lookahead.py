@@ -74,12 +74,13 @@ def probe_loss(
 def weight_scalars(weights: tf.Tensor, batch: Batch) -> dict[str, tf.Tensor]:
     """How many weights are 0; how much lies on clean examples, beside their share of the batch.
 
-    The last two count the examples whose true label is known, and are nan where none is.
+    The last two are shares among the examples whose true label is known, and nan where none is.
     """
     clean, wrong = clean_and_wrong(batch)
     return {
         "weights_zero_ratio": replicas.batch_mean(tf.cast(weights <= 0, tf.float32)),
-        "clean_weight_share": tf.reduce_sum(weights * clean),
+        "clean_weight_share": tf.reduce_sum(weights * clean)
+        / replicas.total(tf.reduce_sum(weights * (clean + wrong))),
         "clean_share": tf.reduce_sum(clean) / replicas.total(tf.reduce_sum(clean + wrong)),
     }
 
@@ -97,7 +98,5 @@ def clean_and_wrong(batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def share_of_mean(values: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
-    """This replica's share of the mean of values [B] over those with chosen [B] = 1; 0 of none."""
-    return tf.math.divide_no_nan(
-        tf.reduce_sum(values * chosen), replicas.total(tf.reduce_sum(chosen))
-    )
+    """This replica's share of the mean of values [B] over those with chosen [B] = 1, or nan."""
+    return tf.reduce_sum(values * chosen) / replicas.total(tf.reduce_sum(chosen))

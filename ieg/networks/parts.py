@@ -1,6 +1,7 @@
 """Features, classifier and stages of a network, told by its top-level layers."""
 
 import keras
+import tensorflow as tf
 
 from ieg.errors import InputError
 
@@ -28,6 +29,14 @@ def with_features(model: keras.Model) -> keras.Model:
     """
     features = classifier(model).input
     return keras.Model(model.inputs, [*model.outputs, features], name=model.name)
+
+
+def values_of(model: keras.Model) -> list[tf.Variable]:
+    """The network's weights and moving statistics, each at the place that it has in a checkpoint.
+
+    Independent of what is trainable, and of layers that only count, such as dropout.
+    """
+    return [v.value for v in model.variables if v.dtype.startswith("float")]
 
 
 def lookahead_variables(model: keras.Model, level: int) -> list[int]:

@@ -29,7 +29,7 @@ def load(model: keras.Model, path: str) -> bool:
     head = {id(v.value) for v in parts.classifier(model).variables}
     classifier_fits = True
     values: list[np.ndarray | None] = []
-    for place, variable in enumerate(places(model)):
+    for place, variable in enumerate(parts.values_of(model)):
         value = _read(reader, place, path)
         if value is None or value.shape != tuple(variable.shape):
             if value is None or id(variable) not in head:
@@ -38,18 +38,10 @@ def load(model: keras.Model, path: str) -> bool:
                 )
             classifier_fits = False
         values.append(value)
-    for variable, value in zip(places(model), values, strict=True):
+    for variable, value in zip(parts.values_of(model), values, strict=True):
         if classifier_fits or id(variable) not in head:
             variable.assign(value)
     return classifier_fits
-
-
-def places(model: keras.Model) -> list[tf.Variable]:
-    """The network's weights and moving statistics, each at the place that it has in a checkpoint.
-
-    Independent of what is trainable, and of layers that only count, such as dropout.
-    """
-    return [v.value for v in model.variables if v.dtype.startswith("float")]
 
 
 def freeze_features(model: keras.Model) -> None:

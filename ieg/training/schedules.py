@@ -23,6 +23,9 @@ NAMES = (
     *("cosine", "cosine_warmup", "cosine_one", "cosine_epoch"),
     *("custom_step", "exponential", "constant"),
 )
+#: Those that cannot begin with a warm-up, and those that are as long as the run.
+WITHOUT_WARMUP = ("custom_step", "exponential", "constant")
+STRETCHING = ("cosine_one", "cosine_epoch")
 
 
 def cosine_restarts(
@@ -408,7 +411,7 @@ def _check_not_negative(name: str, value: int) -> None:
 
 
 def _check_warmup(name: str, warmup_steps: int, total_steps: int) -> None:
-    if name in ("custom_step", "exponential", "constant") and warmup_steps != 0:
+    if name in WITHOUT_WARMUP and warmup_steps != 0:
         raise ValueError(
             f"warmup_steps must be 0 for {name} (only the cosine schedules warm up), "
             f"got {warmup_steps!r}"

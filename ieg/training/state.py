@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
-from ieg.training import pretrained
+from ieg.networks import parts
 from ieg.training.ledger import Ledger
 
 
@@ -71,7 +71,7 @@ class TrainState:
         accumulate: bool,
     ) -> None:
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self.network = pretrained.places(model)
+        self.network = parts.values_of(model)
         self.counters = [v.value for v in model.variables if not v.dtype.startswith("float")]
         self.params = [v.value for v in model.trainable_variables]
         self.network_state = [v.value for v in model.non_trainable_variables]

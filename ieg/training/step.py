@@ -5,10 +5,9 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from ieg import replicas
+from ieg import replicas, update
 from ieg.data.pipeline import Batch
 from ieg.methods import Method, StepOutput, StepState
-from ieg.training import update
 from ieg.training.averaging import ema_decay, ema_update
 from ieg.training.state import TrainState
 

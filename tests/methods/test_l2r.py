@@ -59,7 +59,9 @@ def test_weights_sum_to_one_and_scalars_describe_them():
     assert weights.sum() == pytest.approx(1, abs=1e-3)
     assert weights.std() > 0
     assert float(output.scalars["weights_zero_ratio"]) == np.mean(weights == 0)
-    assert float(output.scalars["clean_weight_share"]) == pytest.approx(weights[:5].sum())
+    assert float(output.scalars["clean_weight_share"]) == pytest.approx(
+        weights[:5].sum() / weights.sum()
+    )
     assert {"probe_loss", "probe_accuracy"} <= output.scalars.keys()
 
 

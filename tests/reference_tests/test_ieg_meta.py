@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ieg import update
 from ieg.augment import mixup
 from ieg.data.pipeline import Batch, Probe
 from ieg.losses import cross_entropy, kl_divergence, label_guess, rms_normalize, soft_targets
 from ieg.meta import InnerProblem, example_weights, meta_gradient
 from ieg.meta.lookahead import decay_loss
 from ieg.methods import ieg
-from ieg.training import update
 from tests import contexts
 from tests.reference_tests import tiny
 

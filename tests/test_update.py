@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ieg.training.update import add_decay, clip, sgd_momentum
+from ieg.update import add_decay, clip, sgd_momentum
 
 
 def test_two_steps_of_momentum_by_hand() -> None:

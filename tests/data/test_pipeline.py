@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation, scale
 from ieg.data import order as orders
 from ieg.data.dataset import Dataset
@@ -148,6 +149,27 @@ def test_replicas_share_planned_examples(mirrored: tf.distribute.Strategy) -> No
     plan = EpochPlan(train=rows, probe=rows[:, :6])
     alone = read(pipeline(probe=False), 0, STEPS, plan=plan)
     assert_same(read(pipeline(probe=False), 0, STEPS, mirrored, plan=plan), alone)
+
+
+def test_probe_images_may_come_in_a_strong_view_of_their_own(
+    mirrored: tf.distribute.Strategy,
+) -> None:
+    def source(strong_probe: bool) -> Pipeline:
+        strong = StrongAugmentation("none", per_batch=False, pad=1, flip=True, cutout=2)
+        data = made_up(weak=UNTOUCHED)
+        return Pipeline(data, batch_size=BATCH, seed=5, strong=strong, strong_probe=strong_probe)
+
+    rows = np.tile(np.arange(BATCH), (STEPS, 1))
+    plan = EpochPlan(train=rows, probe=rows[:, :6])
+    plain, strong = (read(source(s), 0, 2, plan=plan) for s in (False, True))
+    images = scale(noise_images()[:6]).numpy()
+    for one, other in zip(plain, strong, strict=True):
+        np.testing.assert_array_equal(one.probe.image, images)
+        np.testing.assert_array_equal(one.strong_image, other.strong_image)
+        assert (other.probe.image != images).any(axis=(1, 2, 3)).all()
+        assert (other.probe.image != other.strong_image[:6]).any()
+    assert (strong[0].probe.image != strong[1].probe.image).any()
+    assert_same(read(source(True), 0, 2, mirrored, plan=plan), strong)
 
 
 def test_a_method_without_probe_gets_none() -> None:

@@ -162,7 +162,7 @@ def test_probe_images_may_come_in_a_strong_view_of_their_own(
     rows = np.tile(np.arange(BATCH), (STEPS, 1))
     plan = EpochPlan(train=rows, probe=rows[:, :6])
     plain, strong = (read(source(s), 0, 2, plan=plan) for s in (False, True))
-    images = scale(noise_images()[:6])
+    images = scale(noise_images()[:6]).numpy()
     for one, other in zip(plain, strong, strict=True):
         np.testing.assert_array_equal(one.probe.image, images)
         np.testing.assert_array_equal(one.strong_image, other.strong_image)

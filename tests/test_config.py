@@ -380,3 +380,11 @@ def test_the_help_lists_choices_defaults_and_what_there_is() -> None:
     ]:
         (listed,) = [line for line in lines if line.startswith(start)]
         assert listed.removeprefix(start).strip().split(", ") == registry.names()
+
+
+def test_a_warm_up_that_nobody_asked_for_is_left_out_where_a_schedule_has_none():
+    typed = {"method": "dynamic_loss", "dataset": "cifar10", "decay_epochs": "160"}
+    settings = config.resolve(typed | {"lr_schedule": "custom_step"})
+    assert settings.config.warmup_epochs == 0
+    assert settings.origins["warmup_epochs"] == "the schedule"
+    assert config.resolve(typed).config.warmup_epochs == 5

@@ -139,3 +139,10 @@ def test_helpers_across_two_replicas():
         np.testing.assert_array_equal(copy, [0, 2, 1, 3])
     for copy in strategy.experimental_local_results(table):
         np.testing.assert_array_equal(copy, [1, 2, 3, 4])
+
+
+def test_of_an_index_that_comes_twice_the_last_value_stays():
+    variable = tf.Variable(tf.zeros([4, 2]))
+    values = tf.constant([[1.0, 1], [2, 2], [3, 3], [4, 4]])
+    replicas.scatter_update(variable, tf.constant([2, 0, 2, 3]), values)
+    np.testing.assert_array_equal(variable, [[2, 2], [0, 0], [3, 3], [4, 4]])

@@ -79,6 +79,11 @@ class Dataset:
             if not isinstance(split.images, FileImages):
                 return None
             content.update(split.images.paths.tobytes() + split.labels.tobytes())
+        parts = [self.given_labels, self.true_labels, self.train_indices]
+        parts += [] if self.probe_indices is None else [self.probe_indices]
+        for values in parts:
+            content.update(np.asarray(values, np.int64).tobytes())
+        content.update("\0".join(self.class_names).encode())
         return content.hexdigest()[:16]
 
     @property

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,40 +61,46 @@ class Listed:
 
 def class_folders(folder: Path) -> list[str]:
     """Names of the folders in a folder, sorted; hidden ones are no classes."""
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
-    except OSError as error:
-        raise InputError(f"cannot read {folder}: {error.strerror}") from None
+    entries = _entries(folder)
+    return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
 
 
 def images_below(root: Path, folder: str, left_out: LeftOut) -> list[str]:
     """All images in a folder and in those inside it, as sorted paths relative to the root."""
     found = []
-    with os.scandir(root / folder) as entries:
-        for entry in entries:
-            path = f"{folder}/{entry.name}"
-            if entry.name.startswith(".") or entry.name.lower() in ("thumbs.db", "desktop.ini"):
-                continue
-            if entry.is_dir():
-                found += images_below(root, path, left_out)
-            elif not entry.name.lower().endswith(ENDINGS):
-                left_out.foreign.append(path)
-            elif is_usable(root, path, left_out):
-                found.append(path)
+    for entry in _entries(root / folder):
+        path = f"{folder}/{entry.name}"
+        if entry.name.startswith(".") or entry.name.lower() in ("thumbs.db", "desktop.ini"):
+            continue
+        if entry.is_dir():
+            found += images_below(root, path, left_out)
+        elif not entry.name.lower().endswith(ENDINGS):
+            left_out.foreign.append(path)
+        elif is_usable(root, path, left_out):
+            found.append(path)
     return sorted(found)
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError as error:
+        raise InputError(f"cannot read {folder}: {error.strerror}") from None
 
 
 def is_usable(root: Path, path: str, left_out: LeftOut) -> bool:
     """Whether there is a file that is not empty; whether it can be decoded is seen in use."""
     try:
-        size = os.stat(root / path).st_size
+        found = os.stat(root / path)
     except OSError:
+        found = None
+    if found is None or not stat.S_ISREG(found.st_mode):
         left_out.missing.append(path)
         return False
-    if not size:
+    if not found.st_size:
         left_out.empty.append(path)
-    return size > 0
+    return found.st_size > 0
 
 
 def class_tree(

@@ -58,7 +58,11 @@ NOISE = {
     "symmetric": "an exact share R of the labels becomes one of the other K−1 classes",
     "asymmetric": "a class becomes the one that it is mistaken for with probability R",
     "superpair": "two classes of each superclass swap the share R of their images",
+    "prior": "each label is redrawn with probability R from the class sizes",
     "human labels": "given by people; no ratio",
+    "labels of a web search": "given by a web search; no ratio",
+    "given labels": "the table of the data set says given and true labels",
+    "unknown": "nobody has said which labels are right",
 }
 
 _MOST_LISTED_SEEDS = 5

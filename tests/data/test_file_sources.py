@@ -230,7 +230,7 @@ def test_webvision_mini_on_the_validation_images_of_imagenet(tmp_path: Path) -> 
     data = ready("webvisionmini", dataset_dir=str(tmp_path), imagenet_as_eval=True)
     assert paths(data.evaluation.images)[2] == "imagenet/val/n00000001/n00000001_0.JPEG"
     np.testing.assert_array_equal(data.evaluation.labels, np.repeat(np.arange(50), 2))
-    assert data.note == "tested on ImageNet's validation images"
+    assert data.note.endswith(", tested on ImageNet's validation images")
 
 
 def test_results_of_a_path_stand_under_a_short_name_of_their_own(tmp_path: Path) -> None:
@@ -249,3 +249,16 @@ def test_the_digest_tells_which_files_there_are(tmp_path: Path) -> None:
     (tmp_path / "train" / "ant" / "00.jpg").rename(tmp_path / "train" / "bee" / "zz.jpg")
     assert ready(f"folder:{tmp_path}").digest not in (first, None)
     assert prepare("digits", seed=1, probe_ratio=0).digest is None
+
+
+def test_the_digest_tells_how_they_are_labelled(tmp_path: Path) -> None:
+    for name in ("a", "b", "c", "d", "e", "f"):
+        trees.write_image(tmp_path / f"{name}.jpg")
+    rows = ["a.jpg,cat,cat", "b.jpg,dog,dog", "c.jpg,cat,cat", "d.jpg,dog,dog"]
+    rows += ["e.jpg,cat,cat", "f.jpg,dog,dog"]
+    digests = set()
+    for first in (rows[0], "a.jpg,dog,cat", "a.jpg,cat,"):
+        header = "path,label,true_label"
+        table = trees.write_table(tmp_path / "labels.csv", [first, *rows[1:]], header)
+        digests.add(ready(f"csv:{table}").digest)
+    assert len(digests) == 3

@@ -184,3 +184,15 @@ def test_damaged_lists_of_webvision(refused: Refused, tmp_path: Path) -> None:
     contains(refused(*flags), "none of the images that")
     (info / "synsets.txt").write_text("n01440764 tench")
     contains(refused(*flags), "must begin with 50 lines")
+
+
+def test_probe_images_beside_bare_class_folders(refused: Refused, tmp_path: Path) -> None:
+    for name in ("cat", "dog", "probe"):
+        trees.write_image(tmp_path / "photos" / name / "a.jpg")
+    contains(refused(f"--dataset=folder:{tmp_path / 'photos'}"), "a folder probe but none called")
+
+
+def test_a_folder_in_the_place_of_an_image(refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").mkdir()
+    table = trees.write_table(tmp_path / "labels.csv", ["a.jpg,cat", "a.jpg,dog"])
+    contains(refused(f"--dataset=csv:{table}"), "labels.csv")

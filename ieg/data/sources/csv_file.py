@@ -173,7 +173,9 @@ def _listed(rows: Sequence[Row], classes: Sequence[str]) -> Listed:
 def _sorted(labels: Iterable[str]) -> list[str]:
     """Distinct labels: numbers by value, anything else by letters."""
     found = set(labels)
-    return sorted(found, key=int) if all(x.isdecimal() for x in found) else sorted(found)
+    if all(x.isdecimal() for x in found):
+        return sorted(found, key=lambda x: (int(x), x))  # "1" and "01" are two labels
+    return sorted(found)
 
 
 REGISTRY.register("csv")(SourceEntry(load, PRESET, files=True, takes_path=True))

@@ -41,8 +41,10 @@ def load(request: FileRequest) -> Source:
     if not root.is_dir():
         raise InputError(f"--dataset=folder:{request.path}: there is no such folder")
     folders = listing.class_folders(root)
-    if "test" in folders and "train" not in folders:
-        raise InputError(f"{root} has a folder test but none called train")
+    if "train" not in folders:
+        for name in ("test", "probe"):
+            if name in folders:
+                raise InputError(f"{root} has a folder {name} but none called train")
     top = "train" if "train" in folders else ""
     classes = listing.class_folders(root / top)
     listing.check_classes(classes, f"{root / top}, whose folders are the classes,")

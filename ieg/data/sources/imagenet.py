@@ -66,17 +66,24 @@ def require(root: Path, split: str) -> None:
     )
 
 
-def some_classes(root: Path, split: str, classes: list[str], left_out: LeftOut) -> Listed:
+def some_classes(
+    root: Path,
+    split: str,
+    classes: list[str],
+    left_out: LeftOut,
+    *,
+    every_class: bool = True,
+) -> Listed:
     """The images of some classes (wnids) of a split, whatever others there are.
 
     Raises:
-      InputError: a class has none.
+      InputError: a class has none, unless not every class needs some.
     """
     listed = Listed()
     for label, wnid in enumerate(classes):
         there = (root / split / wnid).is_dir()
         images = listing.images_below(root, f"{split}/{wnid}", left_out) if there else []
-        if not images:
+        if every_class and not images:
             raise InputError(f"{root / split} has no image of class {wnid}")
         listed.paths += images
         listed.labels += [label] * len(images)

@@ -18,6 +18,7 @@ from ieg.data.sources import REGISTRY, FileRequest, Source, SourceEntry, imagene
 from ieg.errors import InputError
 
 CLASSES = 50
+_OFFICIAL_SIZES = (65_944, 2500)
 SIDE = 224
 FOLDER = "webvision"
 PROBE_PER_CLASS = 10
@@ -63,9 +64,9 @@ def load(request: FileRequest) -> Source:
         raise InputError(f"classes without any training image in {root / FOLDER}: {empty}")
     trusted = Listed()
     if (root / imagenet.FOLDER / "train").is_dir():
-        trusted = _probe(
-            imagenet.some_classes(root, f"{imagenet.FOLDER}/train", wnids, left_out), request.seed
-        )
+        place = f"{imagenet.FOLDER}/train"
+        clean = imagenet.some_classes(root, place, wnids, left_out, every_class=False)
+        trusted = _probe(clean, request.seed)
     left_out.warn()
     side = request.image_size or SIDE
     return listing.make_source(
@@ -79,8 +80,18 @@ def load(request: FileRequest) -> Source:
         views=listing.imagenet_views(side),
         truth_known=np.zeros(len(train.paths) + len(trusted.paths), bool),
         given_labels=np.array(train.labels + trusted.labels),
-        note="tested on ImageNet's validation images" if request.imagenet_as_eval else None,
+        note=_note(request, len(train.paths), len(test.paths)),
     )
+
+
+def _note(request: FileRequest, train: int, test: int) -> str | None:
+    """What a reader of results must know: other record counts than the official ones."""
+    parts = []
+    if (train, test) != _OFFICIAL_SIZES:
+        parts.append(f"webvision-like ({train:,} images, {test:,} to test)")
+    if request.imagenet_as_eval:
+        parts.append("tested on ImageNet's validation images")
+    return ", ".join(parts) or None
 
 
 def _lines(path: Path) -> list[str]:

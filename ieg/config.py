@@ -1,7 +1,8 @@
 """The immutable configuration of a run, and the flags that are made from it.
 
-What a user did not type is unset. Resolution, most specific first: what was typed, the preset of
-the data set, the method's own defaults, the network's, then the defaults written here.
+What a user did not type is unset. Resolution, most specific first: what was typed, what the loss
+brings, the preset of the data set, the method's own defaults, the network's, then the defaults
+written here.
 """
 
 import dataclasses
@@ -316,6 +317,10 @@ def resolve(typed: Mapping[str, Any]) -> Settings:
         if name not in values:
             chosen = f"--loss={loss_name}" if loss and _is_of_a_loss(name) else None
             raise InputError(f"--{name} is no option of {chosen or f'--method={method_name}'}")
+    rate = values["learning_rate"]
+    if origins.get("meta_stepsize") == "default" and values["meta_stepsize"] != rate:
+        # A virtual step that is longer than the real ones says nothing about them.
+        values["meta_stepsize"], origins["meta_stepsize"] = rate, "the learning rate"
     unasked = origins["warmup_epochs"] != "command line"
     if unasked and values["lr_schedule"] in schedules.WITHOUT_WARMUP:
         values["warmup_epochs"], origins["warmup_epochs"] = 0.0, "the schedule"

@@ -388,3 +388,13 @@ def test_a_warm_up_that_nobody_asked_for_is_left_out_where_a_schedule_has_none()
     assert settings.config.warmup_epochs == 0
     assert settings.origins["warmup_epochs"] == "the schedule"
     assert config.resolve(typed).config.warmup_epochs == 5
+
+
+def test_a_virtual_step_is_as_long_as_the_learning_rate_says():
+    typed = {"method": "ieg", "dataset": "cifar10"}
+    assert config.resolve(typed).options.meta_stepsize == 0.1  # as released
+    settings = config.resolve(typed | {"learning_rate": 0.02})
+    assert settings.options.meta_stepsize == 0.02
+    assert settings.origins["meta_stepsize"] == "the learning rate"
+    asked = config.resolve(typed | {"learning_rate": 0.02, "meta_stepsize": 0.1})
+    assert asked.options.meta_stepsize == 0.1

@@ -142,7 +142,7 @@ class Predict(Protocol):
     def of_steps(
         self, first: int, stop: int, what: What = "logits", *, strong: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The same for the augmented images that steps first .. stop - 1 train on.
+        """The same for the augmented images that the run's sampler draws for first .. stop - 1.
 
         Returns:
           [n] examples, and [n, K] or [n, D].

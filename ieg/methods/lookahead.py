@@ -26,7 +26,9 @@ WEIGHT_CURVES = {
 class LookaheadOptions:
     """How the virtual step is taken and differentiated."""
 
-    meta_stepsize: float = option(0.1, "length of the virtual (look-ahead) step", above=0)
+    meta_stepsize: float = option(
+        0.1, "length of the virtual (look-ahead) step; unless typed, the learning rate", above=0
+    )
     meta_gradient: str = option(
         "forward",
         "how the look-ahead is differentiated: one forward-mode pass, or nested tapes (the same)",

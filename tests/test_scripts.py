@@ -235,7 +235,14 @@ def test_both_stages_of_dro_lt(shell: Shell, base: str) -> None:
     script = ROOT / f"scripts/dro_lt_{base}.sh"
     done = shell.run(script, "mine", "--dro_temperature=0.5", **chosen)
     assert (done.returncode, done.stderr) == (0, "")
-    settings = [resolved(words) for words in shell.commands()]
+    everything = [resolved(words) for words in shell.commands()]
+    baselines = [s for s in everything if s.values().get("loss") in ("focal", "ldam")]
+    assert [(s.options.loss, s.options.train_rule, s.config.seed) for s in baselines] == (
+        [(*b, seed) for seed in (1, 2) for b in (("focal", "none"), ("ldam", "drw"))]
+        if base == "digits"
+        else []
+    )
+    settings = [s for s in everything if s not in baselines]
     assert [(s.config.method, s.config.seed) for s in settings] == [
         (method, seed) for seed in (1, 2) for method in ("supervised", "dro_lt")
     ]
@@ -250,6 +257,17 @@ def test_both_stages_of_dro_lt(shell: Shell, base: str) -> None:
         assert (two.max_epoch, two.learning_rate, two.l2_weight_decay) == (100, 0.005, 1e-4)
         assert (two.sampler, two.images_in_a_row, two.batch_size) == ("class_aware", 4, 128)
         assert settings[1].options.dro_selection == "best"
+
+
+def test_dynamic_loss_stands_beside_losses_for_long_tails(shell: Shell) -> None:
+    done = shell.run(ROOT / "scripts/dynamic_loss_digits.sh", "mine", SEEDS="3")
+    assert (done.returncode, done.stderr) == (0, "")
+    settings = [resolved(words) for words in shell.commands()]
+    assert {(s.config.dataset, s.config.seed) for s in settings} == {
+        ("digits_imbal_0.1_prior_0.4", 3)
+    }
+    found = [s.values().get("loss") or s.config.method for s in settings]
+    assert found == ["ce", "balanced_softmax", "ldam", "dynamic_loss"]
 
 
 def test_what_a_script_runs_can_be_chosen(shell: Shell) -> None:

@@ -4,7 +4,7 @@
 #   bash scripts/dynamic_loss_digits.sh [FOLDER] [FLAG ...]        default runs/dynamic_loss_digits
 #
 # The smallest class has a tenth of the images of the largest, and 40 % of the labels are redrawn from the class
-# sizes, which is the noise of the paper. Offline; about @DYNCOST@ minutes on 2 cores. Running it again goes on
+# sizes, which is the noise of the paper. Offline; about twenty minutes on 2 cores. Running it again goes on
 # where it stopped. FLAGs go to all runs.
 set -euo pipefail
 

@@ -223,6 +223,7 @@ def test_killed_twice_ends_like_one_never_interrupted(
     assert_same_end(runs.only_run(root), whole, 120)
 
 
+@pytest.mark.slow
 def test_dynamic_loss_killed_in_each_of_its_phases_ends_like_one_never_interrupted(
     tmp_path: Path, start: Start
 ) -> None:

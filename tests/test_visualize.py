@@ -62,7 +62,6 @@ def test_a_checkpoint_is_drawn_into_a_folder_of_its_own(
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--method=l2r",), "--method=l2r has no figures of its own; those that have: dynamic_"),
         (("--method=dynamic_loss", "--seed=99"), "no run in"),
         (("--method=dynamic_loss", "--restore_step=3"), "no such checkpoint"),
         (("--method=dynamic_loss", "--dynamic_ranks=7"), "was trained with 10"),

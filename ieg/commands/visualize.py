@@ -8,8 +8,6 @@ from ieg.commands.evaluation import settings_of_the_run
 from ieg.config import Settings
 from ieg.errors import InputError
 from ieg.experiment import build
-from ieg.methods import REGISTRY as METHODS
-from ieg.methods import Method
 
 
 def run(settings: Settings, console: Console) -> int:
@@ -18,15 +16,8 @@ def run(settings: Settings, console: Console) -> int:
     They go into a folder of their own, so that those of the end of training stay.
 
     Raises:
-      InputError: the method has no figures, there is no such run or checkpoint, or what was typed
-        contradicts the run.
+      InputError: there is no such run or checkpoint, or what was typed contradicts the run.
     """
-    name = settings.config.method
-    if not _draws(METHODS.get(name)):
-        drawing = [n for n in METHODS.names() if _draws(METHODS.get(n))]
-        raise InputError(
-            f"--method={name} has no figures of its own; those that have: {', '.join(drawing)}"
-        )
     experiment = build(settings_of_the_run(settings))
     folder = experiment.folder
     if not experiment.checkpoints.steps():
@@ -40,11 +31,5 @@ def run(settings: Settings, console: Console) -> int:
     for path in paths:
         console.print(f"saved as {path}", highlight=False, markup=False, soft_wrap=True)
     if not paths:
-        console.print(
-            "all parts that could be drawn are switched off", highlight=False, markup=False
-        )
+        console.print("there is nothing to draw at that step", highlight=False, markup=False)
     return 0
-
-
-def _draws(method: type[Method]) -> bool:
-    return bool(method.curves) or method.draw is not Method.draw

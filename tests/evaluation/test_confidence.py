@@ -39,7 +39,8 @@ def test_groups_of_training_images() -> None:
     logits = np.array([*LOGITS, np.zeros(3)])
     dataset = SimpleNamespace(
         given_labels=np.array([0, 1, 2]),
-        train=SimpleNamespace(images=logits, labels=np.array([0, 0, -1])),
+        true_labels=np.array([0, 0, -1]),
+        train=SimpleNamespace(images=logits),
     )
     found = evaluate.on_training_labels(lambda images: images, dataset, np.arange(3))
     assert found == {

@@ -8,7 +8,8 @@ it, and the batches begin anew at the step that failed.
 import os
 import re
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -167,7 +168,7 @@ class FileLoader:
         sides = tf.shape(image)
         return self._resized(image, area.middle(sides[0], sides[1]))
 
-    def _each(self, one, rows) -> tf.Tensor:  # type: ignore[no-untyped-def]
+    def _each(self, one: Callable[[Any], tf.Tensor], rows: tuple[tf.Tensor, ...]) -> tf.Tensor:
         return tf.map_fn(one, rows, fn_output_signature=tf.TensorSpec(self._shape, tf.float32))
 
     def _decode(self, path: tf.Tensor) -> tf.Tensor:

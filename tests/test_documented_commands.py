@@ -17,8 +17,7 @@ ROOT = Path(__file__).parents[1]
 SMALL = ["--max_iteration=4", "--eval_freq=2", "--batch_size=20", "--train_eval_size=50"]
 #: What else a command on CIFAR needs on an archive of a few images, and to be over in seconds.
 TINY = ["--network_name=cnn", "--probe_dataset_hold_ratio=0.25", "--batch_size=8"]
-TINY_DICTIONARY = ["--queue_capacity=100"]
-TINY_FILES = ["--network_name=cnn", "--image_size=8", "--batch_size=6", "--queue_capacity=6"]
+TINY_FILES = ["--network_name=cnn", "--image_size=8", "--batch_size=6"]
 
 
 def readme_commands() -> list[str]:
@@ -63,8 +62,7 @@ def test_the_commands_on_cifar_of_the_readme(
         Path(folder).mkdir(exist_ok=True)
         for layout in (CIFAR10, CIFAR100):
             archives.write(Path(folder), layout)
-        more = TINY_DICTIONARY if "--method=fsr" in words else []
-        assert main(["ieg", *words, *SMALL, *TINY, *more]) == 0, words
+        assert main(["ieg", *words, *SMALL, *TINY]) == 0, words
     assert len(list(tmp_path.rglob("result.json"))) == sum("mode=" not in str(w) for w in commands)
 
 

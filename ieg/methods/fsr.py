@@ -45,6 +45,9 @@ from ieg.options import option
 
 Tensors = list[tf.Tensor]
 
+#: Of the published runs on CIFAR.
+_CAPACITY = 2000
+
 
 @dataclass(frozen=True)
 class Options(MomentumLookaheadOptions):
@@ -56,7 +59,9 @@ class Options(MomentumLookaheadOptions):
         "variables that take the look-ahead: 0 classifier, k the last k stages and after, -1 all",
         at_least=-1,
     )
-    queue_capacity: int = option(2000, "examples in the dictionary", above=0)
+    queue_capacity: int | None = option(
+        None, "examples in the dictionary; unset: 2000, or a third of fewer images", above=0
+    )
     queue_bs: int = option(200, "dictionary examples per replica and step", above=0)
     queue_beta: float = option(
         0.9, "what a score keeps of itself; from 1 on margins are added up", at_least=0
@@ -115,7 +120,7 @@ class FSR(Method):
         self._moving = parts.lookahead_variables(context.model, options.meta_partial_level)
         self._pseudo = _pseudo_loss(options.use_pseudo_loss)
         self._draw = tf.function(self._dictionary_rows)  # many steps: too slow one by one
-        _check_capacity(options, context)
+        self._capacity = _capacity(options, context)
 
     def init_state(self) -> dict[str, tf.Variable]:
         """Scores [N], dictionary [K, m], and running logits [N, K], class weights [K] if used."""
@@ -294,7 +299,7 @@ class FSR(Method):
             scores,
             self.context.given_labels,
             self.context.train_indices,
-            capacity=self.options.queue_capacity,
+            capacity=self._capacity,
             num_classes=self.context.num_classes,
         ).astype(np.int32)
 
@@ -308,9 +313,15 @@ def _pseudo_loss(text: str) -> PseudoLoss | None:
         raise InputError(f"--use_pseudo_loss={text}: {error}") from None
 
 
-def _check_capacity(options: Options, context: Context) -> None:
-    """Raises InputError for a capacity that no dictionary can have; warns of small classes."""
+def _capacity(options: Options, context: Context) -> int:
+    """Examples in the dictionary; warns of classes that are smaller than their part of it.
+
+    Raises:
+      InputError: no dictionary can have that many, or a class has no example.
+    """
     capacity, num_classes = options.queue_capacity, context.num_classes
+    if capacity is None:
+        capacity = min(_CAPACITY, max(num_classes, len(context.train_indices) // 3))
     if not num_classes <= capacity <= len(context.train_indices):
         raise InputError(
             f"--queue_capacity={capacity}: must be at least one for each of {num_classes} classes "
@@ -332,3 +343,4 @@ def _check_capacity(options: Options, context: Context) -> None:
             num_classes,
             capacity // num_classes,
         )
+    return capacity

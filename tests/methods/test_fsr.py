@@ -184,3 +184,8 @@ def test_a_dictionary_that_cannot_be_filled_is_refused(capacity):
 def test_classes_that_are_too_small_are_told(caplog):
     method(queue_capacity=27)  # classes have 15, 8 and 7
     assert "2 of 3 classes have fewer than the 9 images" in caplog.text
+
+
+def test_the_capacity_fits_the_data_unless_it_is_typed():
+    one = method(queue_capacity=None)  # a third of 30 images, evenly of three classes
+    assert one.init_state()["dictionary"].shape == (3, 3)

@@ -26,7 +26,6 @@ PRESET = {
     "lr_schedule": "cosine_one",
     "eval_freq": 200,
     "meta_start_epoch": 10,
-    "queue_capacity": 200,
     "queue_bs": 50,
 }
 

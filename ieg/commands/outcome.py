@@ -149,9 +149,15 @@ def draw(experiment: Experiment, confusion: list[list[int]], drawn_from: Record)
     draw_curves(experiment)
     draw_method(experiment, drawn_from, experiment.folder.figures)
     title, examples = drawn_from.title + _accuracy(experiment), drawn_from.examples
-    path = _figure(experiment, "confusion")
-    figures.confusion(np.array(confusion), drawn_from.class_names, path, title=title)
     known = examples["true_label"] >= 0
+    figures.confusion(
+        np.array(confusion),
+        drawn_from.class_names,
+        _figure(experiment, "confusion"),
+        title=title,
+        # Where nobody has checked the training labels, nobody has checked those of the test images.
+        row_label="true label" if known.any() else "label of the test image",
+    )
     wrong = (examples["given_label"] != examples["true_label"])[known]
     if wrong.any() and not wrong.all():
         for name in ("loss", *experiment.method.per_example):

@@ -103,6 +103,11 @@ def draw_curve(
     axes.xaxis.set_major_locator(MaxNLocator(6))
 
 
+def legend(axes: Axes) -> None:
+    """Names of the lines below the panel, where they hide none of them."""
+    axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False)
+
+
 def save(figure: Figure, path: Path | str) -> None:
     """Writes beside the target and renames: nobody ever sees half a file.
 

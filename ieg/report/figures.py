@@ -112,7 +112,7 @@ def _draw_panels(
             if canvas.is_known(metrics.get(column)):
                 canvas.draw_curve(axes, metrics["step"], metrics[column], label=name, color=colour)
         if len(panel.lines) > 1:
-            axes.legend(fontsize=8)
+            canvas.legend(axes)
     canvas.save(figure, path)
     return figure
 
@@ -203,7 +203,7 @@ def comparison(runs: Sequence[Run], path: Path | str) -> Figure:
         canvas.draw_curve(
             all_axes[0], run.metrics["step"], run.metrics["top1"], label=name, **style
         )
-    all_axes[0].legend(fontsize=8)
+    canvas.legend(all_axes[0])
     if weighted is not None and (found := weights[weighted]) is not None:
         _draw_clean_and_wrong(all_axes[1], *found, "example weight")
         heading = canvas.wrapped(f"Example weights of {names[weighted]}", 40)
@@ -243,7 +243,7 @@ def _draw_clean_and_wrong(
     axes.set(xlabel=label, ylabel="share of the group")
     if _log_scale_helps(shares):
         axes.set_yscale("log")
-    axes.legend(fontsize=8)
+    canvas.legend(axes)
 
 
 def _log_scale_helps(shares: Sequence[NDArray[np.float64]]) -> bool:

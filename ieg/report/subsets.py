@@ -139,6 +139,6 @@ def _draw(
         for column, (name, colour) in lines.items():
             if canvas.is_known(metrics.get(column)):
                 canvas.draw_curve(axes, metrics["step"], metrics[column], label=name, color=colour)
-        axes.legend(fontsize=8)
+        canvas.legend(axes)
     canvas.save(figure, path)
     return figure

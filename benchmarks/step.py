@@ -54,7 +54,8 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--network", default="resnet29", choices=networks.REGISTRY.names())
     parser.add_argument("--batch", type=int, default=32, help="training and probe batch")
-    parser.add_argument("--methods", nargs="+", default=["l2r", "ieg", "fsr"], help="beside plain")
+    timed = ["l2r", "ieg", "fsr"]
+    parser.add_argument("--methods", nargs="+", default=timed, choices=timed, help="beside plain")
     parser.add_argument("--rounds", type=int, default=9, help="rounds that are timed")
     parser.add_argument("--deterministic", action="store_true", help="as training on CPUs is")
     parser.add_argument("--dataset", default="digits_uniform_0.4", help="whose batches are timed")

@@ -22,7 +22,8 @@ class Needs(NamedTuple):
     Attributes:
       probe: clean examples, held out of the training data.
       strong: a second, strongly augmented view of the training images.
-      plain: the first view is the image as it is, and the strong one is made from that.
+      plain: the first view is the image as it is (of an image file a random area, as ever), and the
+        strong one is made from that.
       strong_probe: probe images come in the strong view.
       weights: those of an earlier run to start from, `--pretrained_ckpt`.
     """

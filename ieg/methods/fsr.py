@@ -218,7 +218,10 @@ class FSR(Method):
     def _look_ahead(
         self, batch: Batch, state: StepState, images: tf.Tensor, targets: tf.Tensor
     ) -> tuple[MetaGradient, tf.Tensor]:
-        """The dictionary loss' gradient in ω (start 1/B), and logits of `batch.image` at θ'."""
+        """The dictionary loss' gradient in ω, and logits of `batch.image` at θ'.
+
+        ω starts at 1/B, with `meta_momentum` 0 too, where the released code starts at 0.
+        """
         assert batch.probe is not None  # `plan` says so
         queue = batch.probe
         queue_targets = self._smoothed(queue.label)

@@ -13,4 +13,5 @@ set -euo pipefail
 exec bash "$(dirname "$0")/grid.sh" --methods=fsr \
   --datasets="${DATASETS:-cifar100_uniform_0.2 cifar100_uniform_0.4 cifar100_uniform_0.8}" \
   --seeds="${SEEDS:-1}" --runs="${1:-runs/fsr_cifar100}" -- \
-  --network_name=wrn28-10 --max_iteration=63500 --cos_t_mul=2 "${@:2}"
+  --network_name=wrn28-10 --max_iteration=63500 --cos_t_mul=2 \
+  --queue_capacity=2000 "${@:2}"

@@ -159,7 +159,7 @@ def test_result_json_has_every_key(l2r: tuple[Path, str]) -> None:
     assert result.keys() == {
         *identity, "settings", "data_note", "eval_split", "noise_rate_asked", "noise_rate",
         "steps", "seconds", "examples_per_second", "peak_memory_bytes", *MEASURED, "top1_raw",
-        "per_class", "damaged_images", *SURENESS,
+        "per_class", "damaged_images", *SURENESS, "medium_shot", "few_shot",
         "top1_best", "best_step", *FOLLOWED, *(f"{name}_best" for name in FOLLOWED),
     }  # fmt: skip
     assert result["steps"] == 30
@@ -238,7 +238,7 @@ def test_curves_are_drawn_while_a_run_goes_on(
     monkeypatch.setattr("ieg.commands.train._Run._finish", unfinished)
     flags = ("--method=supervised", "--loss=proselflc", "--batch_size=100", "--max_iteration=2")
     runs.train(tmp_path, *flags, "--figure_format=pdf")
-    assert seen == [{"curves.pdf", "subsets.pdf", "trust.pdf"}]
+    assert seen == [{"curves.pdf", "subsets.pdf", "supervised.pdf"}]
 
 
 def test_a_spreadsheet_of_every_evaluation(tmp_path: Path) -> None:

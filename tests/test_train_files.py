@@ -127,7 +127,9 @@ def test_the_large_data_sets(tmp_path: Path, flags: tuple[str, ...]) -> None:
     assert result["steps"] == 2
     assert (result["noise_rate"] == 0) == ("--dataset=imagenet" in flags)
     if "--use_imagenet_as_eval" in flags:
-        assert result["data_note"] == "tested on ImageNet's validation images"
+        assert result["data_note"] == (
+            "webvision-like (100 images, 50 to test), tested on ImageNet's validation images"
+        )
 
 
 def test_damaged_images_are_listed_and_a_resumed_run_goes_on_as_one_that_was_not_stopped(

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,7 @@ def draw_curves(experiment: Experiment) -> None:
     figures.learning_curves(metrics, _figure(experiment, "curves"), title=title)
     plain = f"{title}, no image augmented"
     subsets.subset_curves(metrics, _figure(experiment, "subsets"), title=plain)
+    _draw_logged(experiment, metrics, experiment.folder.figures)
 
 
 def write_sheets(experiment: Experiment) -> None:
@@ -138,16 +140,14 @@ def write_sheets(experiment: Experiment) -> None:
 
 def draw_method(experiment: Experiment, drawn_from: Record, folder: Path) -> list[Path]:
     """What the method logs of itself and what it has learned: the files, written to `folder`."""
-    method, config = experiment.method, experiment.config
-    path = folder / f"{config.method}.{config.figure_format}"
-    curves = figures.method_curves(drawn_from.metrics, method.curves, path, title=drawn_from.title)
-    return [*([] if curves is None else [path]), *method.draw(drawn_from, folder)]
+    logged = _draw_logged(experiment, drawn_from.metrics, folder)
+    return [*logged, *experiment.method.draw(drawn_from, folder)]
 
 
 def draw(experiment: Experiment, confusion: list[list[int]], drawn_from: Record) -> None:
     """The figures of a run; histograms where noise left something to tell apart."""
     draw_curves(experiment)
-    draw_method(experiment, drawn_from, experiment.folder.figures)
+    experiment.method.draw(drawn_from, experiment.folder.figures)
     title, examples = drawn_from.title + _accuracy(experiment), drawn_from.examples
     known = examples["true_label"] >= 0
     figures.confusion(
@@ -166,6 +166,16 @@ def draw(experiment: Experiment, confusion: list[list[int]], drawn_from: Record)
             if not np.isfinite(values).any():  # none of them has been visited
                 continue
             figures.clean_and_wrong_histogram(values, wrong, name, path, title=title)
+
+
+def _draw_logged(
+    experiment: Experiment, metrics: Mapping[str, np.ndarray], folder: Path
+) -> list[Path]:
+    """The scalars that the method logs of itself: the file, where it logs any."""
+    config, title = experiment.config, _title(experiment)
+    path = folder / f"{config.method}.{config.figure_format}"
+    curves = figures.method_curves(metrics, experiment.method.curves, path, title=title)
+    return [] if curves is None else [path]
 
 
 def _columns(rows: list[dict[str, float | None]]) -> dict[str, np.ndarray]:

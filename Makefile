@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --no-input --disable-pip-version-check $(PIP_FLAGS)
 # A file stays in one process, so that its tests share what they prepared.
-PYTEST := $(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile
+PYTEST := $(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder
 PIP_FAILED := { echo "error: pip did not finish, see above; more detail with: make venv PIP_FLAGS=-v" >&2; exit 1; }
 
 # A Python that was asked for, and is not the one that .venv was made with, makes it anew.

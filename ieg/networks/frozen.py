@@ -23,12 +23,9 @@ class Frozen:
         self._model = model
         self._prefix = prefix
         places = {id(variable): place for place, variable in enumerate(parts.values_of(model))}
-        self._trainable, self._others = (
-            [
-                places.get(id(v.value)) for v in variables
-            ]  # None of what only counts, as dropout does
-            for variables in (model.trainable_variables, model.non_trainable_variables)
-        )
+        # None stands for what only counts, as dropout does.
+        self._trainable = [places.get(id(v.value)) for v in model.trainable_variables]
+        self._others = [places.get(id(v.value)) for v in model.non_trainable_variables]
 
     def named(self, values: Sequence[np.ndarray]) -> dict[str, tf.Tensor]:
         """The values of `parts.values_of`, each under the name that `logits` looks for."""

@@ -94,6 +94,9 @@ class Config:
     probe_dataset_hold_ratio: float = option(
         0.02, "share of the training images kept as clean probe data", at_least=0, below=1
     )
+    probe_batch_size: int | None = option(
+        None, "clean probe images per replica and step; unset: as many as --batch_size", above=0
+    )
     aug_type: str = option(
         "autoaug",
         "strong view, for methods that want one: autoaug (the list of the data set, for CIFAR that "

@@ -318,11 +318,12 @@ def build(settings: Settings) -> Experiment:
         weak = WeakAugmentation(pad=0, flip=False)
     dataset = replace(dataset, weak=weak)
     replicas = strategy.num_replicas_in_sync
+    probe_size = config.probe_batch_size or config.batch_size
     pipeline = Pipeline(
         dataset,
         batch_size=config.batch_size * replicas,
         seed=config.seed,
-        probe_size=config.batch_size * replicas if method_class.needs.probe else 0,
+        probe_size=probe_size * replicas if method_class.needs.probe else 0,
         strong=_strong(config, dataset) if method_class.needs.strong else None,
         strong_probe=method_class.needs.strong_probe,
         sampling=_sampling(config),

@@ -24,9 +24,10 @@ def identity(experiment: Experiment) -> dict[str, Any]:
     """What result.json says of which run it is."""
     config, noise = experiment.config, experiment.dataset.noise
     settings = {k: v for k, v in experiment.settings.experiment().items() if k != "seed"}
-    if start := settings["pretrained_ckpt"]:
-        # Runs of several seeds that start from one run each are repetitions of one experiment.
-        settings["pretrained_ckpt"] = re.sub(rf"seed{config.seed}(?=/|$)", "seed*", start)
+    for name in settings:
+        if name.endswith("_ckpt") and settings[name]:
+            # Runs of several seeds that build on one run each are repetitions of one experiment.
+            settings[name] = re.sub(rf"seed{config.seed}(?=/|$)", "seed*", settings[name])
     return {
         "method": config.method,
         "dataset": experiment.dataset.name,

@@ -14,7 +14,7 @@ from ieg.augment.weak import WeakAugmentation
 from ieg.config import Config, Settings
 from ieg.data import names
 from ieg.data.dataset import Dataset, prepare
-from ieg.data.images import Images, readable
+from ieg.data.images import Images, kind, readable
 from ieg.data.pipeline import Pipeline, sweep
 from ieg.data.samplers import Sampling
 from ieg.errors import InputError
@@ -429,6 +429,7 @@ def _network(config: Config, dataset: Dataset) -> tuple[keras.Model, str]:
         config.network_name,
         dataset.train.images.shape[1:],
         dataset.num_classes,
+        kind=kind(dataset.train.images),
         dropout_rate=config.dropout_rate,
         cosine_classifier=config.cosine_classifier,
         seed=config.seed,

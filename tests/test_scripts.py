@@ -258,6 +258,24 @@ def test_isic_has_the_settings_of_its_study(shell: Shell, variant: str) -> None:
         assert values["clip_norm"] == (0.25 if "sigmoid" in variant else 0)
 
 
+def test_deeploc_has_the_settings_of_proselflc(shell: Shell) -> None:
+    done = shell.run(ROOT / "scripts/proselflc_deeploc.sh", "mine", "--max_epoch=1")
+    assert (done.returncode, done.stderr) == (0, "")
+    settings = [resolved(words) for words in shell.commands()]
+    found = [(s.config.dataset, s.options.loss, s.config.learning_rate) for s in settings]
+    assert found == [
+        ("deeploc", "ce", 0.02),
+        ("deeploc_unknown", "ce", 0.01),
+        ("deeploc", "proselflc", 0.02),
+        ("deeploc_unknown", "proselflc", 0.01),
+    ]
+    for chosen in (s.config for s in settings):
+        assert (chosen.batch_size, chosen.accumulation_steps, chosen.max_epoch) == (32, 10, 1)
+        assert (chosen.classes_per_batch, chosen.network_name) == (2, "transformer")
+    assert settings[-1].options.proselflc_trust_mode == "entropy"
+    assert settings[-1].options.proselflc_temperature == 0.2
+
+
 def test_isic_refuses_a_variant_that_is_not_there(shell: Shell) -> None:
     done = shell.run(ROOT / "scripts/isic_2019.sh", "mine", VARIANTS="clamp")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)

@@ -74,12 +74,19 @@ class Dataset:
 
     @property
     def digest(self) -> str | None:
-        """Stands for which files there are and how they are labelled; None for known data sets."""
+        """Stands for which examples there are and how they are labelled, where that may change.
+
+        None for known data sets, whose examples are always the same.
+        """
         content = hashlib.sha256()
         for split in (self.train, self.evaluation):
-            if not isinstance(split.images, FileImages):
+            if isinstance(split.images, FileImages):
+                content.update(split.images.paths.tobytes())
+            elif split.names is not None:
+                content.update("\0".join(split.names).encode() + np.asarray(split.images).tobytes())
+            else:
                 return None
-            content.update(split.images.paths.tobytes() + split.labels.tobytes())
+            content.update(split.labels.tobytes())
         parts = [self.given_labels, self.true_labels, self.train_indices]
         parts += [] if self.probe_indices is None else [self.probe_indices]
         for values in parts:
@@ -140,7 +147,8 @@ def prepare(
         held = holdout.validation_set(labels, validation_ratio, num_classes=num_classes, seed=seed)
         held = np.setdiff1d(held, trusted)
         kept = np.setdiff1d(kept, held)
-        evaluation = Split(source.train.images[held], labels[held])
+        names_held = None if source.train.names is None else source.train.names[held]
+        evaluation = Split(source.train.images[held], labels[held], names_held)
     if asked.imbalance is not None:
         kept = imbalance.thin_out(
             labels, kept, asked.imbalance, profile=asked.profile, num_classes=num_classes, seed=seed
@@ -153,9 +161,10 @@ def prepare(
     elif probe_ratio > 0 and source.trusted is not None:
         probe = holdout.trusted_set(labels, trusted, num_classes=num_classes)
     elif probe_ratio > 0:
-        if truth_known is not None and not truth_known.all():
+        sure = kept if truth_known is None else kept[truth_known[kept]]
+        if not len(sure):
             raise InputError(_NO_CLEAN_EXAMPLES.format(name=name))
-        probe = holdout.probe_set(labels, kept, probe_ratio, num_classes=num_classes, seed=seed)
+        probe = holdout.probe_set(labels, sure, probe_ratio, num_classes=num_classes, seed=seed)
         kept = np.setdiff1d(kept, probe)
     if probe is not None:
         given[probe] = labels[probe]
@@ -198,7 +207,7 @@ def _load(entry: SourceEntry, asked: DatasetName, request: FileRequest) -> Sourc
             f"--image_size={request.image_size} is for data sets of image files; the images of "
             f"{asked.base} have the size that they have"
         )
-    return entry.load(request.dataset_dir)
+    return entry.load(request if entry.seeded else request.dataset_dir)
 
 
 def _given_labels(

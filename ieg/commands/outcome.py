@@ -35,6 +35,7 @@ def identity(experiment: Experiment) -> dict[str, Any]:
         "network": config.network_name,
         "seed": config.seed,
         "eval_split": config.eval_split,
+        "fold": None if experiment.fold is None else str(experiment.fold),
         "noise_rate_asked": noise.asked,
         "noise_rate": noise.measured,
         "settings": settings,
@@ -55,6 +56,7 @@ def data_facts(experiment: Experiment) -> dict[str, Any]:
     """What data.json holds: sizes, class counts and what the noise did."""
     dataset, probe = experiment.dataset, experiment.dataset.probe_indices
     expected, transition = dataset.noise.expected, dataset.noise.transition
+    corrected = dataset.corrections
     return {
         "dataset": dataset.name,
         "data_note": dataset.note,
@@ -70,6 +72,7 @@ def data_facts(experiment: Experiment) -> dict[str, Any]:
         "true_labels_known": int(np.sum(dataset.true_labels[dataset.train_indices] >= 0)),
         "transition_matrix": None if transition is None else transition.tolist(),
         "expected_transition_matrix": None if expected is None else expected.tolist(),
+        "label_corrections": None if corrected is None else corrected._asdict(),
     }
 
 

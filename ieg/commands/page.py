@@ -16,7 +16,7 @@ from ieg.data import images
 from ieg.evaluation import shots
 from ieg.experiment import Experiment
 from ieg.methods import Record
-from ieg.report import figures, thumbnails
+from ieg.report import canvas, figures, thumbnails
 from ieg.report.page import charts, matrices, tables
 from ieg.report.page.charts import Line
 from ieg.report.page.document import Audit, Page, render
@@ -133,10 +133,9 @@ def _facts(
     run = {
         "method": result["method"],
         "network": f"{result['network']}, seed {result['seed']}",
-        "steps": f"{result['steps']:,} of {experiment.pipeline.batch_size} examples",
+        "steps": f"{result['steps']:,} with batches of {experiment.pipeline.batch_size}",
         "time": f"{result['seconds']:,.0f} s",
         "speed": _text(result["examples_per_second"], "{:,.0f} examples/s"),
-        "folder": str(experiment.folder.path),
     }
     of_data = {
         "data set": data["dataset"],
@@ -178,6 +177,7 @@ def _curves(experiment: Experiment, record: Record) -> list[Html]:
         lines = [
             Line(name, colour, record.metrics[column])
             for column, (name, colour) in panel.lines.items()
+            if canvas.is_known(record.metrics.get(column))
         ]
         drawn.append(charts.line_chart(panel.title, panel.unit, record.metrics["step"], lines))
     return drawn
@@ -193,7 +193,8 @@ def _histograms(audited: Audit | None) -> list[Html]:
         known, wrong = np.ones(len(known), bool), audited.score > 0.5
         words = ("label probably right", "label probably wrong")
     drawn = []
-    for name, values in {"score": audited.score, **audited.evidence}.items():
+    evidence = {name: v for name, v in audited.evidence.items() if name != "visits"}
+    for name, values in {"score": audited.score, **evidence}.items():
         groups = {words[0]: values[known & ~wrong], words[1]: values[known & wrong]}
         drawn.append(charts.histogram(name.replace("_", " ").capitalize(), groups))
     return [chart for chart in drawn if chart is not None]

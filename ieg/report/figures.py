@@ -51,18 +51,12 @@ _LEARNING_PANELS = (
 
 
 def learning_panels(metrics: Mapping[str, NDArray[np.float64]]) -> list[Panel]:
-    """Test accuracy, training loss and the fit to wrong labels, with the lines that are known.
+    """Test accuracy, training loss and the fit to wrong labels, where anything of it is known.
 
     Args:
       metrics: as for `learning_curves`.
     """
-    known = [
-        panel._replace(
-            lines={c: look for c, look in panel.lines.items() if canvas.is_known(metrics.get(c))}
-        )
-        for panel in _LEARNING_PANELS
-    ]
-    return [panel for panel in known if panel.lines]
+    return [p for p in _LEARNING_PANELS if any(canvas.is_known(metrics.get(c)) for c in p.lines)]
 
 
 def method_panels(
@@ -139,7 +133,8 @@ def _draw_panels(
         axes.set_title(panel.title, fontsize=11)
         axes.set_ylabel(panel.unit)
         for column, (name, colour) in panel.lines.items():
-            canvas.draw_curve(axes, metrics["step"], metrics[column], label=name, color=colour)
+            if canvas.is_known(metrics.get(column)):
+                canvas.draw_curve(axes, metrics["step"], metrics[column], label=name, color=colour)
         if len(panel.lines) > 1:
             canvas.legend(axes)
     canvas.save(figure, path)

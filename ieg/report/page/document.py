@@ -85,8 +85,8 @@ def render(page: Page) -> str:
     style, script = _file("page.css"), _file("page.js")
     sections = {
         "summary": ("Summary", _summary(page)),
-        "curves": ("Curves", _charts(page)),
-        "classes": ("Classes", join([*page.matrices, *page.tables])),
+        "curves": ("Curves and histograms", _charts(page)),
+        "classes": ("Classes", _tables(page)),
         "audit": ("Label audit", _gallery(page)),
         "settings": ("Settings", _settings(page)),
     }
@@ -137,6 +137,11 @@ def _charts(page: Page) -> Html:
     ]
     charts = element("div", *page.charts, class_="charts") if page.charts else None
     return join([charts, *pictures])
+
+
+def _tables(page: Page) -> Html:
+    shown = [*page.matrices, *page.tables]
+    return element("div", *shown, class_="tables") if shown else Html("")
 
 
 def _settings(page: Page) -> Html:

@@ -110,4 +110,4 @@ def definitions(facts: Iterable[tuple[str, str]]) -> Html:
     return element("dl", *pairs)
 
 
-_VOID = frozenset({"img", "meta", "br", "line", "path", "rect"})
+_VOID = frozenset({"img"})

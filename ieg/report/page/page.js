@@ -137,8 +137,9 @@
     } else {
       option.append(make('span', 'blank', `image ${audit.index[row]}`));
     }
-    const labels = make('span', 'labels', name(audit.given[row]));
-    if (suggests(row)) labels.append(' → ', make('b', '', name(audit.suggested[row])));
+    const labels = make('span', 'labels');
+    labels.append(make('span', '', name(audit.given[row])));
+    if (suggests(row)) labels.append(make('b', '', `→ ${name(audit.suggested[row])}`));
     labels.title = labels.textContent;
     option.append(labels, make('span', 'score', audit.score[row].toFixed(3)), make('span', 'mark'));
     return option;
@@ -189,10 +190,9 @@
     find('large').className = audit.pixelated ? 'pixelated' : '';
     if (source) find('large').src = source;
     find('large').alt = source ? `image ${audit.index[row]}, enlarged` : '';
-    find('inspector-title').textContent = `Image ${audit.index[row]}`;
-    const facts = [['given', name(audit.given[row])]];
-    facts.push(['suggested', suggests(row) ? name(audit.suggested[row]) : 'no other']);
-    facts.push(['score', number(audit.score[row])]);
+    const labels = suggests(row) ? ` → ${name(audit.suggested[row])}` : ', no other suggested';
+    find('inspector-title').textContent = `${name(audit.given[row])}${labels}`;
+    const facts = [['image', String(audit.index[row])], ['score', number(audit.score[row])]];
     if (audit.true[row] >= 0) facts.push(['true', name(audit.true[row])]);
     if (audit.path) facts.push(['file', audit.path[row]]);
     for (const [what, values] of Object.entries(audit.evidence)) {

@@ -625,3 +625,13 @@ def test_digits_and_evaluate_run(tmp_path: Path) -> None:
     measured = json.loads((folder / "evaluation_step4_test.json").read_text())
     trained = json.loads((folder / "result.json").read_text())
     assert measured["ema"]["top1"] == trained["top1"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_meta_learned_labels_and_all_that_stands_beside_them_run(tmp_path: Path) -> None:
+    done = real("mixup_labels_digits.sh", "mine", *SMALL, cwd=tmp_path, SEEDS="1")
+    assert (done.returncode, done.stderr) == (0, "")
+    table = done.stdout.rsplit("| data |", 1)[1]
+    assert table.count("| digits_uniform_0.4 |") == 9 and table.count("| digits |") == 1
+    assert len(list((tmp_path / "mine").rglob("result.json"))) == 10

@@ -14,7 +14,8 @@ from ieg.augment.weak import WeakAugmentation
 from ieg.config import Config, Settings
 from ieg.data import names
 from ieg.data.dataset import Dataset, prepare
-from ieg.data.images import Images, readable
+from ieg.data.holdout import Fold
+from ieg.data.images import Images, kind, readable
 from ieg.data.pipeline import Pipeline, sweep
 from ieg.data.samplers import Sampling
 from ieg.errors import InputError
@@ -47,6 +48,7 @@ class Experiment:
       state: all that training changes.
       checkpoints: of that state.
       folder: where results go.
+      fold: the part of the training examples that is left out to be scored; None: all train.
     """
 
     settings: Settings
@@ -60,6 +62,7 @@ class Experiment:
     state: TrainState
     checkpoints: Checkpoints
     folder: RunFolder
+    fold: Fold | None = None
 
     @property
     def config(self) -> Config:
@@ -185,14 +188,16 @@ class Predictor:
 
         self._outputs = outputs
         self._strategy = experiment.strategy
+        self._weak = experiment.dataset.weak
         self._batch_size = batch_size or experiment.config.val_batch_size
 
     def __call__(self, images: Images) -> np.ndarray:
         """N images → [N, K] logits or [N, D] features."""
-        return sweep(images, self._strategy, self._outputs, batch_size=self._batch_size)
+        size = self._batch_size
+        return sweep(images, self._strategy, self._outputs, batch_size=size, weak=self._weak)
 
     def of_batch(self, images: Any) -> np.ndarray:
-        """[B, H, W, C] float32 in [-1, 1] of each replica → the same of all, replica by replica."""
+        """What a batch has as image, of each replica → outputs of all, replica by replica."""
         return np.asarray(self._strategy.gather(self._outputs(images), axis=0))
 
 
@@ -238,24 +243,25 @@ class TrainingPass:
         return self._predictors[what]
 
 
-def folder_of(config: Config) -> RunFolder:
-    """Where the results of a run go."""
-    return RunFolder.of(
+def folder_of(config: Config, fold: Fold | None = None) -> RunFolder:
+    """Where the results of a run go; those of a fold, below those of its run."""
+    folder = RunFolder.of(
         config.checkpoint_path,
-        names.folder_name(config.dataset, config.noise),
+        names.folder_name(config.dataset, config.noise, config.label_corrections),
         config.network_name,
         config.method,
         config.seed,
     )
+    return folder if fold is None else RunFolder(folder.path / f"fold{fold.number}")
 
 
-def stored_config(settings: Settings) -> dict[str, Any] | None:
+def stored_config(settings: Settings, fold: Fold | None = None) -> dict[str, Any] | None:
     """What config.json of the run with these settings holds, or None when there is no such run.
 
     Raises:
       InputError: the file cannot be read, or does not say all that defines the experiment.
     """
-    folder = folder_of(settings.config)
+    folder = folder_of(settings.config, fold)
     stored = folder.read_config()
     if stored is None:
         return None
@@ -270,9 +276,12 @@ def stored_config(settings: Settings) -> dict[str, Any] | None:
     return stored
 
 
-def build(settings: Settings) -> Experiment:
+def build(settings: Settings, fold: Fold | None = None) -> Experiment:
     """Data, network, method and state of a run.
 
+    Args:
+      settings: the resolved configuration.
+      fold: the part of the training examples to leave out, None for none.
     Raises:
       InputError: something does not fit together; nothing has been written.
     """
@@ -307,16 +316,10 @@ def build(settings: Settings) -> Experiment:
         image_size=config.image_size,
         imagenet_as_eval=config.use_imagenet_as_eval,
         damaged_limit=config.damaged_limit,
+        label_corrections=config.label_corrections,
+        fold=fold,
     )
-    weak = dataset.weak._replace(rotation=config.weak_rotation)
-    if method_class.needs.plain:
-        if config.weak_rotation:
-            raise InputError(
-                f"--weak_rotation={config.weak_rotation:g}: --method={config.method} takes its "
-                "first view of an image as it is; leave it out"
-            )
-        weak = WeakAugmentation(pad=0, flip=False)
-    dataset = replace(dataset, weak=weak)
+    dataset = replace(dataset, weak=_weak(config, dataset))
     replicas = strategy.num_replicas_in_sync
     probe_size = config.probe_batch_size or config.batch_size
     pipeline = Pipeline(
@@ -329,7 +332,8 @@ def build(settings: Settings) -> Experiment:
         sampling=_sampling(config),
     )
     with strategy.scope():
-        model, start = _network(config, dataset)
+        folder = folder_of(config, fold)
+        model, start = _network(config, dataset, folder)
         context = Context(
             model=model,
             num_classes=dataset.num_classes,
@@ -358,7 +362,6 @@ def build(settings: Settings) -> Experiment:
             use_ema=config.use_ema,
             accumulate=config.accumulation_steps > 1,
         )
-    folder = folder_of(config)
     checkpoints = Checkpoints(state.checkpoint(), folder.checkpoints)
     experiment = Experiment(
         settings,
@@ -372,6 +375,7 @@ def build(settings: Settings) -> Experiment:
         state,
         checkpoints,
         folder,
+        fold,
     )
     experiment.schedule()  # this and the next raise before the folder is made
     experiment.plan()
@@ -399,6 +403,22 @@ def _sampling(config: Config) -> Sampling:
     return Sampling(sampler, classes, config.images_in_a_row)
 
 
+def _weak(config: Config, dataset: Dataset) -> WeakAugmentation | None:
+    """The weak view as flags and method want it; None for examples that are no pictures."""
+    weak, plain = dataset.weak, METHODS.get(config.method).needs.plain
+    if config.weak_rotation and (weak is None or plain):
+        who = (
+            f"{dataset.name} has no images"
+            if weak is None
+            else (f"--method={config.method} takes its first view of an image as it is")
+        )
+        raise InputError(f"--weak_rotation={config.weak_rotation:g}: {who}; leave it out")
+    if weak is None:
+        return None
+    weak = weak._replace(rotation=config.weak_rotation)
+    return weak._replace(pad=0, flip=False) if plain else weak
+
+
 def _strong(config: Config, dataset: Dataset) -> StrongAugmentation:
     """The strong view that the flags ask for, cropped and cut as suits the data set."""
     if dataset.strong is None:
@@ -414,18 +434,19 @@ def _strong(config: Config, dataset: Dataset) -> StrongAugmentation:
     return dataset.strong._replace(policy=policy, per_batch=shared, cutout=cutout)
 
 
-def _network(config: Config, dataset: Dataset) -> tuple[keras.Model, str]:
+def _network(config: Config, dataset: Dataset, folder: RunFolder) -> tuple[keras.Model, str]:
     """The network with its starting weights, and in words where those come from."""
     model = networks.create(
         config.network_name,
         dataset.train.images.shape[1:],
         dataset.num_classes,
+        kind=kind(dataset.train.images),
         dropout_rate=config.dropout_rate,
         cosine_classifier=config.cosine_classifier,
         seed=config.seed,
     )
     # A run with a checkpoint of its own goes on from that, even when the other one is gone.
-    own = latest(folder_of(config).checkpoints)
+    own = latest(folder.checkpoints)
     start = "random weights" if own is None else "its last checkpoint"
     if config.pretrained_ckpt is not None and own is None:
         whole = pretrained.load(model, config.pretrained_ckpt)

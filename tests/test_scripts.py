@@ -235,6 +235,26 @@ ISIC = {
     "clamp_5": ("l2r", ["_symmetric_0.2", "_symmetric_0.4"], {"weight_mode": "clamp"}),
     "sigmoid_5": ("l2r", ["_symmetric_0.2", "_symmetric_0.4"], {"weight_mode": "sigmoid"}),
     "sigmoid_125": ("l2r", ["_clean125_symmetric_0.2", "_clean125_symmetric_0.4"], {}),
+    "mixup_hard": (
+        "mixup_labels",
+        ["_symmetric_0.4"],
+        {"mixup_variant": "labels", "mixup_target": "hard"},
+    ),
+    "mixup_soft": (
+        "mixup_labels",
+        ["_symmetric_0.4"],
+        {"mixup_variant": "labels", "mixup_target": "soft"},
+    ),
+    "upper_bound": (
+        "mixup_labels",
+        ["_symmetric_0.4"],
+        {"mixup_variant": "upper_bound", "mixup_target": "hard"},
+    ),
+    "proposal": (
+        "mixup_labels",
+        ["_symmetric_0.4"],
+        {"mixup_variant": "proposal", "mixup_stale": "memory"},
+    ),
 }
 
 
@@ -255,7 +275,13 @@ def test_isic_has_the_settings_of_its_study(shell: Shell, variant: str) -> None:
         )
         assert (values["learning_rate"], values["momentum"], values["decay_rate"]) == (1e-3, 0, 0.5)
         assert values.get("meta_stepsize", 1e-3) == 1e-3  # as long as the learning rate
-        assert values["clip_norm"] == (0.25 if "sigmoid" in variant else 0)
+        clipped = variant not in ("baseline", "clamp_5")
+        assert values["clip_norm"] == (0.25 if clipped else 0)
+        assert values["probe_batch_size"] == (None if method == "supervised" else 5)
+    # The published numbers are found with these settings.
+    for chosen in settings:
+        asked = {"method": method, "dataset": chosen.config.dataset}
+        assert len(published.beside(asked | {"settings": chosen.experiment()})) == 1
 
 
 def test_deeploc_has_the_settings_of_proselflc(shell: Shell) -> None:

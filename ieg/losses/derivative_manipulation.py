@@ -13,7 +13,6 @@ from ieg.losses.registry import LossInput, LossOutput, register
 from ieg.losses.targets import one_hot
 from ieg.options import option
 
-
 #: Distance |p - q|₁ of a label that needs no more fitting.
 _NEGLIGIBLE = 1e-8
 

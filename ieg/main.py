@@ -10,13 +10,14 @@ from absl import flags
 from rich.console import Console
 
 from ieg import config, own_code
-from ieg.commands import evaluation, show_data, train, visualize
+from ieg.commands import audit, evaluation, show_data, train, visualize
 from ieg.errors import InputError, TrainingStopped
 
 COMMANDS = {
     "train": train.run,
     "evaluation": evaluation.run,
     "visualize": visualize.run,
+    "audit": audit.run,
     "show_data": show_data.run,
 }
 

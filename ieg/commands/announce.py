@@ -8,6 +8,7 @@ import tensorflow as tf
 from rich.console import Console
 
 import ieg
+from ieg.data.corrections import Corrections
 from ieg.data.dataset import Dataset
 from ieg.experiment import Experiment
 
@@ -31,6 +32,7 @@ def announce(experiment: Experiment, console: Console) -> None:
             f"{len(dataset.evaluation.labels):,} {config.eval_split} {what}"
         ),
         "noise": _noise_line(experiment),
+        **({"corrected": _corrections_line(dataset.corrections)} if dataset.corrections else {}),
         "classes": f"{_counts(dataset)}",
         "network": (
             f"{config.network_name}, {_trainable(experiment.model):,} trainable parameters, "
@@ -65,6 +67,14 @@ def _noise_line(experiment: Experiment) -> str:
     of = "the" if known.all() else f"{known.sum():,}"
     asked = "" if noise.asked is None else f" {noise.asked:g} asked"
     return f"{noise.kind}{asked}, {noise.measured:.3f} of {of} given labels are wrong"
+
+
+def _corrections_line(done: Corrections) -> str:
+    probe = f", {done.probe} of clean probe images" if done.probe else ""
+    return (
+        f"{done.relabelled} labels changed and {done.dropped} images left out, {done.fine} fine "
+        f"and {done.unsure} unsure labels kept{probe}, by {done.file}"
+    )
 
 
 def _counts(dataset: Dataset) -> str:

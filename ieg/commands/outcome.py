@@ -24,9 +24,10 @@ def identity(experiment: Experiment) -> dict[str, Any]:
     """What result.json says of which run it is."""
     config, noise = experiment.config, experiment.dataset.noise
     settings = {k: v for k, v in experiment.settings.experiment().items() if k != "seed"}
-    if start := settings["pretrained_ckpt"]:
-        # Runs of several seeds that start from one run each are repetitions of one experiment.
-        settings["pretrained_ckpt"] = re.sub(rf"seed{config.seed}(?=/|$)", "seed*", start)
+    for name in settings:
+        if name.endswith("_ckpt") and settings[name]:
+            # Runs of several seeds that build on one run each are repetitions of one experiment.
+            settings[name] = re.sub(rf"seed{config.seed}(?=/|$)", "seed*", settings[name])
     return {
         "method": config.method,
         "dataset": experiment.dataset.name,
@@ -34,6 +35,7 @@ def identity(experiment: Experiment) -> dict[str, Any]:
         "network": config.network_name,
         "seed": config.seed,
         "eval_split": config.eval_split,
+        "fold": None if experiment.fold is None else str(experiment.fold),
         "noise_rate_asked": noise.asked,
         "noise_rate": noise.measured,
         "settings": settings,
@@ -54,6 +56,7 @@ def data_facts(experiment: Experiment) -> dict[str, Any]:
     """What data.json holds: sizes, class counts and what the noise did."""
     dataset, probe = experiment.dataset, experiment.dataset.probe_indices
     expected, transition = dataset.noise.expected, dataset.noise.transition
+    corrected = dataset.corrections
     return {
         "dataset": dataset.name,
         "data_note": dataset.note,
@@ -69,6 +72,7 @@ def data_facts(experiment: Experiment) -> dict[str, Any]:
         "true_labels_known": int(np.sum(dataset.true_labels[dataset.train_indices] >= 0)),
         "transition_matrix": None if transition is None else transition.tolist(),
         "expected_transition_matrix": None if expected is None else expected.tolist(),
+        "label_corrections": None if corrected is None else corrected._asdict(),
     }
 
 

@@ -148,7 +148,7 @@ def _read_result(file: Path) -> dict[str, Any]:
 def _read_table(file: Path, *, required: Sequence[str]) -> dict[str, NDArray[Any]]:
     if not file.is_file():
         raise InputError(f"{file.parent} is not a complete run folder: {file.name} is missing")
-    with file.open(encoding="utf-8", newline="") as lines:
+    with file.open(encoding="utf-8", errors="surrogateescape", newline="") as lines:
         header, *rows = list(csv.reader(lines)) or [[]]
     missing = [name for name in required if name not in header]
     if missing:

@@ -100,6 +100,8 @@ def read_results(folder: Path) -> list[dict[str, Any]]:
     results = []
     for path in sorted(folder.rglob("result.json")):
         result, data = _read_object(path), path.with_name("data.json")
+        if result.get("fold") is not None:  # a part of another run, see --audit_folds
+            continue
         if missing := [key for key in REQUIRED if key not in result]:
             raise InputError(f"cannot read {path}: it does not say {', '.join(missing)}")
         facts = _read_object(data) if data.exists() else {}

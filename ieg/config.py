@@ -64,6 +64,12 @@ class Config:
         choices=("train", "evaluation", "visualize", "audit", "show_data"),
         experiment=False,
     )
+    own_code: str | None = option(
+        None,
+        "Python files of your own, comma separated, that are imported first and add losses, "
+        "methods, networks or data sets; see docs/extending.md",
+        experiment=False,
+    )
     checkpoint_path: str = option("/tmp/ieg", "root of the run folders", experiment=False)
     restore_step: int = option(
         0,

@@ -90,7 +90,12 @@ def _audit(experiment: Experiment) -> Audit | None:
         suggested=labels("suggested_label"),
         true=labels("true_label"),
         score=_numbers(table["score"]),
-        evidence={name: _numbers(cells) for name, cells in table.items() if name not in _LABELS},
+        evidence={
+            # What an example is called may look like a number.
+            name: cells if name == "name" else _numbers(cells)
+            for name, cells in table.items()
+            if name not in _LABELS
+        },
         thumbnails=thumbnails.data_uris(pictures) if shown else (),
         pixelated=shown and thumbnails.is_small(pictures),
     )
@@ -193,8 +198,10 @@ def _histograms(audited: Audit | None) -> list[Html]:
         known, wrong = np.ones(len(known), bool), audited.score > 0.5
         words = ("label probably right", "label probably wrong")
     drawn = []
-    evidence = {name: v for name, v in audited.evidence.items() if name != "visits"}
-    for name, values in {"score": audited.score, **evidence}.items():
+    shown = {"score": audited.score, **audited.evidence}
+    for name, values in shown.items():
+        if name == "visits" or not isinstance(values, np.ndarray):
+            continue
         groups = {words[0]: values[known & ~wrong], words[1]: values[known & wrong]}
         drawn.append(charts.histogram(name.replace("_", " ").capitalize(), groups))
     return [chart for chart in drawn if chart is not None]

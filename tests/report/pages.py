@@ -36,7 +36,7 @@ def audit(rows: int = 200, thumbnails: int = 100) -> Audit:
         suggested=np.where(row % 3 == 2, given, (given + 1) % 4),
         true=np.where(row % 2 == 0, (given + 1) % 4, -1),
         score=1 - row / rows,
-        evidence={"loss": np.where(row == 1, np.nan, row / 7), HOSTILE[0]: row / 3},
+        evidence={"loss": np.where(row == 1, np.nan, row / 7), HOSTILE[0]: [HOSTILE[4]] * rows},
         thumbnails=[PNG] * min(rows, thumbnails),
         pixelated=True,
     )

@@ -93,6 +93,7 @@ def test_the_rows_come_back_from_the_page(text: str) -> None:
         assert rows[name] == getattr(audit, name).tolist()
     np.testing.assert_allclose(rows["score"], audit.score, rtol=1e-5)
     assert rows["evidence"]["loss"][:4] == [0.0, None, 0.2857, 0.4286]
+    assert rows["evidence"][pages.HOSTILE[0]] == [pages.HOSTILE[4]] * 200
     assert pictures == [pages.PNG] * 100
 
 

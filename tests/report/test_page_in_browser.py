@@ -326,6 +326,19 @@ def test_many_rows_are_shown_page_by_page(chromium: Chrome, tmp_path: Path) -> N
     assert benchmark.opening_seconds(chromium) > 0
 
 
+def test_examples_that_are_no_images_are_called_by_their_number(
+    chromium: Chrome, tmp_path: Path
+) -> None:
+    text = render(pages.page(replace(pages.audit(), thumbnails=(), path=None)))
+    opened_page(chromium, tmp_path, text)
+    assert not find(chromium, "#cards img")
+    assert find(chromium, ".blank")[0].text == "example 1000"
+    begin(chromium)
+    press(chromium, "w")
+    (row,) = read(saved(chromium))
+    assert (row["index"], row["path"], row["new_label"]) == ("1000", "", NAMES[1])
+
+
 def test_without_an_audit_it_opens_too(chromium: Chrome, tmp_path: Path) -> None:
     opened_page(chromium, tmp_path, render(pages.page(None)))
     assert chromium.get_log("browser") == [] and find(chromium, "#classes table")

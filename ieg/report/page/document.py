@@ -27,7 +27,7 @@ class Audit:
       path: n paths, or None when the images are no files.
       given, suggested, true: [n] int, numbers of classes; `true` is -1 where unknown.
       score: [n] in [0, 1].
-      evidence: name → [n] float, nan where unknown.
+      evidence: name → [n] float, nan where unknown; or n texts.
       thumbnails: data URIs of the first m ≤ n.
       pixelated: thumbnails are small and shown with sharp pixels.
     """
@@ -38,7 +38,7 @@ class Audit:
     suggested: NDArray[np.int64]
     true: NDArray[np.int64]
     score: NDArray[np.float64]
-    evidence: Mapping[str, NDArray[np.float64]]
+    evidence: Mapping[str, NDArray[np.float64] | Sequence[str]]
     thumbnails: Sequence[str] = ()
     pixelated: bool = False
 
@@ -164,7 +164,10 @@ def _data(page: Page, audit: Audit) -> Html:
         "true": audit.true.tolist(),
         "score": _rounded(audit.score, _DIGITS),
     }
-    evidence = {name: _rounded(v, _EVIDENCE_DIGITS) for name, v in audit.evidence.items()}
+    evidence = {
+        name: _rounded(v, _EVIDENCE_DIGITS) if isinstance(v, np.ndarray) else list(v)
+        for name, v in audit.evidence.items()
+    }
     paths = None if audit.path is None else list(audit.path)
     sizes = {len(column) for column in (*columns.values(), *evidence.values(), paths or [])}
     if len(sizes - ({0} if paths is None else set())) > 1:
@@ -176,12 +179,13 @@ def _data(page: Page, audit: Audit) -> Html:
         **columns,
         "evidence": evidence,
         "pixelated": audit.pixelated,
+        "noun": "image" if audit.thumbnails else "example",
     }
     thumbnails = json_block("audit-thumbnails", list(audit.thumbnails))
     return join([json_block("audit-rows", rows), thumbnails])
 
 
-def _rounded(values: NDArray[np.float64], digits: int) -> list[float | None]:
+def _rounded(values: NDArray[np.float64], digits: int) -> list[Any]:
     return [float(f"{v:.{digits}g}") if np.isfinite(v) else None for v in values.tolist()]
 
 

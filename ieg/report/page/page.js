@@ -20,6 +20,7 @@
   const pages = () => Math.max(1, Math.ceil(rows.length / perPage()));
   const name = (label) => audit.classes[label];
   const number = (value) => (value === null ? 'unknown' : String(value));
+  const called = (row) => `${audit.noun} ${audit.index[row]}`;
   const suggests = (row) => audit.suggested[row] !== audit.given[row];
   const counted = (count, word) => `${count.toLocaleString('en')} ${word}`;
 
@@ -132,10 +133,10 @@
     if (source) {
       const image = make('img', audit.pixelated ? 'pixelated' : '');
       image.src = source;
-      image.alt = `image ${audit.index[row]}`;
+      image.alt = called(row);
       option.append(image);
     } else {
-      option.append(make('span', 'blank', `image ${audit.index[row]}`));
+      option.append(make('span', 'blank', called(row)));
     }
     const labels = make('span', 'labels');
     labels.append(make('span', '', name(audit.given[row])));
@@ -152,7 +153,7 @@
     option.dataset.decision = decision;
     const said = decision && `${MARKS[decision]} ${decision}`;
     option.querySelector('.mark').textContent = said;
-    const words = [`image ${audit.index[row]}`, `given label ${name(audit.given[row])}`];
+    const words = [called(row), `given label ${name(audit.given[row])}`];
     words.push(suggests(row) ? `suggested ${name(audit.suggested[row])}` : 'no other label suggested');
     words.push(`score ${audit.score[row].toFixed(3)}`, decision || 'not decided');
     if (label !== '') words.push(`new label ${name(label)}`);
@@ -189,10 +190,10 @@
     find('large').hidden = !source;
     find('large').className = audit.pixelated ? 'pixelated' : '';
     if (source) find('large').src = source;
-    find('large').alt = source ? `image ${audit.index[row]}, enlarged` : '';
+    find('large').alt = source ? `${called(row)}, enlarged` : '';
     const labels = suggests(row) ? ` → ${name(audit.suggested[row])}` : ', no other suggested';
     find('inspector-title').textContent = `${name(audit.given[row])}${labels}`;
-    const facts = [['image', String(audit.index[row])], ['score', number(audit.score[row])]];
+    const facts = [[audit.noun, String(audit.index[row])], ['score', number(audit.score[row])]];
     if (audit.true[row] >= 0) facts.push(['true', name(audit.true[row])]);
     if (audit.path) facts.push(['file', audit.path[row]]);
     for (const [what, values] of Object.entries(audit.evidence)) {

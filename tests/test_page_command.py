@@ -91,11 +91,11 @@ def test_another_audit_makes_the_page_anew(
 def test_names_of_files_and_classes_are_shown_as_they_are(tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     trees.write_folder(folder)
-    odd = {"ant": "<i>ant<", "bee": "Füße & 靴"}
+    odd = {"ant": "<i>ant<", "bee": "Füße & Co"}
     for old, new in odd.items():
         for part in folder.iterdir():
             (part / old).rename(part / new)
-    image = next((folder / "train" / "Füße & 靴").iterdir())
+    image = next((folder / "train" / "Füße & Co").iterdir())
     image.rename(image.with_name("=1,'x\" <script>&.jpg"))
     run = runs.train(
         tmp_path / "runs",

@@ -64,6 +64,12 @@ class Config:
         choices=("train", "evaluation", "visualize", "audit", "show_data"),
         experiment=False,
     )
+    own_code: str | None = option(
+        None,
+        "Python files of your own, comma separated, that are imported first and add losses, "
+        "methods, networks or data sets; see docs/extending.md",
+        experiment=False,
+    )
     checkpoint_path: str = option("/tmp/ieg", "root of the run folders", experiment=False)
     restore_step: int = option(
         0,
@@ -99,6 +105,9 @@ class Config:
     )
     probe_dataset_hold_ratio: float = option(
         0.02, "share of the training images kept as clean probe data", at_least=0, below=1
+    )
+    probe_batch_size: int | None = option(
+        None, "clean probe images per replica and step; unset: as many as --batch_size", above=0
     )
     aug_type: str = option(
         "autoaug",

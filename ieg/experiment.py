@@ -15,7 +15,7 @@ from ieg.config import Config, Settings
 from ieg.data import names
 from ieg.data.dataset import Dataset, prepare
 from ieg.data.holdout import Fold
-from ieg.data.images import Images, readable
+from ieg.data.images import Images, kind, readable
 from ieg.data.pipeline import Pipeline, sweep
 from ieg.data.samplers import Sampling
 from ieg.errors import InputError
@@ -188,14 +188,16 @@ class Predictor:
 
         self._outputs = outputs
         self._strategy = experiment.strategy
+        self._weak = experiment.dataset.weak
         self._batch_size = batch_size or experiment.config.val_batch_size
 
     def __call__(self, images: Images) -> np.ndarray:
         """N images → [N, K] logits or [N, D] features."""
-        return sweep(images, self._strategy, self._outputs, batch_size=self._batch_size)
+        size = self._batch_size
+        return sweep(images, self._strategy, self._outputs, batch_size=size, weak=self._weak)
 
     def of_batch(self, images: Any) -> np.ndarray:
-        """[B, H, W, C] float32 in [-1, 1] of each replica → the same of all, replica by replica."""
+        """What a batch has as image, of each replica → outputs of all, replica by replica."""
         return np.asarray(self._strategy.gather(self._outputs(images), axis=0))
 
 
@@ -317,21 +319,14 @@ def build(settings: Settings, fold: Fold | None = None) -> Experiment:
         label_corrections=config.label_corrections,
         fold=fold,
     )
-    weak = dataset.weak._replace(rotation=config.weak_rotation)
-    if method_class.needs.plain:
-        if config.weak_rotation:
-            raise InputError(
-                f"--weak_rotation={config.weak_rotation:g}: --method={config.method} takes its "
-                "first view of an image as it is; leave it out"
-            )
-        weak = WeakAugmentation(pad=0, flip=False)
-    dataset = replace(dataset, weak=weak)
+    dataset = replace(dataset, weak=_weak(config, dataset))
     replicas = strategy.num_replicas_in_sync
+    probe_size = config.probe_batch_size or config.batch_size
     pipeline = Pipeline(
         dataset,
         batch_size=config.batch_size * replicas,
         seed=config.seed,
-        probe_size=config.batch_size * replicas if method_class.needs.probe else 0,
+        probe_size=probe_size * replicas if method_class.needs.probe else 0,
         strong=_strong(config, dataset) if method_class.needs.strong else None,
         strong_probe=method_class.needs.strong_probe,
         sampling=_sampling(config),
@@ -408,6 +403,22 @@ def _sampling(config: Config) -> Sampling:
     return Sampling(sampler, classes, config.images_in_a_row)
 
 
+def _weak(config: Config, dataset: Dataset) -> WeakAugmentation | None:
+    """The weak view as flags and method want it; None for examples that are no pictures."""
+    weak, plain = dataset.weak, METHODS.get(config.method).needs.plain
+    if config.weak_rotation and (weak is None or plain):
+        who = (
+            f"{dataset.name} has no images"
+            if weak is None
+            else (f"--method={config.method} takes its first view of an image as it is")
+        )
+        raise InputError(f"--weak_rotation={config.weak_rotation:g}: {who}; leave it out")
+    if weak is None:
+        return None
+    weak = weak._replace(rotation=config.weak_rotation)
+    return weak._replace(pad=0, flip=False) if plain else weak
+
+
 def _strong(config: Config, dataset: Dataset) -> StrongAugmentation:
     """The strong view that the flags ask for, cropped and cut as suits the data set."""
     if dataset.strong is None:
@@ -429,6 +440,7 @@ def _network(config: Config, dataset: Dataset, folder: RunFolder) -> tuple[keras
         config.network_name,
         dataset.train.images.shape[1:],
         dataset.num_classes,
+        kind=kind(dataset.train.images),
         dropout_rate=config.dropout_rate,
         cosine_classifier=config.cosine_classifier,
         seed=config.seed,

@@ -24,9 +24,10 @@ def identity(experiment: Experiment) -> dict[str, Any]:
     """What result.json says of which run it is."""
     config, noise = experiment.config, experiment.dataset.noise
     settings = {k: v for k, v in experiment.settings.experiment().items() if k != "seed"}
-    if start := settings["pretrained_ckpt"]:
-        # Runs of several seeds that start from one run each are repetitions of one experiment.
-        settings["pretrained_ckpt"] = re.sub(rf"seed{config.seed}(?=/|$)", "seed*", start)
+    for name in settings:
+        if name.endswith("_ckpt") and settings[name]:
+            # Runs of several seeds that build on one run each are repetitions of one experiment.
+            settings[name] = re.sub(rf"seed{config.seed}(?=/|$)", "seed*", settings[name])
     return {
         "method": config.method,
         "dataset": experiment.dataset.name,
@@ -78,7 +79,8 @@ def data_facts(experiment: Experiment) -> dict[str, Any]:
 def examples_table(experiment: Experiment) -> dict[str, Any]:
     """Columns of examples.csv: labels, and what training says about each training example.
 
-    Examples that are files come with their path and the name of their given label.
+    Examples that are files come with their path, those that have names with these, and both with
+    the name of their given label.
     """
     dataset, indices = experiment.dataset, experiment.dataset.train_indices
     values = {name: column[indices] for name, column in experiment.state.ledger.read().items()}
@@ -92,6 +94,9 @@ def examples_table(experiment: Experiment) -> dict[str, Any]:
     if isinstance(dataset.train.images, FileImages):
         paths = dataset.train.images.paths[indices]
         table["path"] = [os.fsdecode(path) for path in paths]
+    elif dataset.train.names is not None:
+        table["name"] = dataset.train.names[indices].tolist()
+    if table.keys() & {"path", "name"}:
         table["given_class"] = [dataset.class_names[k] for k in table["given_label"]]
     return table
 

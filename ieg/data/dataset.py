@@ -31,10 +31,11 @@ class Dataset:
       train: the whole training split; indices below point into it.
       given_labels: [N] labels after noise; probe examples carry their true label.
       train_indices: [n] examples to train on.
-      probe_indices: [K, m] clean probe examples by class, or None.
+      probe_indices: [R, m] clean probe examples, or None. Rows take turns: one for each class that
+        has examples, or a single one where classes come in the shares that they have.
       evaluation: the split that accuracy is measured on.
       noise: what the noise did to the examples to train on.
-      weak: the weak augmentation of the training images.
+      weak: the weak augmentation of the training images; None for examples that are no images.
       strong: the strong one, for methods that want a second view; None where there is none.
       note: what a reader of results must know about the data, or None.
       truth_known: [N] bool, whether the label in `train` is known to be the true one; None: all.
@@ -52,7 +53,7 @@ class Dataset:
     probe_indices: np.ndarray | None
     evaluation: Split
     noise: noise.NoiseReport
-    weak: WeakAugmentation
+    weak: WeakAugmentation | None
     strong: StrongAugmentation | None = None
     note: str | None = None
     truth_known: np.ndarray | None = None
@@ -80,14 +81,16 @@ class Dataset:
 
     @property
     def digest(self) -> str | None:
-        """Stands for which files there are and how they are labelled.
+        """Stands for which examples there are and how they are labelled, where that may change.
 
-        None for known data sets, unless their labels have been corrected.
+        None for known data sets, whose examples are always the same, unless labels are corrected.
         """
         content = hashlib.sha256()
         for split in (self.train, self.evaluation):
             if isinstance(split.images, FileImages):
                 content.update(split.images.paths.tobytes())
+            elif split.names is not None:
+                content.update("\0".join(split.names).encode() + np.asarray(split.images).tobytes())
             elif self.corrections is None:
                 return None
             content.update(split.labels.tobytes())
@@ -155,7 +158,8 @@ def prepare(
         held = holdout.validation_set(labels, validation_ratio, num_classes=num_classes, seed=seed)
         held = np.setdiff1d(held, trusted)
         kept = np.setdiff1d(kept, held)
-        evaluation = Split(source.train.images[held], labels[held])
+        names_held = None if source.train.names is None else source.train.names[held]
+        evaluation = Split(source.train.images[held], labels[held], names_held)
     if asked.imbalance is not None:
         kept = imbalance.thin_out(
             labels, kept, asked.imbalance, profile=asked.profile, num_classes=num_classes, seed=seed
@@ -163,12 +167,15 @@ def prepare(
     given, facts = _given_labels(source, entry.own_noise, asked, kept, seed)
     truth_known = source.truth_known if asked.noise is None else None
     probe = None
-    if probe_ratio > 0 and source.trusted is not None:
+    if probe_ratio > 0 and source.trusted_as_is and len(trusted):
+        probe = trusted[np.newaxis]
+    elif probe_ratio > 0 and source.trusted is not None:
         probe = holdout.trusted_set(labels, trusted, num_classes=num_classes)
     elif probe_ratio > 0:
-        if truth_known is not None and not truth_known.all():
+        sure = kept if truth_known is None else kept[truth_known[kept]]
+        if not len(sure):
             raise InputError(_NO_CLEAN_EXAMPLES.format(name=name))
-        probe = holdout.probe_set(labels, kept, probe_ratio, num_classes=num_classes, seed=seed)
+        probe = holdout.probe_set(labels, sure, probe_ratio, num_classes=num_classes, seed=seed)
         kept = np.setdiff1d(kept, probe)
     if probe is not None:
         given[probe] = labels[probe]
@@ -225,7 +232,7 @@ def _load(entry: SourceEntry, asked: DatasetName, request: FileRequest) -> Sourc
             f"--image_size={request.image_size} is for data sets of image files; the images of "
             f"{asked.base} have the size that they have"
         )
-    return entry.load(request.dataset_dir)
+    return entry.load(request if entry.seeded else request.dataset_dir)
 
 
 def _given_labels(
@@ -247,8 +254,18 @@ def _given_labels(
         sizes=np.bincount(source.train.labels[kept], minlength=count),
         seed=seed,
     )
-    given = noise.corrupt(
-        source.train.labels, kept, kind=asked.noise, ratio=asked.ratio, classes=classes, seed=seed
+    # Drawn without the trusted examples: others get the same noise whatever is trusted.
+    open_to_noise = np.arange(len(source.train.labels))
+    if source.trusted is not None:
+        open_to_noise = np.setdiff1d(open_to_noise, source.trusted)
+    given = source.train.labels.copy()
+    given[open_to_noise] = noise.corrupt(
+        given[open_to_noise],
+        np.searchsorted(open_to_noise, kept),
+        kind=asked.noise,
+        ratio=asked.ratio,
+        classes=classes,
+        seed=seed,
     )
     if asked.noise is None:
         return given, {} if source.truth_known is None else {"kind": "unknown", "asked": None}

@@ -33,7 +33,8 @@ class Run:
       result: the content of result.json; None where unknown.
       metrics: column of metrics.csv → [evaluations] float64, nan where unknown.
       examples: column of examples.csv → [N]; index, given_label, true_label (-1 where unknown) and
-        visits are int64, path and given_class are text, all others float64 with nan where unknown.
+        visits are int64, path, name and given_class text, all others float64 with nan where
+        unknown.
     """
 
     path: Path
@@ -188,5 +189,6 @@ _PARSERS: dict[tuple[str, str], tuple[Callable[[str], Any], type]] = {
     ("examples.csv", "visits"): (int, np.int64),
     ("examples.csv", "true_label"): (_label_or_unknown, np.int64),
     ("examples.csv", "path"): (str, object),
+    ("examples.csv", "name"): (str, object),
     ("examples.csv", "given_class"): (str, object),
 }

@@ -62,6 +62,7 @@ NOISE = {
     "human labels": "given by people; no ratio",
     "labels of a web search": "given by a web search; no ratio",
     "given labels": "the table of the data set says given and true labels",
+    "random labels where none is known": "drawn for examples of unknown class; no ratio",
     "unknown": "nobody has said which labels are right",
 }
 

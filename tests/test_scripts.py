@@ -277,6 +277,11 @@ def test_isic_has_the_settings_of_its_study(shell: Shell, variant: str) -> None:
         if variant == "upper_bound":
             assert shell.folder / values["mixup_clean_ckpt"] == clean
         assert values["clip_norm"] == (0.25 if variant in CLIPPED else 0)
+        assert values["probe_batch_size"] == (None if method == "supervised" else 5)
+    # The published numbers are found with these settings.
+    for chosen in settings:
+        asked = {"method": method, "dataset": chosen.config.dataset}
+        assert len(published.beside(asked | {"settings": chosen.experiment()})) == 1
 
 
 def test_deeploc_has_the_settings_of_proselflc(shell: Shell) -> None:

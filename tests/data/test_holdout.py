@@ -104,6 +104,16 @@ def test_a_validation_split_that_empties_a_side_is_refused(ratio: float) -> None
         validation(ratio)
 
 
+def test_a_class_without_any_example_gives_none() -> None:
+    labels = np.repeat([0, 2], [20, 10])  # of three classes
+    chosen = probe_set(labels, np.arange(30), 0.2, num_classes=3, seed=1)
+    np.testing.assert_array_equal(labels[chosen], [[0] * 3, [2] * 3])
+    held = validation_set(labels, 0.1, num_classes=3, seed=1)
+    np.testing.assert_array_equal(np.bincount(labels[held]), [2, 0, 1])
+    with pytest.raises(InputError, match="less than one for each of 2 classes"):
+        probe_set(labels, np.arange(30), 0.04, num_classes=3, seed=1)
+
+
 FEW = np.array([0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 2])
 
 

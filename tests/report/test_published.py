@@ -140,7 +140,8 @@ def test_what_pip_installs_holds_files_that_are_no_code(tmp_path: Path) -> None:
     command = "pip wheel -q --no-deps --no-build-isolation --no-index -w wheel ."
     subprocess.run([sys.executable, "-m", *command.split()], cwd=tmp_path, check=True)
     (wheel,) = (tmp_path / "wheel").iterdir()
-    parts = {f"ieg/report/page/{name}" for name in ("page.html", "gallery.html", "page.css", "page.js")}
+    files = ("page.html", "gallery.html", "page.css", "page.js")
+    parts = {f"ieg/report/page/{name}" for name in files}
     installed = set(zipfile.ZipFile(wheel).namelist())
     assert {"ieg/report/published.csv", *parts} <= installed
 

@@ -185,14 +185,16 @@ class Predictor:
 
         self._outputs = outputs
         self._strategy = experiment.strategy
+        self._weak = experiment.dataset.weak
         self._batch_size = batch_size or experiment.config.val_batch_size
 
     def __call__(self, images: Images) -> np.ndarray:
         """N images → [N, K] logits or [N, D] features."""
-        return sweep(images, self._strategy, self._outputs, batch_size=self._batch_size)
+        size = self._batch_size
+        return sweep(images, self._strategy, self._outputs, batch_size=size, weak=self._weak)
 
     def of_batch(self, images: Any) -> np.ndarray:
-        """[B, H, W, C] float32 in [-1, 1] of each replica → the same of all, replica by replica."""
+        """What a batch has as image, of each replica → outputs of all, replica by replica."""
         return np.asarray(self._strategy.gather(self._outputs(images), axis=0))
 
 
@@ -308,15 +310,7 @@ def build(settings: Settings) -> Experiment:
         imagenet_as_eval=config.use_imagenet_as_eval,
         damaged_limit=config.damaged_limit,
     )
-    weak = dataset.weak._replace(rotation=config.weak_rotation)
-    if method_class.needs.plain:
-        if config.weak_rotation:
-            raise InputError(
-                f"--weak_rotation={config.weak_rotation:g}: --method={config.method} takes its "
-                "first view of an image as it is; leave it out"
-            )
-        weak = WeakAugmentation(pad=0, flip=False)
-    dataset = replace(dataset, weak=weak)
+    dataset = replace(dataset, weak=_weak(config, dataset))
     replicas = strategy.num_replicas_in_sync
     pipeline = Pipeline(
         dataset,
@@ -396,6 +390,22 @@ def _sampling(config: Config) -> Sampling:
             "takes a number of classes, such as --classes_per_batch=10"
         )
     return Sampling(sampler, classes, config.images_in_a_row)
+
+
+def _weak(config: Config, dataset: Dataset) -> WeakAugmentation | None:
+    """The weak view as flags and method want it; None for examples that are no pictures."""
+    weak, plain = dataset.weak, METHODS.get(config.method).needs.plain
+    if config.weak_rotation and (weak is None or plain):
+        who = (
+            f"{dataset.name} has no images"
+            if weak is None
+            else (f"--method={config.method} takes its first view of an image as it is")
+        )
+        raise InputError(f"--weak_rotation={config.weak_rotation:g}: {who}; leave it out")
+    if weak is None:
+        return None
+    weak = weak._replace(rotation=config.weak_rotation)
+    return weak._replace(pad=0, flip=False) if plain else weak
 
 
 def _strong(config: Config, dataset: Dataset) -> StrongAugmentation:

@@ -229,6 +229,41 @@ def test_supervised_digits_have_the_settings_of_fsr_that_apply(shell: Shell) -> 
     assert [s.options.clip_meta_weight for s in settings[1::2]] == [False, True]
 
 
+ISIC = {
+    # variant → (method, data sets after the base, settings)
+    "baseline": ("supervised", ["", "_symmetric_0.2", "_symmetric_0.4"], {"clip_norm": 0.0}),
+    "clamp_5": ("l2r", ["_symmetric_0.2", "_symmetric_0.4"], {"weight_mode": "clamp"}),
+    "sigmoid_5": ("l2r", ["_symmetric_0.2", "_symmetric_0.4"], {"weight_mode": "sigmoid"}),
+    "sigmoid_125": ("l2r", ["_clean125_symmetric_0.2", "_clean125_symmetric_0.4"], {}),
+}
+
+
+@pytest.mark.parametrize("variant", ISIC)
+def test_isic_has_the_settings_of_its_study(shell: Shell, variant: str) -> None:
+    method, datasets, expected = ISIC[variant]
+    done = shell.run(ROOT / "scripts/isic_2019.sh", "mine", "--eval_freq=100", VARIANTS=variant)
+    assert (done.returncode, done.stderr) == (0, "")
+    settings = [resolved(words) for words in shell.commands()]
+    assert [s.config.dataset for s in settings] == [f"isic2019{name}" for name in datasets]
+    for values in (s.values() for s in settings):
+        assert {key: values[key] for key in expected} == expected
+        assert (values["method"], values["checkpoint_path"]) == (method, f"mine/{variant}")
+        assert (values["network_name"], values["batch_size"], values["max_epoch"]) == (
+            "resnet50_v15",
+            32,
+            200,
+        )
+        assert (values["learning_rate"], values["momentum"], values["decay_rate"]) == (1e-3, 0, 0.5)
+        assert values.get("meta_stepsize", 1e-3) == 1e-3  # as long as the learning rate
+        assert values["clip_norm"] == (0.25 if "sigmoid" in variant else 0)
+
+
+def test_isic_refuses_a_variant_that_is_not_there(shell: Shell) -> None:
+    done = shell.run(ROOT / "scripts/isic_2019.sh", "mine", VARIANTS="clamp")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert shell.commands() == []
+
+
 @pytest.mark.parametrize("base", ["cifar100", "digits"])
 def test_both_stages_of_dro_lt(shell: Shell, base: str) -> None:
     chosen = {"DATASETS": f"{base}_imbal_0.02", "SEEDS": "1 2"}

@@ -28,10 +28,11 @@ class Dataset:
       train: the whole training split; indices below point into it.
       given_labels: [N] labels after noise; probe examples carry their true label.
       train_indices: [n] examples to train on.
-      probe_indices: [K, m] clean probe examples by class, or None.
+      probe_indices: [R, m] clean probe examples, or None. Rows take turns: one for each class that
+        has examples, or a single one where classes come in the shares that they have.
       evaluation: the split that accuracy is measured on.
       noise: what the noise did to the examples to train on.
-      weak: the weak augmentation of the training images.
+      weak: the weak augmentation of the training images; None for examples that are no images.
       strong: the strong one, for methods that want a second view; None where there is none.
       note: what a reader of results must know about the data, or None.
       truth_known: [N] bool, whether the label in `train` is known to be the true one; None: all.
@@ -47,7 +48,7 @@ class Dataset:
     probe_indices: np.ndarray | None
     evaluation: Split
     noise: noise.NoiseReport
-    weak: WeakAugmentation
+    weak: WeakAugmentation | None
     strong: StrongAugmentation | None = None
     note: str | None = None
     truth_known: np.ndarray | None = None
@@ -147,7 +148,9 @@ def prepare(
     given, facts = _given_labels(source, entry.own_noise, asked, kept, seed)
     truth_known = source.truth_known if asked.noise is None else None
     probe = None
-    if probe_ratio > 0 and source.trusted is not None:
+    if probe_ratio > 0 and source.trusted_as_is and len(trusted):
+        probe = trusted[np.newaxis]
+    elif probe_ratio > 0 and source.trusted is not None:
         probe = holdout.trusted_set(labels, trusted, num_classes=num_classes)
     elif probe_ratio > 0:
         if truth_known is not None and not truth_known.all():
@@ -217,8 +220,18 @@ def _given_labels(
         sizes=np.bincount(source.train.labels[kept], minlength=count),
         seed=seed,
     )
-    given = noise.corrupt(
-        source.train.labels, kept, kind=asked.noise, ratio=asked.ratio, classes=classes, seed=seed
+    # Drawn without the trusted examples: others get the same noise whatever is trusted.
+    open_to_noise = np.arange(len(source.train.labels))
+    if source.trusted is not None:
+        open_to_noise = np.setdiff1d(open_to_noise, source.trusted)
+    given = source.train.labels.copy()
+    given[open_to_noise] = noise.corrupt(
+        given[open_to_noise],
+        np.searchsorted(open_to_noise, kept),
+        kind=asked.noise,
+        ratio=asked.ratio,
+        classes=classes,
+        seed=seed,
     )
     if asked.noise is None:
         return given, {} if source.truth_known is None else {"kind": "unknown", "asked": None}

@@ -13,6 +13,8 @@ def probe_set(
 ) -> np.ndarray:
     """Clean probe data: the same number of examples from every class, floor(n · ratio) at most.
 
+    A class without a single true example, such as ISIC's "unknown", gives none.
+
     Args:
       labels: [N] true labels of the whole training set.
       kept: [n] indices of the examples in use.
@@ -20,22 +22,22 @@ def probe_set(
       num_classes: K.
       seed: the run's seed.
     Returns:
-      [K, m] indices, row k of class k.
+      [K', m] indices, one row for each of the K' classes that have examples, in their order.
     Raises:
       InputError: less than one example a class, or a class would be left without any.
     """
-    size = int(np.floor(len(kept) * ratio))
-    per_class = size // num_classes
+    size, present = int(np.floor(len(kept) * ratio)), np.unique(labels)
+    per_class = size // len(present)
     if per_class < 1:
         raise InputError(
             f"--probe_dataset_hold_ratio={ratio:g} of {len(kept)} training images is {size}, "
-            f"less than one for each of {num_classes} classes; "
-            f"the smallest ratio that works is {math.ceil(1e4 * num_classes / len(kept)) / 1e4:g}"
+            f"less than one for each of {len(present)} classes; "
+            f"the smallest ratio that works is {math.ceil(1e4 * len(present) / len(kept)) / 1e4:g}"
         )
     counts = np.bincount(labels[kept], minlength=num_classes)
-    smallest = int(counts.argmin())
+    smallest = int(present[counts[present].argmin()])
     if counts[smallest] <= per_class:
-        bound = math.floor(1e4 * num_classes * counts[smallest] / len(kept)) / 1e4
+        bound = math.floor(1e4 * len(present) * counts[smallest] / len(kept)) / 1e4
         works = f"a ratio below {bound:g} works" if counts[smallest] > 1 else "no ratio works"
         raise InputError(
             f"--probe_dataset_hold_ratio={ratio:g} takes {per_class} images of every class as "
@@ -44,7 +46,7 @@ def probe_set(
         )
     order = _shuffled(labels, seed, "probe")
     members = order[np.isin(order, kept)]
-    return np.stack([members[labels[members] == k][:per_class] for k in range(num_classes)])
+    return np.stack([members[labels[members] == k][:per_class] for k in present])
 
 
 def trusted_set(labels: np.ndarray, trusted: np.ndarray, *, num_classes: int) -> np.ndarray:
@@ -75,7 +77,7 @@ def validation_set(labels: np.ndarray, ratio: float, *, num_classes: int, seed: 
 
     Args:
       labels: [N] true labels of the whole training set.
-      ratio: in (0, 1); every class gives round(ratio · its size).
+      ratio: in (0, 1); every class that has examples gives round(ratio · its size).
       num_classes: K.
       seed: the run's seed.
     Returns:
@@ -84,14 +86,14 @@ def validation_set(labels: np.ndarray, ratio: float, *, num_classes: int, seed: 
       InputError: a class would give no example, or all that it has.
     """
     sizes = np.bincount(labels, minlength=num_classes)
-    counts = np.round(ratio * sizes).astype(np.int64)
-    if counts.min() < 1 or (counts >= sizes).any():
+    counts, present = np.round(ratio * sizes).astype(np.int64), np.flatnonzero(sizes)
+    if counts[present].min() < 1 or (counts >= sizes)[present].any():
         raise InputError(
             f"--validation_ratio={ratio:g} leaves a class without validation or training images; "
-            f"the smallest class has {sizes.min()}"
+            f"the smallest class has {sizes[present].min()}"
         )
     order = _shuffled(labels, seed, "validation")
-    chosen = [order[labels[order] == k][: counts[k]] for k in range(num_classes)]
+    chosen = [order[labels[order] == k][: counts[k]] for k in present]
     return np.sort(np.concatenate(chosen))
 
 

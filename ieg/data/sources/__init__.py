@@ -34,7 +34,7 @@ class Source:
       train, test: the two splits, always the same examples in the same order.
       class_names: K names.
       confusion: [K] the class that each class is mistaken for, for asymmetric noise.
-      weak: the weak augmentation that suits these images.
+      weak: the weak augmentation that suits these images; None for examples that are no images.
       strong: the strong one; None where no second view makes sense.
       superclass: [K] the group that each class belongs to, for superpair noise.
       given_labels: [N] the labels to train on, of a data set that has others than the true ones.
@@ -42,6 +42,8 @@ class Source:
       truth_known: [N] bool, whether the training label is known to be the true one; None: all are.
       trusted: [n] training examples that are clean and serve as probe data only; None for a data
         set whose probe data are held out of it.
+      trusted_as_is: whether probe batches have the classes in the shares that `trusted` has them,
+        which may lack some; else classes take turns, and each needs an example.
       damage: what is found out about damaged image files; None for images in memory.
       made_split: columns of a table that says what was split off for testing, if ieg did that.
     """
@@ -50,13 +52,14 @@ class Source:
     test: Split
     class_names: tuple[str, ...]
     confusion: np.ndarray | None
-    weak: WeakAugmentation
+    weak: WeakAugmentation | None
     strong: StrongAugmentation | None = None
     superclass: np.ndarray | None = None
     given_labels: np.ndarray | None = None
     note: str | None = None
     truth_known: np.ndarray | None = None
     trusted: np.ndarray | None = None
+    trusted_as_is: bool = False
     damage: Damage | None = None
     made_split: Mapping[str, Sequence[str]] | None = None
 

@@ -54,8 +54,14 @@ class Config:
     mode: str = option(
         "train",
         "train; evaluation of a checkpoint; visualize, which draws what the method of a checkpoint "
-        "has learned; or show_data, which draws a sheet of training images",
-        choices=("train", "evaluation", "visualize", "show_data"),
+        "has learned; export of a checkpoint as files that load without this package; predict, "
+        "which labels the images of --input; or show_data, which draws a sheet of training images",
+        choices=("train", "evaluation", "visualize", "export", "predict", "show_data"),
+        experiment=False,
+    )
+    input: str | None = option(
+        None,
+        "for --mode=predict: a folder of images, or a CSV file with a column path",
         experiment=False,
     )
     checkpoint_path: str = option("/tmp/ieg", "root of the run folders", experiment=False)

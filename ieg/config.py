@@ -37,6 +37,11 @@ class Config:
     noise: str | None = option(
         None, "for folder:PATH and csv:PATH: what follows the BASE of other names: uniform_0.4"
     )
+    label_corrections: str | None = option(
+        None,
+        "CSV file of decisions on given labels (index or path, decision, new_label), which are "
+        "applied before training",
+    )
     image_size: int = option(
         0, "side in pixels to which image files are brought; 0: what the data set says", at_least=0
     )
@@ -54,9 +59,10 @@ class Config:
     mode: str = option(
         "train",
         "train; evaluation of a checkpoint; visualize, which draws what the method of a checkpoint "
-        "has learned; export of a checkpoint as files that load without this package; predict, "
-        "which labels the images of --input; or show_data, which draws a sheet of training images",
-        choices=("train", "evaluation", "visualize", "export", "predict", "show_data"),
+        "has learned; audit, which lists the labels that it takes for wrong; export as files that "
+        "load without this package; predict, which labels the images of --input; or show_data, "
+        "which draws a sheet of training images",
+        choices=("train", "evaluation", "visualize", "audit", "export", "predict", "show_data"),
         experiment=False,
     )
     input: str | None = option(
@@ -99,6 +105,9 @@ class Config:
     )
     probe_dataset_hold_ratio: float = option(
         0.02, "share of the training images kept as clean probe data", at_least=0, below=1
+    )
+    probe_batch_size: int | None = option(
+        None, "clean probe images per replica and step; unset: as many as --batch_size", above=0
     )
     aug_type: str = option(
         "autoaug",
@@ -152,6 +161,13 @@ class Config:
     clip_norm: float = option(0.0, "largest global gradient norm; 0 does not clip", at_least=0)
     accumulation_steps: int = option(
         1, "batches whose gradients are averaged for one update", above=0
+    )
+    audit_folds: int = option(
+        0,
+        "score each given label by models that have not trained on it: runs on this many parts "
+        "left out in turn, after the run itself; 0: by the run itself",
+        at_least=0,
+        experiment=False,
     )
     nearest_centroid: bool = option(
         False,

@@ -14,7 +14,8 @@ from ieg.augment.weak import WeakAugmentation
 from ieg.config import Config, Settings
 from ieg.data import names
 from ieg.data.dataset import Dataset, prepare
-from ieg.data.images import Images, readable
+from ieg.data.holdout import Fold
+from ieg.data.images import Images, kind, readable
 from ieg.data.pipeline import Pipeline, sweep
 from ieg.data.samplers import Sampling
 from ieg.errors import InputError
@@ -47,6 +48,7 @@ class Experiment:
       state: all that training changes.
       checkpoints: of that state.
       folder: where results go.
+      fold: the part of the training examples that is left out to be scored; None: all train.
     """
 
     settings: Settings
@@ -60,6 +62,7 @@ class Experiment:
     state: TrainState
     checkpoints: Checkpoints
     folder: RunFolder
+    fold: Fold | None = None
 
     @property
     def config(self) -> Config:
@@ -240,24 +243,25 @@ class TrainingPass:
         return self._predictors[what]
 
 
-def folder_of(config: Config) -> RunFolder:
-    """Where the results of a run go."""
-    return RunFolder.of(
+def folder_of(config: Config, fold: Fold | None = None) -> RunFolder:
+    """Where the results of a run go; those of a fold, below those of its run."""
+    folder = RunFolder.of(
         config.checkpoint_path,
-        names.folder_name(config.dataset, config.noise),
+        names.folder_name(config.dataset, config.noise, config.label_corrections),
         config.network_name,
         config.method,
         config.seed,
     )
+    return folder if fold is None else RunFolder(folder.path / f"fold{fold.number}")
 
 
-def stored_config(settings: Settings) -> dict[str, Any] | None:
+def stored_config(settings: Settings, fold: Fold | None = None) -> dict[str, Any] | None:
     """What config.json of the run with these settings holds, or None when there is no such run.
 
     Raises:
       InputError: the file cannot be read, or does not say all that defines the experiment.
     """
-    folder = folder_of(settings.config)
+    folder = folder_of(settings.config, fold)
     stored = folder.read_config()
     if stored is None:
         return None
@@ -272,9 +276,12 @@ def stored_config(settings: Settings) -> dict[str, Any] | None:
     return stored
 
 
-def build(settings: Settings) -> Experiment:
+def build(settings: Settings, fold: Fold | None = None) -> Experiment:
     """Data, network, method and state of a run.
 
+    Args:
+      settings: the resolved configuration.
+      fold: the part of the training examples to leave out, None for none.
     Raises:
       InputError: something does not fit together; nothing has been written.
     """
@@ -309,20 +316,24 @@ def build(settings: Settings) -> Experiment:
         image_size=config.image_size,
         imagenet_as_eval=config.use_imagenet_as_eval,
         damaged_limit=config.damaged_limit,
+        label_corrections=config.label_corrections,
+        fold=fold,
     )
     dataset = replace(dataset, weak=_weak(config, dataset))
     replicas = strategy.num_replicas_in_sync
+    probe_size = config.probe_batch_size or config.batch_size
     pipeline = Pipeline(
         dataset,
         batch_size=config.batch_size * replicas,
         seed=config.seed,
-        probe_size=config.batch_size * replicas if method_class.needs.probe else 0,
+        probe_size=probe_size * replicas if method_class.needs.probe else 0,
         strong=_strong(config, dataset) if method_class.needs.strong else None,
         strong_probe=method_class.needs.strong_probe,
         sampling=_sampling(config),
     )
     with strategy.scope():
-        model, start = _network(config, dataset)
+        folder = folder_of(config, fold)
+        model, start = _network(config, dataset, folder)
         context = Context(
             model=model,
             num_classes=dataset.num_classes,
@@ -351,7 +362,6 @@ def build(settings: Settings) -> Experiment:
             use_ema=config.use_ema,
             accumulate=config.accumulation_steps > 1,
         )
-    folder = folder_of(config)
     checkpoints = Checkpoints(state.checkpoint(), folder.checkpoints)
     experiment = Experiment(
         settings,
@@ -365,6 +375,7 @@ def build(settings: Settings) -> Experiment:
         state,
         checkpoints,
         folder,
+        fold,
     )
     experiment.schedule()  # this and the next raise before the folder is made
     experiment.plan()
@@ -423,18 +434,19 @@ def _strong(config: Config, dataset: Dataset) -> StrongAugmentation:
     return dataset.strong._replace(policy=policy, per_batch=shared, cutout=cutout)
 
 
-def _network(config: Config, dataset: Dataset) -> tuple[keras.Model, str]:
+def _network(config: Config, dataset: Dataset, folder: RunFolder) -> tuple[keras.Model, str]:
     """The network with its starting weights, and in words where those come from."""
     model = networks.create(
         config.network_name,
         dataset.train.images.shape[1:],
         dataset.num_classes,
+        kind=kind(dataset.train.images),
         dropout_rate=config.dropout_rate,
         cosine_classifier=config.cosine_classifier,
         seed=config.seed,
     )
     # A run with a checkpoint of its own goes on from that, even when the other one is gone.
-    own = latest(folder_of(config).checkpoints)
+    own = latest(folder.checkpoints)
     start = "random weights" if own is None else "its last checkpoint"
     if config.pretrained_ckpt is not None and own is None:
         whole = pretrained.load(model, config.pretrained_ckpt)

@@ -10,13 +10,14 @@ from absl import flags
 from rich.console import Console
 
 from ieg import config
-from ieg.commands import evaluation, export, predict, show_data, train, visualize
+from ieg.commands import audit, evaluation, export, predict, show_data, train, visualize
 from ieg.errors import InputError, TrainingStopped
 
 COMMANDS = {
     "train": train.run,
     "evaluation": evaluation.run,
     "visualize": visualize.run,
+    "audit": audit.run,
     "export": export.run,
     "predict": predict.run,
     "show_data": show_data.run,

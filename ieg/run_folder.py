@@ -159,7 +159,7 @@ class RunFolder:
         if not path.exists():
             return {}
         try:
-            with open(path, newline="") as file:
+            with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
                 return {row["path"]: row["reason"] for row in csv.DictReader(file)}
         except (KeyError, ValueError, OSError, csv.Error) as error:
             raise InputError(f"{path} is damaged: {error}") from None
@@ -198,7 +198,8 @@ def _atomic(path: Path) -> Iterator[TextIO]:
     """A text file that appears under its name only when it is complete."""
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        with open(temporary, "w", newline="") as file:
+        # Names of files may hold any byte: what is no UTF-8 comes back as it was.
+        with open(temporary, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

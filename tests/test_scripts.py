@@ -258,6 +258,24 @@ def test_isic_has_the_settings_of_its_study(shell: Shell, variant: str) -> None:
         assert values["clip_norm"] == (0.25 if "sigmoid" in variant else 0)
 
 
+def test_deeploc_has_the_settings_of_proselflc(shell: Shell) -> None:
+    done = shell.run(ROOT / "scripts/proselflc_deeploc.sh", "mine", "--max_epoch=1")
+    assert (done.returncode, done.stderr) == (0, "")
+    settings = [resolved(words) for words in shell.commands()]
+    found = [(s.config.dataset, s.options.loss, s.config.learning_rate) for s in settings]
+    assert found == [
+        ("deeploc", "ce", 0.02),
+        ("deeploc_unknown", "ce", 0.01),
+        ("deeploc", "proselflc", 0.02),
+        ("deeploc_unknown", "proselflc", 0.01),
+    ]
+    for chosen in (s.config for s in settings):
+        assert (chosen.batch_size, chosen.accumulation_steps, chosen.max_epoch) == (32, 10, 1)
+        assert (chosen.classes_per_batch, chosen.network_name) == (2, "transformer")
+    assert settings[-1].options.proselflc_trust_mode == "entropy"
+    assert settings[-1].options.proselflc_temperature == 0.2
+
+
 def test_isic_refuses_a_variant_that_is_not_there(shell: Shell) -> None:
     done = shell.run(ROOT / "scripts/isic_2019.sh", "mine", VARIANTS="clamp")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
@@ -303,6 +321,39 @@ def test_dynamic_loss_stands_beside_losses_for_long_tails(shell: Shell) -> None:
     }
     found = [s.values().get("loss") or s.config.method for s in settings]
     assert found == ["ce", "balanced_softmax", "ldam", "dynamic_loss"]
+
+
+def test_meta_learned_labels_stand_beside_eight_others(shell: Shell) -> None:
+    done = shell.run(ROOT / "scripts/mixup_labels_digits.sh", "mine", "--eval_freq=50", SEEDS="2 3")
+    assert (done.returncode, done.stderr) == (0, "")
+    settings = [resolved(words) for words in shell.commands()]
+    names = ["clean", "plain", "plain_clipped", "l2r_clamp", "l2r_sigmoid", "l2r_sigmoid_many"]
+    names += ["hard", "soft", "proposal", "upper_bound"]
+    assert [s.config.checkpoint_path for s in settings] == [f"mine/{n}" for n in names] * 2
+    assert [s.config.seed for s in settings] == [2] * 10 + [3] * 10
+    found = dict(zip(names, settings[:10], strict=True))
+    for name, chosen in found.items():
+        clean, clipped = name == "clean", name not in ("clean", "plain", "l2r_clamp")
+        assert chosen.config.dataset == ("digits" if clean else "digits_uniform_0.4")
+        assert chosen.config.clip_norm == (0.25 if clipped else 0)
+        if chosen.config.method == "supervised":
+            continue
+        ratio = 0.084 if name.endswith("many") else 0.007
+        probe = (chosen.config.probe_dataset_hold_ratio, chosen.config.probe_batch_size)
+        assert probe == (ratio, 10)
+        mode = {"l2r_clamp": "clamp"}.get(name, "sigmoid")
+        assert chosen.values().get("weight_mode", mode) == mode
+    mixed = [found[n].options for n in ("hard", "soft", "proposal", "upper_bound")]
+    assert [(o.mixup_variant, o.mixup_target) for o in mixed] == [
+        ("labels", "hard"),
+        ("labels", "soft"),
+        ("proposal", "hard"),
+        ("upper_bound", "hard"),
+    ]
+    assert [s.options.mixup_clean_ckpt for s in settings[9::10]] == [
+        f"mine/clean/digits/cnn/supervised/seed{seed}" for seed in (2, 3)
+    ]
+    assert done.stdout.endswith("the table\n")
 
 
 def test_what_a_script_runs_can_be_chosen(shell: Shell) -> None:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from rich.console import Console
 
 from ieg import memory
-from ieg.commands import outcome
+from ieg.commands import audit, folds, outcome
 from ieg.commands.announce import announce
 from ieg.config import Settings
 from ieg.errors import InputError
@@ -34,17 +34,33 @@ SECONDS_BETWEEN_FIGURES = 60.0
 def run(settings: Settings, console: Console) -> int:
     """Trains to max_iteration and writes result.json and figures; returns the exit status.
 
+    With --audit_folds the folds are trained after that, and the labels audited by them.
+
     Raises:
       InputError: the settings do not fit together, or the folder belongs to another run.
       TrainingStopped: the loss is not finite.
     """
     if settings.config.write_xlsx:
         spreadsheet.require()
+    asked = folds.of(settings)
     experiment = build(settings)
+    for part in (experiment, *(folds.build_one(settings, fold) for fold in asked[:1])):
+        _refuse_other_run(part)
+        _read_folder(part)
+    announce(experiment, console)
+    status = _train(experiment, console)
+    if asked and not status:
+        status = folds.train(settings, console, lambda fold: _train(fold, console))
+        if not status:
+            _audit_by_folds(experiment, console)
+    return status
+
+
+def _train(experiment: Experiment, console: Console) -> int:
+    """Trains, or says that there is nothing left to do; returns the exit status."""
     _refuse_other_run(experiment)
     result = _read_folder(experiment)
-    announce(experiment, console)
-    going_back = settings.config.restore_step > 0
+    going_back = experiment.config.restore_step > 0
     if result is not None and result["steps"] == experiment.last_step and not going_back:
         console.print(
             f"finished already: top-1 {result['top1']:.4f} after {result['steps']} steps; "
@@ -56,6 +72,15 @@ def run(settings: Settings, console: Console) -> int:
     return _Run(experiment, console).execute()
 
 
+def _audit_by_folds(experiment: Experiment, console: Console) -> None:
+    experiment.folder.open()
+    try:
+        step = experiment.checkpoints.restore()
+        audit.by_folds(experiment, step, console)
+    finally:
+        experiment.folder.close()
+
+
 def _facts(experiment: Experiment) -> dict[str, Any]:
     """What config.json holds."""
     return {
@@ -63,6 +88,7 @@ def _facts(experiment: Experiment) -> dict[str, Any]:
         "origins": dict(experiment.settings.origins),
         "global_batch_size": experiment.pipeline.batch_size,
         "data_digest": experiment.dataset.digest,
+        "fold": None if experiment.fold is None else str(experiment.fold),
         "max_iteration": experiment.last_step,
     }
 
@@ -70,7 +96,7 @@ def _facts(experiment: Experiment) -> dict[str, Any]:
 def _refuse_other_run(experiment: Experiment) -> None:
     """A folder goes on only with the settings that it was begun with, and never backwards."""
     folder = experiment.folder
-    before = stored_config(experiment.settings)
+    before = stored_config(experiment.settings, experiment.fold)
     reached = max(experiment.checkpoints.steps(), default=0)
     if before is None:
         if reached:
@@ -95,6 +121,12 @@ def _refuse_other_run(experiment: Experiment) -> None:
         raise InputError(
             f"{folder.path} belongs to a run on other files or labels: images of "
             f"{experiment.dataset.name} have come or gone since; give another --checkpoint_path"
+        )
+    fold = _facts(experiment)["fold"]
+    if before.get("fold") != fold:
+        raise InputError(
+            f"{folder.path} is audit fold {before.get('fold')}, not {fold}; give as many "
+            "--audit_folds as before, or delete its folders fold1, fold2 and so on"
         )
     if reached > experiment.last_step:
         raise InputError(
@@ -259,9 +291,10 @@ class _Run:
         )
 
     def _finish(self, trainer: Trainer) -> None:
-        """result.json, examples.csv and the figures."""
+        """result.json, examples.csv, the label audit and the figures."""
         experiment, dataset, folder = self.experiment, self.experiment.dataset, self.folder
-        tested = self._test()
+        tested, indices = self._test(), dataset.train_indices
+        logits = self.averaged(dataset.train.images[indices])
         result = {
             **outcome.identity(experiment),
             "steps": experiment.last_step,
@@ -271,12 +304,16 @@ class _Run:
             "damaged_images": None if dataset.damage is None else dataset.damage.count,
             **{name: tested[name] for name in _TESTED},
             "per_class": tested["per_class"],
-            **evaluate.on_training_labels(self.averaged, dataset, dataset.train_indices),
+            **evaluate.label_fit(logits, dataset, indices),
             **outcome.best(folder.read_metrics()),
         }
         record = outcome.record(experiment, folder.read_metrics())
         folder.write_table("examples.csv", dict(record.examples))
         outcome.draw(experiment, tested["confusion"], record)
+        if experiment.fold is None:
+            audit.by_itself(experiment, logits, experiment.last_step, self.console)
+        else:
+            folds.save(experiment)
         folder.write_json("result.json", result)
         self.console.print(
             f"done: top-1 {result['top1']:.4f} (best {result['top1_best']:.4f} at step "

@@ -5,14 +5,17 @@ import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
-from ieg.data import holdout, imbalance, names, noise, sources
+from ieg.data import corrections, holdout, imbalance, names, noise, sources
+from ieg.data.corrections import Corrections
 from ieg.data.files import Damage, FileImages
+from ieg.data.holdout import Fold
 from ieg.data.names import DatasetName
 from ieg.data.sources import FileRequest, Source, SourceEntry, Split
 from ieg.errors import InputError
@@ -38,6 +41,8 @@ class Dataset:
       truth_known: [N] bool, whether the label in `train` is known to be the true one; None: all.
       damage: what is found out about damaged image files; None for images in memory.
       made_split: columns of a table that says what was split off for testing, if ieg did that.
+      corrections: what a person's decisions did to the given labels; None without such decisions.
+      held_out: [m] examples of the fold that is not trained on, or None.
     """
 
     name: str
@@ -54,6 +59,8 @@ class Dataset:
     truth_known: np.ndarray | None = None
     damage: Damage | None = None
     made_split: Mapping[str, Sequence[str]] | None = None
+    corrections: Corrections | None = None
+    held_out: np.ndarray | None = None
 
     @functools.cached_property
     def true_labels(self) -> np.ndarray:
@@ -74,12 +81,19 @@ class Dataset:
 
     @property
     def digest(self) -> str | None:
-        """Stands for which files there are and how they are labelled; None for known data sets."""
+        """Stands for which examples there are and how they are labelled, where that may change.
+
+        None for known data sets, whose examples are always the same, unless labels are corrected.
+        """
         content = hashlib.sha256()
         for split in (self.train, self.evaluation):
-            if not isinstance(split.images, FileImages):
+            if isinstance(split.images, FileImages):
+                content.update(split.images.paths.tobytes())
+            elif split.names is not None:
+                content.update("\0".join(split.names).encode() + np.asarray(split.images).tobytes())
+            elif self.corrections is None:
                 return None
-            content.update(split.images.paths.tobytes() + split.labels.tobytes())
+            content.update(split.labels.tobytes())
         parts = [self.given_labels, self.true_labels, self.train_indices]
         parts += [] if self.probe_indices is None else [self.probe_indices]
         for values in parts:
@@ -105,12 +119,14 @@ def prepare(
     image_size: int = 0,
     imagenet_as_eval: bool = False,
     damaged_limit: float = 0.01,
+    label_corrections: str | None = None,
+    fold: Fold | None = None,
 ) -> Dataset:
     """Loads a base data set and does to it what the name says.
 
-    Order: validation split, imbalance, noise, probe. Noise is drawn per example of the whole
-    training split, so every method sees the same wrong labels on the same images. Examples that
-    the data set itself calls clean are probe data, and nothing else.
+    Order: validation split, imbalance, noise, probe, corrections, fold. Noise is drawn per example
+    of the whole training split, so every method sees the same wrong labels on the same images.
+    Examples that the data set itself calls clean are probe data, and nothing else.
 
     Args:
       name: such as "digits_uniform_0.4", see `names.parse`.
@@ -121,9 +137,11 @@ def prepare(
       dataset_dir: where data sets live.
       noise_words: noise and imbalance for data of the user's own, see `names.parse`.
       image_size, imagenet_as_eval, damaged_limit: see `sources.FileRequest`.
+      label_corrections: file of decisions on given labels, see `corrections`.
+      fold: the part of the examples to train on that is held out instead.
     Raises:
-      InputError: the name does not fit the grammar, a class would be left without examples, or
-        there are no clean examples to be had.
+      InputError: the name does not fit the grammar, the decisions do not fit the data, a
+        class would be left without examples, or there are no clean examples to be had.
     """
     if eval_split not in ("test", "validation"):
         raise InputError(f"eval_split must be 'test' or 'validation', not {eval_split!r}")
@@ -140,7 +158,8 @@ def prepare(
         held = holdout.validation_set(labels, validation_ratio, num_classes=num_classes, seed=seed)
         held = np.setdiff1d(held, trusted)
         kept = np.setdiff1d(kept, held)
-        evaluation = Split(source.train.images[held], labels[held])
+        names_held = None if source.train.names is None else source.train.names[held]
+        evaluation = Split(source.train.images[held], labels[held], names_held)
     if asked.imbalance is not None:
         kept = imbalance.thin_out(
             labels, kept, asked.imbalance, profile=asked.profile, num_classes=num_classes, seed=seed
@@ -153,12 +172,25 @@ def prepare(
     elif probe_ratio > 0 and source.trusted is not None:
         probe = holdout.trusted_set(labels, trusted, num_classes=num_classes)
     elif probe_ratio > 0:
-        if truth_known is not None and not truth_known.all():
+        sure = kept if truth_known is None else kept[truth_known[kept]]
+        if not len(sure):
             raise InputError(_NO_CLEAN_EXAMPLES.format(name=name))
-        probe = holdout.probe_set(labels, kept, probe_ratio, num_classes=num_classes, seed=seed)
+        probe = holdout.probe_set(labels, sure, probe_ratio, num_classes=num_classes, seed=seed)
         kept = np.setdiff1d(kept, probe)
     if probe is not None:
         given[probe] = labels[probe]
+    corrected, held_out = None, None
+    if label_corrections is not None:
+        given, kept, corrected = corrections.apply(
+            Path(label_corrections).expanduser(),
+            given,
+            kept,
+            np.array([], np.int64) if probe is None else probe.ravel(),
+            class_names=source.class_names,
+            files=images.paths if isinstance(images := source.train.images, FileImages) else None,
+        )
+    if fold is not None:
+        kept, held_out = holdout.without_fold(given, kept, fold, num_classes=num_classes, seed=seed)
     dataset = Dataset(
         name=f"{name}, {noise_words}" if noise_words else name,
         class_names=source.class_names,
@@ -174,6 +206,8 @@ def prepare(
         truth_known=truth_known,
         damage=source.damage,
         made_split=source.made_split,
+        corrections=corrected,
+        held_out=held_out,
     )
     measured = noise.measure(dataset.true_labels[kept], given[kept], num_classes, **facts)
     return dataclasses.replace(dataset, noise=measured)
@@ -198,7 +232,7 @@ def _load(entry: SourceEntry, asked: DatasetName, request: FileRequest) -> Sourc
             f"--image_size={request.image_size} is for data sets of image files; the images of "
             f"{asked.base} have the size that they have"
         )
-    return entry.load(request.dataset_dir)
+    return entry.load(request if entry.seeded else request.dataset_dir)
 
 
 def _given_labels(

@@ -1,6 +1,7 @@
 """Examples taken out of the training set: clean probe data, and a validation split."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -95,6 +96,54 @@ def validation_set(labels: np.ndarray, ratio: float, *, num_classes: int, seed: 
     order = _shuffled(labels, seed, "validation")
     chosen = [order[labels[order] == k][: counts[k]] for k in present]
     return np.sort(np.concatenate(chosen))
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One of the parts into which training examples are divided.
+
+    Attributes:
+      number: from 1 on.
+      count: how many parts there are.
+    """
+
+    number: int
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.number} of {self.count}"
+
+
+def without_fold(
+    labels: np.ndarray, kept: np.ndarray, fold: Fold, *, num_classes: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Takes one of K parts out of a training set; every class is spread evenly over the parts.
+
+    Args:
+      labels: [N] given labels of the whole training set.
+      kept: [n] indices of the examples in use.
+      fold: which part.
+      num_classes: of `labels`.
+      seed: the run's seed.
+    Returns:
+      indices that stay; indices that are held out. Each ascending.
+    Raises:
+      InputError: there are more parts than examples, or a class has one example only, which would
+        be missing where it is held out.
+    """
+    if fold.count > len(kept):
+        raise InputError(f"--audit_folds={fold.count}: there are only {len(kept)} training images")
+    counts = np.bincount(labels[kept], minlength=num_classes)
+    if (counts == 1).any():
+        raise InputError(
+            f"--audit_folds={fold.count}: class number {int(np.flatnonzero(counts == 1)[0])} has a "
+            "single training image, so that none is left to train on where that is held out"
+        )
+    order = _shuffled(labels, seed, "audit folds")
+    members = order[np.isin(order, kept)]
+    members = members[np.argsort(labels[members], kind="stable")]  # class by class
+    held_out = np.sort(members[fold.number - 1 :: fold.count])
+    return np.setdiff1d(kept, held_out), held_out
 
 
 def _shuffled(labels: np.ndarray, seed: int, purpose: str) -> np.ndarray:

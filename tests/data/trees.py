@@ -84,6 +84,22 @@ def write_isic(root: Path, counts: Mapping[str, int], *, missing: Sequence[str] 
     return rows
 
 
+def write_proteins(root: Path, *, train: int = 20, test: int = 6, unknown: int = 0) -> Path:
+    """DeepLoc's file with that many proteins of either kind, which are told apart at a glance."""
+    draws, lines = np.random.default_rng(0), []
+    parts = [("M", train, ""), ("S", train, ""), ("U", unknown, "")]
+    parts += [("M", test, " test"), ("S", test, " test"), ("U", min(unknown, 1), " test")]
+    for kind, count, split in parts:
+        for number in range(count):
+            letters = {"M": "LIVFAW", "S": "DEKRNQ", "U": "GSTPHY"}[kind]
+            sequence = "".join(draws.choice(list(letters), draws.integers(30, 70)))
+            lines.append(f">{kind}{number:03d}{split.strip()} Cytoplasm-{kind}{split}")
+            lines += [sequence[:60], sequence[60:]]
+    root.mkdir(exist_ok=True)
+    (root / "deeploc_data.fasta").write_text("\n".join(lines) + "\n")
+    return root
+
+
 def write_table(path: Path, rows: Sequence[str], header: str = "path,label") -> Path:
     """A CSV file with these lines."""
     path.parent.mkdir(parents=True, exist_ok=True)

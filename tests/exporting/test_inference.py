@@ -18,7 +18,12 @@ SLOW = ("resnet18", "resnet34", "resnet50", "resnet50_v15", "shufflenetv2", "wrn
 NAMES = [
     pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
     for name in networks.REGISTRY.names()
+    if name != "own" and not name.startswith("test_")
 ]
+
+
+#: What examples of other kinds are like.
+OTHERS = {"tokens": ((12,), "int32"), "features": ((5,), "float32")}
 
 
 def pixels(*shape: int, seed: int = 0) -> np.ndarray:
@@ -36,14 +41,18 @@ def shaken(model: keras.Model) -> keras.Model:
 
 def created(name: str, **changes: object) -> tuple[keras.Model, RawInput, np.ndarray]:
     """A network by name, what its export is given, and an example of that."""
-    shape = (16, 16, 3)
-    network = shaken(networks.create(name, shape, CLASSES, dropout_rate=0.3, **changes))
-    return network, RawInput(shape, "uint8", is_image=True), pixels(4, *shape)
+    kind = networks.REGISTRY.get(name).takes
+    shape, dtype = OTHERS.get(kind, ((16, 16, 3), "uint8"))
+    network = networks.create(name, shape, CLASSES, kind=kind, dropout_rate=0.3, **changes)
+    examples = (pixels(4, *shape) // (12 if kind == "tokens" else 1)).astype(dtype)
+    return shaken(network), RawInput(shape, dtype, is_image=kind == "images"), examples
 
 
 def expected(network: keras.Model, examples: np.ndarray) -> np.ndarray:
     """Softmax of the network for pixels in [-1, 1], which is what evaluation makes of them."""
-    scaled = tf.cast(examples, tf.float32) * (2 / 255) - 1
+    scaled = examples
+    if examples.dtype == np.uint8:
+        scaled = tf.cast(examples, tf.float32) * (2 / 255) - 1
     return tf.nn.softmax(network(scaled, training=False)).numpy()
 
 

@@ -18,12 +18,14 @@ class Split:
     """Images and labels.
 
     Attributes:
-      images: N images of one shape [H, W, C].
+      images: N images of one shape [H, W, C], or N examples of another kind.
       labels: [N] int64 in [0, K): the true ones, or, where those are not known, the given ones.
+      names: [N] what the examples are called, of those that are no files and have names.
     """
 
     images: Images
     labels: np.ndarray
+    names: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -91,12 +93,13 @@ class SourceEntry:
 
     Attributes:
       load: reads it; the argument is the folder where data sets live, or, for a data set of image
-        files, a `FileRequest`.
+        files or one that is `seeded`, a `FileRequest`.
       preset: settings that suit this data set, by the name of the flag.
       method_presets: method → the same for that method alone, which wins.
       own_noise: what made the `given_labels` that the source comes with, such as "human labels";
         None for a source that comes with true labels only.
       files: whether it is made of image files.
+      seeded: whether what it holds depends on the run's seed.
       takes_path: whether the user's path follows the name, as in "folder:/path".
       imagenet_eval: whether it can be tested on ImageNet's validation images.
     """
@@ -105,6 +108,7 @@ class SourceEntry:
     preset: Mapping[str, Any] = field(default_factory=dict)
     own_noise: str | None = None
     files: bool = False
+    seeded: bool = False
     takes_path: bool = False
     imagenet_eval: bool = False
     method_presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -214,11 +214,13 @@ class Settings:
       config: what all methods have in common.
       options: the method's own, an instance of its `Options`.
       origins: flag → where its value came from.
+      given: what a caller in Python hands over, an `experiment.Given`; None for nothing.
     """
 
     config: Config
     options: Any
     origins: Mapping[str, str]
+    given: Any = None
 
     def values(self) -> dict[str, Any]:
         """All values by the name of their flag."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from ieg.commands.announce import announce
@@ -59,24 +60,41 @@ def write(experiment: Experiment, folder: Path, step: int, tested: dict[str, Any
     inference.take_weights(experiment.state.params, experiment.state.evaluated_weights())
     network = inference.standard_copy(experiment.model)
     model = inference.probability_model(network, raw_input(experiment))
-    names = experiment.dataset.class_names
-    package.write(folder, model, names, card.text(_facts(experiment, step, tested)))
+    text = card_text(experiment, step, tested, raw_input(experiment), _noise(experiment))
+    package.write(folder, model, experiment.dataset.class_names, text)
 
 
 def raw_input(experiment: Experiment) -> RawInput:
     """What an exported model is given."""
     images, weak = experiment.dataset.train.images, experiment.dataset.weak
     if weak is None:
-        return RawInput(images.shape[1:], str(images.dtype), is_image=False)
+        return RawInput(images.shape[1:], str(np.asarray(images).dtype), is_image=False)
     files = isinstance(images, FileImages)
     return RawInput(images.shape[1:], "uint8", is_image=True, any_size=files, mean=weak.mean)
 
 
-def _facts(experiment: Experiment, step: int, tested: dict[str, Any]) -> card.Facts:
-    config, dataset, raw = experiment.config, experiment.dataset, raw_input(experiment)
+def card_text(
+    experiment: Experiment, step: int, tested: dict[str, Any] | None, raw: RawInput, noise: str
+) -> str:
+    """The model card.
+
+    Args:
+      experiment: what was trained.
+      step: where the weights are from.
+      tested: what `evaluate.on_split` says of them; None: there was nothing to test on.
+      raw: what the model is given.
+      noise: what is known of wrong labels, in words.
+    """
+    config, dataset = experiment.config, experiment.dataset
     takes, example = _takes(raw)
+    measured_on = "Not measured: there were no examples to test on."
+    if tested is not None:
+        measured_on = (
+            f"On the {len(dataset.evaluation.labels):,} {config.eval_split} examples of the data, "
+            "which were not trained on. Nobody has checked their labels unless the data say so."
+        )
     values = experiment.settings.values()
-    return card.Facts(
+    facts = card.Facts(
         data=dataset.name,
         note=dataset.note,
         method=config.method,
@@ -86,16 +104,14 @@ def _facts(experiment: Experiment, step: int, tested: dict[str, Any]) -> card.Fa
         class_counts=dataset.class_counts.tolist(),
         step=step,
         averaged=bool(experiment.state.average),
-        accuracy={title: tested[name] for name, title in _MEASURES.items()},
-        measured_on=(
-            f"On the {len(dataset.evaluation.labels):,} {config.eval_split} examples of the data, "
-            "which were not trained on. Nobody has checked their labels unless the data say so."
-        ),
-        noise=_noise(experiment),
+        accuracy={title: tested[name] for name, title in _MEASURES.items()} if tested else {},
+        measured_on=measured_on,
+        noise=noise,
         takes=takes,
         example=example,
         settings={name: value for name, value in values.items() if value is not None},
     )
+    return card.text(facts)
 
 
 def _takes(raw: RawInput) -> tuple[str, str]:

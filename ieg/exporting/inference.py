@@ -21,6 +21,8 @@ class RawInput(NamedTuple):
       is_image: whether the values are pixels; others reach the network as they are.
       any_size: whether images of any size come, whose middle is brought to H = W.
       mean: of each colour in [0, 1]: the network sees the difference from it; None for [-1, 1].
+      scaling: mean and standard deviation of each feature, which are taken off; None for features
+        that reach the network as they are.
     """
 
     shape: tuple[int, ...]
@@ -28,6 +30,7 @@ class RawInput(NamedTuple):
     is_image: bool
     any_size: bool = False
     mean: tuple[float, ...] | None = None
+    scaling: tuple[list[float], list[float]] | None = None
 
 
 def probability_model(network: keras.Model, raw: RawInput) -> keras.Model:
@@ -47,6 +50,10 @@ def probability_model(network: keras.Model, raw: RawInput) -> keras.Model:
     elif raw.is_image:
         offset = [-value for value in raw.mean or ()]
         x = keras.layers.Rescaling(1 / 255, offset, dtype="float32")(x)
+    if raw.scaling is not None:
+        mean, deviation = raw.scaling
+        variance = [value**2 for value in deviation]
+        x = keras.layers.Normalization(mean=mean, variance=variance)(x)
     probabilities = keras.layers.Softmax(name="probabilities", dtype="float32")(network(x))
     return keras.Model(inputs, probabilities, name="classifier")
 

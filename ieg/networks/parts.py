@@ -28,7 +28,7 @@ def with_features(model: keras.Model) -> keras.Model:
       and has them in the order of `model`, so that `stateless_call` takes the same lists.
     """
     features = classifier(model).input
-    return keras.Model(model.inputs, [*model.outputs, features], name=model.name)
+    return keras.Model(model.input, [*model.outputs, features], name=model.name)
 
 
 def values_of(model: keras.Model) -> list[tf.Variable]:

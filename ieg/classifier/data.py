@@ -105,7 +105,7 @@ def from_arrays(
     pairs = [collected(x) if isinstance(x, tf.data.Dataset) else (x, y) for x, y in pairs]
     X, y = pairs[0]
     form: Form | None = None
-    if not hasattr(X, "toarray") and np.ndim(X) in (3, 4):
+    if (X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim) in (3, 4):
         examples, form = pixels(X)
         more = [None if x is None else pixels(x, form)[0] for x, _ in pairs[1:]]
     else:
@@ -120,7 +120,7 @@ def from_arrays(
     classes = np.unique(labels)
     if len(classes) < 2:
         raise InputError(
-            f"y has one class only, {classes[0]!r}; a classifier needs at least two classes"
+            f"y has one class only, {classes.tolist()[0]!r}; a classifier needs at least two classes"
         )
     names = ("y_probe", "y_test")
     others = [

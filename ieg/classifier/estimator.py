@@ -29,8 +29,9 @@ from ieg.exporting import inference, package
 from ieg.methods import REGISTRY as METHODS
 
 _PREDICT_BATCH = 100
-#: A run on few examples takes at least as many steps, so that it learns something.
-_LEAST_STEPS = 600
+#: An epoch of few examples has about as many steps, so that a run learns something.
+_STEPS = 10
+_SMALLEST_BATCH = 10
 #: Share of the epochs before FSR's weights are used, as in the presets of data sets.
 _FSR_START = 1 / 6
 
@@ -45,7 +46,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         "mlp" for features, what suits them for files. A model stays as it is, a copy of it is
         trained from its weights on. Networks see images as float32 in [-1, 1] and "mlp"
         standardised features; other models get features as they are.
-      epochs: passes over the training examples; None: 60, and more for few examples.
+      epochs: passes over the training examples; None: 60.
       batch_size, learning_rate: as the flags of that name; None: what suits the data.
       augmentation: of images in training: "shift" by up to an eighth of their size, "shift_flip"
         (also mirrored), or "none".
@@ -150,7 +151,8 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """[N] labels of examples like those of `fit`; of a folder in the order of the paths."""
-        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+        best = np.argmax(self.predict_proba(X), axis=1)
+        return self.classes_[best]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """[N, K] float32 probabilities in the order of `classes_`.
@@ -227,21 +229,18 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
 
     def _settings(self, prepared: Prepared, seed: int, scratch: str, *, tested: bool) -> Settings:
         """The configuration that the parameters stand for."""
-        typed, num_classes = self._typed(prepared, seed), len(prepared.classes)
-        keep = self.run_folder is not None
-        typed["checkpoint_path"] = str(self.run_folder) if keep else scratch
-        if keep and not tested and prepared.form.kind != "files":
-            typed.setdefault("eval_split", "validation")
+        typed, num_classes = self._typed(prepared, seed, tested=tested), len(prepared.classes)
+        typed["checkpoint_path"] = scratch if self.run_folder is None else str(self.run_folder)
         make = None
         if self.network is not None and not isinstance(self.network, str):
-            make = network.maker(self.network, prepared.form.shape, num_classes, seed)
             seen = prepared.as_seen()
+            make = network.maker(self.network, seen, num_classes, seed)
             typed["network_name"] = "own"
             typed = network.settings_for(make, self.method, seen, num_classes) | typed
         settings = config.resolve(typed)
         return dataclasses.replace(settings, given=Given(prepared.source, make))
 
-    def _typed(self, prepared: Prepared, seed: int) -> dict[str, Any]:
+    def _typed(self, prepared: Prepared, seed: int, *, tested: bool) -> dict[str, Any]:
         """Flag → value as if they had been typed, without what is told from the network."""
         typed: dict[str, Any] = {
             "method": self.method,
@@ -264,7 +263,9 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         for name in (self.settings or {}).keys() & taken:
             raise InputError(f"settings={{{name!r}: ...}}: the classifier sets that itself")
         typed |= {name: value for name, value in asked.items() if value is not None}
-        return self._sized(prepared, typed) | typed
+        if self.run_folder is not None and not tested and prepared.form.kind != "files":
+            typed.setdefault("eval_split", "validation")
+        return typed | self._sized(prepared, typed)
 
     def _seed(self) -> int:
         """A seed of its own for each fit, unless the parameter is one."""
@@ -279,23 +280,24 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         return FileRequest(seed=seed, **{n: settings[n] for n in names if n in settings})
 
     def _sized(self, prepared: Prepared, typed: Mapping[str, Any]) -> dict[str, Any]:
-        """What depends on the number of examples, for what nobody has asked for."""
+        """What depends on the number of examples."""
         if prepared.form.kind == "files":
             return {}
-        count = prepared.size
-        if self.run_folder is not None:
+        count, preset = prepared.size, arrays.PRESET
+        if self.run_folder is not None and typed.get("eval_split") == "validation":
+            # Of each class a share is held out, rounded up or down.
             count -= round(count * typed.get("validation_ratio", 0.1)) + len(prepared.classes)
-        preset = arrays.PRESET
-        size = typed.get("batch_size", max(1, min(preset["batch_size"], count)))
+        count = max(count, 1)
+        usual = min(preset["batch_size"], max(_SMALLEST_BATCH, count // _STEPS))
+        size = min(typed.get("batch_size", usual), count)
+        if size < typed.get("batch_size", 0):
+            warnings.warn(f"batch_size is {size} here: there are no more examples", stacklevel=4)
         sized: dict[str, Any] = {"batch_size": size}
-        if "max_epoch" not in typed and "max_iteration" not in typed:
-            steps = max(1, count // size)
-            sized["max_epoch"] = max(preset["max_epoch"], -(-_LEAST_STEPS // steps))
         if self.method == "fsr":
-            sized["queue_bs"] = max(1, min(preset["queue_bs"], count))
-            epochs = typed.get("max_epoch", sized.get("max_epoch"))
-            if isinstance(epochs, int):
-                sized["meta_start_epoch"] = int(epochs * _FSR_START)
+            sized["queue_bs"] = typed.get("queue_bs", min(preset["queue_bs"], size))
+            if "max_epoch" in typed:
+                start = int(typed["max_epoch"] * _FSR_START)
+                sized["meta_start_epoch"] = typed.get("meta_start_epoch", start)
         return sized
 
     def _set(self, fitted: Fitted) -> None:

@@ -71,7 +71,7 @@ def pixels(values: Any, form: Form | None = None) -> tuple[np.ndarray, Form]:
     too_dark = form is None and limit == 255 and high < _DARKEST
     if low < 0 or high > limit or too_dark:
         right = _RIGHT
-        if limit == 1:
+        if limit == 1 and form is not None:
             right = "the classifier was fitted on floats from 0 to 1"
         raise InputError(f"pixels are from {low:g} to {high:g}; {right}")
     if not is_float:
@@ -117,7 +117,7 @@ def encoded(labels: np.ndarray, classes: np.ndarray, name: str) -> np.ndarray:
     """
     foreign = np.setdiff1d(labels, classes)
     if len(foreign):
-        raise InputError(f"{name} has the label {foreign[0]!r}, which is no class of y")
+        raise InputError(f"{name} has the label {foreign.tolist()[0]!r}, which is no class of y")
     return np.searchsorted(classes, labels)
 
 

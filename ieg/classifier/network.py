@@ -20,22 +20,25 @@ NetworkFunction = Callable[[tuple[int, ...], int], keras.Model]
 
 
 def maker(
-    network: keras.Model | NetworkFunction, shape: tuple[int, ...], num_classes: int, seed: int
+    network: keras.Model | NetworkFunction, examples: np.ndarray, num_classes: int, seed: int
 ) -> Callable[[], keras.Model]:
-    """A function that makes the network, a new one in each call.
+    """A function that makes the network, a new one in each call, and checks it.
 
     Args:
       network: the caller's model, which stays as it is, or a function.
-      shape: of an example.
+      examples: [B, ...] as the network will see them.
       num_classes: K.
       seed: of starting weights that a function leaves to Keras.
     """
 
     def make() -> keras.Model:
         if isinstance(network, keras.Model):
-            return _copied(network)
-        with seeded(seed):
-            return network(shape, num_classes)
+            model = _copied(network)
+        else:
+            with seeded(seed):
+                model = network(examples.shape[1:], num_classes)
+        own.logits_of(model, examples, num_classes)  # some models get their variables here
+        return own.as_graph(model, examples.shape[1:])
 
     return make
 

@@ -93,7 +93,7 @@ def card_text(
             f"On the {len(dataset.evaluation.labels):,} {config.eval_split} examples of the data, "
             "which were not trained on. Nobody has checked their labels unless the data say so."
         )
-    values = experiment.settings.values()
+    values = experiment.settings.experiment()
     facts = card.Facts(
         data=dataset.name,
         note=dataset.note,

@@ -60,9 +60,9 @@ def text(facts: Facts) -> str:
         [
             "# Model card",
             "",
-            f"An image or feature classifier with {len(facts.class_names)} classes, trained by ieg "
-            f"{ieg.__version__} with the method `{facts.method}` and the network "
-            f"`{facts.network}`. Here is {weights} after {facts.step:,} steps.",
+            f"A classifier with {len(facts.class_names)} classes, trained by ieg {ieg.__version__} "
+            f"with the method `{facts.method}` and the network `{facts.network}`.",
+            f"Here is {weights} after {facts.step:,} steps.",
             "",
             "## Use",
             "",

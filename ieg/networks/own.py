@@ -61,6 +61,17 @@ def logits_of(model: Any, examples: np.ndarray, num_classes: int) -> np.ndarray:
     return logits
 
 
+def as_graph(model: keras.Model, shape: tuple[int, ...]) -> keras.Model:
+    """The model itself, or, where it is no graph of layers, a graph that has it as its one layer.
+
+    Such a model need not have an argument `training`, and nobody knows what it takes.
+    """
+    if getattr(model, "inputs", None):
+        return model
+    inputs = keras.Input(shape)
+    return keras.Model(inputs, model(inputs), name=model.name)
+
+
 def _are_probabilities(outputs: np.ndarray) -> bool:
     inside = (outputs >= 0).all() and (outputs <= 1).all()
     return bool(inside and np.allclose(outputs.sum(axis=1), 1, atol=1e-3))

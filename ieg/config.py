@@ -70,6 +70,12 @@ class Config:
         "for --mode=predict: a folder of images, or a CSV file with a column path",
         experiment=False,
     )
+    own_code: str | None = option(
+        None,
+        "Python files of your own, comma separated, that are imported first and add losses, "
+        "methods, networks or data sets; see docs/extending.md",
+        experiment=False,
+    )
     checkpoint_path: str = option("/tmp/ieg", "root of the run folders", experiment=False)
     restore_step: int = option(
         0,

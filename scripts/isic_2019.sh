@@ -22,9 +22,10 @@ set -euo pipefail
 
 scripts=$(dirname "$0") runs=${1:-runs/isic_2019} low=symmetric_0.2 high=symmetric_0.4
 flags=("${@:2}")
-reweight=(--l2r_warmup_epochs=0) # none of these begins with equal weights
+five=--probe_batch_size=5 # of the trusted images in a step; with 125 they take turns
+reweight=($five --l2r_warmup_epochs=0) # none of these begins with equal weights
 sigmoid=("${reweight[@]}" --weight_mode=sigmoid --clip_norm=0.25)
-learned=(--clip_norm=0.25)
+learned=($five --clip_norm=0.25)
 
 for seed in ${SEEDS:-1}; do
   for variant in ${VARIANTS:-baseline clamp_5 sigmoid_5 sigmoid_125 mixup_hard mixup_soft upper_bound proposal}; do

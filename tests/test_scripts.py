@@ -19,7 +19,7 @@ from ieg.data.cifar import CIFAR10, CIFAR100
 from ieg.losses import REGISTRY as LOSSES
 from ieg.report import published
 from tests import runs
-from tests.data import archives
+from tests.data import archives, trees
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sorted((ROOT / "scripts").glob("*.sh"))
@@ -235,12 +235,31 @@ ISIC = {
     "clamp_5": ("l2r", ["_symmetric_0.2", "_symmetric_0.4"], {"weight_mode": "clamp"}),
     "sigmoid_5": ("l2r", ["_symmetric_0.2", "_symmetric_0.4"], {"weight_mode": "sigmoid"}),
     "sigmoid_125": ("l2r", ["_clean125_symmetric_0.2", "_clean125_symmetric_0.4"], {}),
+    "mixup_hard": (
+        "mixup_labels",
+        ["_symmetric_0.4"],
+        {"mixup_variant": "labels", "mixup_target": "hard"},
+    ),
+    "mixup_soft": (
+        "mixup_labels",
+        ["_symmetric_0.4"],
+        {"mixup_variant": "labels", "mixup_target": "soft"},
+    ),
+    "upper_bound": ("mixup_labels", ["_symmetric_0.4"], {"mixup_variant": "upper_bound"}),
+    "proposal": (
+        "mixup_labels",
+        ["_symmetric_0.4"],
+        {"mixup_variant": "proposal", "mixup_target": "hard", "mixup_stale": "memory"},
+    ),
 }
+CLIPPED = ISIC.keys() - {"baseline", "clamp_5"}
 
 
 @pytest.mark.parametrize("variant", ISIC)
 def test_isic_has_the_settings_of_its_study(shell: Shell, variant: str) -> None:
     method, datasets, expected = ISIC[variant]
+    clean = shell.folder / "mine/baseline/isic2019/resnet50_v15/supervised/seed1"
+    clean.mkdir(parents=True)
     done = shell.run(ROOT / "scripts/isic_2019.sh", "mine", "--eval_freq=100", VARIANTS=variant)
     assert (done.returncode, done.stderr) == (0, "")
     settings = [resolved(words) for words in shell.commands()]
@@ -255,7 +274,14 @@ def test_isic_has_the_settings_of_its_study(shell: Shell, variant: str) -> None:
         )
         assert (values["learning_rate"], values["momentum"], values["decay_rate"]) == (1e-3, 0, 0.5)
         assert values.get("meta_stepsize", 1e-3) == 1e-3  # as long as the learning rate
-        assert values["clip_norm"] == (0.25 if "sigmoid" in variant else 0)
+        if variant == "upper_bound":
+            assert shell.folder / values["mixup_clean_ckpt"] == clean
+        assert values["clip_norm"] == (0.25 if variant in CLIPPED else 0)
+        assert values["probe_batch_size"] == (None if method == "supervised" else 5)
+    # The published numbers are found with these settings.
+    for chosen in settings:
+        asked = {"method": method, "dataset": chosen.config.dataset}
+        assert len(published.beside(asked | {"settings": chosen.experiment()})) == 1
 
 
 def test_deeploc_has_the_settings_of_proselflc(shell: Shell) -> None:
@@ -663,6 +689,22 @@ def test_recipes_of_proselflc_run(tmp_path: Path, name: str) -> None:
     # Ten batches to an update: the whole run is two, after the first of which t / Γ is a half.
     trusts = [float(row["global_trust"]) for row in rows]
     assert 0 < trusts[0] < 0.1 < trusts[1] < 0.6
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_all_variants_on_isic_run(tmp_path: Path) -> None:
+    counts = {"MEL": 40, "NV": 95, "BCC": 8, "AK": 6, "BKL": 6, "DF": 6, "VASC": 6, "SCC": 6}
+    trees.write_isic(tmp_path, counts)
+    tiny = ("--dataset_dir=.", "--network_name=cnn", "--image_size=8", "--batch_size=8")
+    done = real("isic_2019.sh", "runs", *SMALL, *tiny, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = [json.loads(path.read_text()) for path in (tmp_path / "runs").rglob("result.json")]
+    assert len(found) == 3 + 2 + 2 + 2 + 4
+    table = done.stdout.splitlines()[-60:]
+    rows = [line for line in table if line.startswith("| isic2019")]
+    # The table of them all stands at the end: settings tell variants of one method apart.
+    assert len(rows) >= 13 and "isic2019-like" in done.stdout
 
 
 @pytest.mark.slow

@@ -120,7 +120,7 @@ def from_arrays(
     classes = np.unique(labels)
     if len(classes) < 2:
         raise InputError(
-            f"y has one class only, {classes.tolist()[0]!r}; a classifier needs at least two classes"
+            f"y has one class only, {classes.tolist()[0]!r}; a classifier needs two at least"
         )
     names = ("y_probe", "y_test")
     others = [

@@ -9,6 +9,7 @@ ground truth has a header. A list has none, and may begin its lines with marks:
 """
 
 import csv
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,7 +163,6 @@ def _label(path: Path, number: int, columns: Sequence[str]) -> int:
 
 
 def _check_distinct(path: Path, rows: Sequence[Row]) -> None:
-    seen: set[str] = set()
-    twice = [row.name for row in rows if row.name in seen or seen.add(row.name)]  # type: ignore[func-returns-value]
+    twice = [name for name, count in Counter(row.name for row in rows).items() if count > 1]
     if twice:
         raise InputError(f"{path} has {len(twice)} images more than once: {first_few(twice)}")

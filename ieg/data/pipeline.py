@@ -40,8 +40,8 @@ class Batch(NamedTuple):
         [B, L] int32 tokens or [B, D] float32 features, as they are.
       label: [B] int32, the given label.
       true_label: [B] int32, for monitoring only; -1 where unknown.
-      probe: clean examples, as many as B, or those that a method has planned; None for a method
-        that needs none.
+      probe: clean examples, as many as the run asks for, or those that a method has planned; None
+        for a method that needs none.
       strong_image: the same images strongly augmented, like `image`; None likewise.
     """
 

@@ -99,8 +99,8 @@ def estimate(
         log_p = votes(z[part], labels[part], loss[part]) / temperature
         posterior = log_softmax(log_p + np.log(channel[:, labels[part]]).T)  # [m, K]
         np.add.at(counts.T, labels[part], np.exp(posterior))
-        own, others = _own_and_others(posterior, labels[part])
-        scores.append(1 / (1 + np.exp(own - _log_sum_exp(others))))
+        _, others = _own_and_others(posterior, labels[part])
+        scores.append(np.minimum(np.exp(_log_sum_exp(others)), 1.0))  # 1 may be rounded up
         wrong = scores[-1] > THRESHOLD
         suggested.append(np.where(wrong, others.argmax(axis=1), labels[part]))
         probabilities.append(np.exp(_own_and_others(log_softmax(z[part]), labels[part])[0]))

@@ -1,4 +1,4 @@
-"""Whether forward mode holds: the transpose of reverse mode, for a right and for a wrong tangent."""
+"""Whether forward mode holds: the transpose of reverse mode for a right tangent, and only then."""
 
 import keras
 import numpy as np

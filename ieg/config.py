@@ -59,9 +59,15 @@ class Config:
     mode: str = option(
         "train",
         "train; evaluation of a checkpoint; visualize, which draws what the method of a checkpoint "
-        "has learned; audit, which lists the labels that it takes for wrong; or show_data, which "
-        "draws a sheet of training images",
-        choices=("train", "evaluation", "visualize", "audit", "show_data"),
+        "has learned; audit, which lists the labels that it takes for wrong; export as files that "
+        "load without this package; predict, which labels the images of --input; or show_data, "
+        "which draws a sheet of training images",
+        choices=("train", "evaluation", "visualize", "audit", "export", "predict", "show_data"),
+        experiment=False,
+    )
+    input: str | None = option(
+        None,
+        "for --mode=predict: a folder of images, or a CSV file with a column path",
         experiment=False,
     )
     own_code: str | None = option(
@@ -214,11 +220,13 @@ class Settings:
       config: what all methods have in common.
       options: the method's own, an instance of its `Options`.
       origins: flag → where its value came from.
+      given: what a caller in Python hands over, an `experiment.Given`; None for nothing.
     """
 
     config: Config
     options: Any
     origins: Mapping[str, str]
+    given: Any = None
 
     def values(self) -> dict[str, Any]:
         """All values by the name of their flag."""

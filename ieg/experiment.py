@@ -1,12 +1,14 @@
 """Where everything meets: a configuration becomes data, network, method and training state."""
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from rich.console import Console
 
 from ieg import networks
 from ieg.augment.strong import StrongAugmentation
@@ -18,6 +20,7 @@ from ieg.data.holdout import Fold
 from ieg.data.images import Images, kind, readable
 from ieg.data.pipeline import Pipeline, sweep
 from ieg.data.samplers import Sampling
+from ieg.data.sources import Source
 from ieg.errors import InputError
 from ieg.evaluation import evaluate
 from ieg.methods import REGISTRY as METHODS
@@ -28,8 +31,21 @@ from ieg.training import devices, pretrained, schedules
 from ieg.training.checkpoints import Checkpoints, latest
 from ieg.training.ledger import Ledger
 from ieg.training.state import TrainState
-from ieg.training.step import COMMON_COLUMNS, UpdateRule
-from ieg.training.trainer import Plan
+from ieg.training.step import COMMON_COLUMNS, UpdateRule, compile_step
+from ieg.training.trainer import Plan, Trainer
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a caller in Python hands over in the place of names; it travels in `Settings.given`.
+
+    Attributes:
+      source: the data, for a configuration whose `dataset` is "arrays"; None: loaded by name.
+      network: makes the network, for one whose `network_name` is "own"; None: made by name.
+    """
+
+    source: Source | None = None
+    network: Callable[[], keras.Model] | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +135,30 @@ class Experiment:
             )
             after.update(warmup + step for step in cycles)
         return Plan(last_step=last, evaluate_after=frozenset(after))
+
+    def trainer(
+        self,
+        plan: Plan,
+        console: Console,
+        *,
+        evaluate: Callable[[int, float, Mapping[str, float]], None],
+        saved: Callable[[int], None],
+    ) -> Trainer:
+        """What trains it; the arguments are those of `Trainer`."""
+        return Trainer(
+            strategy=self.strategy,
+            method=self.method,
+            pipeline=self.pipeline,
+            state=self.state,
+            step=compile_step(self.strategy, self.method, self.state, self.rule()),
+            schedule=self.schedule(),
+            plan=plan,
+            checkpoints=self.checkpoints,
+            predict=TrainingPass(self),
+            evaluate=evaluate,
+            saved=saved,
+            console=console,
+        )
 
     def test(self, predict: "Predictor") -> dict[str, Any]:
         """What `evaluate.on_split` says of one of the `predictor`s."""
@@ -285,7 +325,7 @@ def build(settings: Settings, fold: Fold | None = None) -> Experiment:
     Raises:
       InputError: something does not fit together; nothing has been written.
     """
-    config = settings.config
+    config, given = settings.config, settings.given or Given()
     if config.few_shot_below > config.many_shot_above:
         raise InputError(
             f"--few_shot_below={config.few_shot_below} must be at most --many_shot_above="
@@ -318,6 +358,7 @@ def build(settings: Settings, fold: Fold | None = None) -> Experiment:
         damaged_limit=config.damaged_limit,
         label_corrections=config.label_corrections,
         fold=fold,
+        source=given.source,
     )
     dataset = replace(dataset, weak=_weak(config, dataset))
     replicas = strategy.num_replicas_in_sync
@@ -333,7 +374,7 @@ def build(settings: Settings, fold: Fold | None = None) -> Experiment:
     )
     with strategy.scope():
         folder = folder_of(config, fold)
-        model, start = _network(config, dataset, folder)
+        model, start = _network(config, dataset, folder, given)
         context = Context(
             model=model,
             num_classes=dataset.num_classes,
@@ -434,20 +475,26 @@ def _strong(config: Config, dataset: Dataset) -> StrongAugmentation:
     return dataset.strong._replace(policy=policy, per_batch=shared, cutout=cutout)
 
 
-def _network(config: Config, dataset: Dataset, folder: RunFolder) -> tuple[keras.Model, str]:
+def _network(
+    config: Config, dataset: Dataset, folder: RunFolder, given: Given
+) -> tuple[keras.Model, str]:
     """The network with its starting weights, and in words where those come from."""
-    model = networks.create(
-        config.network_name,
-        dataset.train.images.shape[1:],
-        dataset.num_classes,
-        kind=kind(dataset.train.images),
-        dropout_rate=config.dropout_rate,
-        cosine_classifier=config.cosine_classifier,
-        seed=config.seed,
-    )
+    if given.network is not None:
+        model, start = given.network(), "the weights that it came with"
+    else:
+        start = "random weights"
+        model = networks.create(
+            config.network_name,
+            dataset.train.images.shape[1:],
+            dataset.num_classes,
+            kind=kind(dataset.train.images),
+            dropout_rate=config.dropout_rate,
+            cosine_classifier=config.cosine_classifier,
+            seed=config.seed,
+        )
     # A run with a checkpoint of its own goes on from that, even when the other one is gone.
     own = latest(folder.checkpoints)
-    start = "random weights" if own is None else "its last checkpoint"
+    start = start if own is None else "its last checkpoint"
     if config.pretrained_ckpt is not None and own is None:
         whole = pretrained.load(model, config.pretrained_ckpt)
         if not whole and METHODS.get(config.method).needs.weights:

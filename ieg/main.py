@@ -10,7 +10,7 @@ from absl import flags
 from rich.console import Console
 
 from ieg import config, own_code
-from ieg.commands import audit, evaluation, show_data, train, visualize
+from ieg.commands import audit, evaluation, export, predict, show_data, train, visualize
 from ieg.errors import InputError, TrainingStopped
 
 COMMANDS = {
@@ -18,6 +18,8 @@ COMMANDS = {
     "evaluation": evaluation.run,
     "visualize": visualize.run,
     "audit": audit.run,
+    "export": export.run,
+    "predict": predict.run,
     "show_data": show_data.run,
 }
 

@@ -10,7 +10,8 @@ from ieg.augment import geometry
 #: Uniform numbers that `random_area` uses up: area, aspect, and place in height and width.
 DRAWS = 4
 _LARGEST_ASPECT = 4 / 3
-_MIDDLE = 224 / 256
+#: Part of the shorter side that tests look at.
+MIDDLE = 224 / 256
 
 
 class TrainingArea(NamedTuple):
@@ -77,6 +78,6 @@ def middle(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
     Args and result are those of `random_area`.
     """
     sides = tf.stack([height, width])
-    side = tf.cast(tf.reduce_min(sides), tf.float32) * _MIDDLE
+    side = tf.cast(tf.reduce_min(sides), tf.float32) * MIDDLE
     size = tf.maximum(tf.cast(tf.round(side), tf.int32), 1)
     return tf.concat([(sides - size) // 2, [size, size]], axis=0)

@@ -15,10 +15,9 @@ from ieg.commands.announce import announce
 from ieg.config import Settings
 from ieg.errors import InputError
 from ieg.evaluation import evaluate
-from ieg.experiment import Experiment, TrainingPass, build, stored_config
+from ieg.experiment import Experiment, build, stored_config
 from ieg.report import spreadsheet
 from ieg.training.schedules import STRETCHING
-from ieg.training.step import compile_step
 from ieg.training.trainer import Interrupted, Trainer
 
 #: Test metrics that go into metrics.csv and result.json alike.
@@ -178,7 +177,12 @@ class _Run:
                 self.folder.write_table("split.csv", self.experiment.dataset.made_split)
             self.events = tf.summary.create_file_writer(str(self.folder.events))
             self.started = self.drawn = time.monotonic()
-            trainer = self._trainer()
+            trainer = self.experiment.trainer(
+                self.experiment.plan(),
+                self.console,
+                evaluate=self._evaluate,
+                saved=self._saved,
+            )
             trainer.run()
             self._finish(trainer)
         except Interrupted as stop:
@@ -218,25 +222,6 @@ class _Run:
                 highlight=False,
                 soft_wrap=True,
             )
-
-    def _trainer(self) -> Trainer:
-        experiment = self.experiment
-        return Trainer(
-            strategy=experiment.strategy,
-            method=experiment.method,
-            pipeline=experiment.pipeline,
-            state=experiment.state,
-            step=compile_step(
-                experiment.strategy, experiment.method, experiment.state, experiment.rule()
-            ),
-            schedule=experiment.schedule(),
-            plan=experiment.plan(),
-            checkpoints=experiment.checkpoints,
-            predict=TrainingPass(experiment),
-            evaluate=self._evaluate,
-            saved=self._saved,
-            console=self.console,
-        )
 
     def _saved(self, step: int) -> None:
         self.folder.write_progress(step, self._seconds())

@@ -121,6 +121,7 @@ def prepare(
     damaged_limit: float = 0.01,
     label_corrections: str | None = None,
     fold: Fold | None = None,
+    source: Source | None = None,
 ) -> Dataset:
     """Loads a base data set and does to it what the name says.
 
@@ -139,6 +140,7 @@ def prepare(
       image_size, imagenet_as_eval, damaged_limit: see `sources.FileRequest`.
       label_corrections: file of decisions on given labels, see `corrections`.
       fold: the part of the examples to train on that is held out instead.
+      source: the base data set, where it is there already.
     Raises:
       InputError: the name does not fit the grammar, the decisions do not fit the data, a
         class would be left without examples, or there are no clean examples to be had.
@@ -150,7 +152,7 @@ def prepare(
         dataset_dir, asked.path, seed, image_size, imagenet_as_eval, damaged_limit
     )
     entry = sources.REGISTRY.get(asked.base)
-    source = _load(entry, asked, request)
+    source = source or _load(entry, asked, request)
     labels, num_classes = source.train.labels, len(source.class_names)
     trusted = np.array([], np.int64) if source.trusted is None else source.trusted
     kept, evaluation = np.setdiff1d(np.arange(len(labels)), trusted), source.test

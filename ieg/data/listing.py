@@ -70,7 +70,7 @@ def images_below(root: Path, folder: str, left_out: LeftOut) -> list[str]:
     """All images in a folder and in those inside it, as sorted paths relative to the root."""
     found = []
     for entry in _entries(root / folder):
-        path = f"{folder}/{entry.name}"
+        path = f"{folder}/{entry.name}" if folder else entry.name
         if entry.name.startswith(".") or entry.name.lower() in ("thumbs.db", "desktop.ini"):
             continue
         if entry.is_dir():

@@ -110,13 +110,14 @@ def create(
             f"--network_name={name} takes {entry.takes}, and the examples of this data set are "
             f"{kind}; networks for those: {', '.join(able)}"
         )
-    with _initialisers_seeded(seed):
+    with seeded(seed):
         model = entry.build(input_shape, num_classes, dropout_rate=dropout_rate)
         return with_cosine_classifier(model, num_classes) if cosine_classifier else model
 
 
 @contextlib.contextmanager
-def _initialisers_seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int) -> Iterator[None]:
+    """Keras' initialisers without a seed of their own start from this one."""
     # Keras initialisers without a seed of their own take one from Python's generator; it is put
     # back afterwards, so that nothing outside sees a change.
     state = random.getstate()

@@ -3,16 +3,17 @@
 from typing import Any
 
 import keras
+import numpy as np
 
 from ieg.networks import register
-from ieg.networks.layers import dropout
+from ieg.networks.layers import OwnLayer, dropout
 
 #: Tokens are 1 .. VOCABULARY - 1, and 0 is padding.
 VOCABULARY = 32
 _WIDTH, _HEADS, _LAYERS = 64, 4, 2
 
 
-class TokenEmbedding(keras.layers.Layer):
+class TokenEmbedding(OwnLayer):
     """A vector for each token, and one for each place, added up: [B, L] → [B, L, width]."""
 
     def __init__(self, width: int, **kwargs: Any) -> None:
@@ -36,6 +37,18 @@ class TokenEmbedding(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """What Keras needs to make the layer again."""
         return {**super().get_config(), "width": self.width}
+
+    def standard(self) -> keras.layers.Layer:
+        """A table of tokens and one of places, which are counted along the tokens."""
+        tokens = keras.Input(self.input.shape[1:], dtype=self.input.dtype)
+        places = keras.ops.cumsum(keras.ops.ones_like(tokens), axis=1) - 1
+        x = keras.layers.Embedding(VOCABULARY, self.width)(tokens)
+        x = x + keras.layers.Embedding(self.input.shape[1], self.width)(places)
+        return keras.Model(tokens, x, name=self.name)
+
+    def standard_weights(self) -> list[np.ndarray]:
+        """Both tables."""
+        return [keras.ops.convert_to_numpy(table) for table in (self.tokens, self.places)]
 
 
 @register("transformer", weight_decay=1e-4, takes="tokens")

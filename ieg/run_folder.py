@@ -74,10 +74,6 @@ class RunFolder:
         """The result of a finished run, or None."""
         return self._read_json("result.json", {"steps": int, "top1": float})
 
-    def read_audit(self) -> dict[str, Any] | None:
-        """What the label audit of a run found, or None when there has been none."""
-        return self._read_json("audit.json", {"noise_rate": float})
-
     def forget_result(self) -> None:
         """The run is not finished, or no longer: it goes on."""
         (self.path / "result.json").unlink(missing_ok=True)

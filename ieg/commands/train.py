@@ -41,8 +41,16 @@ def run(settings: Settings, console: Console) -> int:
     if settings.config.write_xlsx:
         spreadsheet.require()
     experiment = build(settings)
-    _refuse_other_run(experiment)
-    result = _read_folder(experiment)
+    if not experiment.workers.is_chief:
+        console = Console(quiet=True)
+    with experiment.workers.together():
+        return _train(experiment, console)
+
+
+def _train(experiment: Experiment, console: Console) -> int:
+    """The command on one of the workers, of which the chief alone prints and writes."""
+    settings = experiment.settings
+    result = experiment.workers.from_chief(lambda: _checked_result(experiment))
     announce(experiment, console)
     going_back = settings.config.restore_step > 0
     if result is not None and result["steps"] == experiment.last_step and not going_back:
@@ -54,6 +62,12 @@ def run(settings: Settings, console: Console) -> int:
         )
         return 0
     return _Run(experiment, console).execute()
+
+
+def _checked_result(experiment: Experiment) -> dict[str, Any] | None:
+    """The result of a finished run, of a folder that this run may go on with."""
+    _refuse_other_run(experiment)
+    return _read_folder(experiment)
 
 
 def _facts(experiment: Experiment) -> dict[str, Any]:
@@ -121,6 +135,7 @@ class _Run:
 
     def __init__(self, experiment: Experiment, console: Console) -> None:
         self.experiment = experiment
+        self.workers = experiment.workers
         self.console = console
         self.folder = experiment.folder
         self.averaged = experiment.predictor(experiment.state.evaluated_weights())
@@ -132,18 +147,13 @@ class _Run:
 
     def execute(self) -> int:
         """Trains and reports; returns the exit status."""
-        self.folder.open()
+        self.workers.from_chief(self.folder.open)
         try:
             # Once more, now that no other process can write here.
-            _refuse_other_run(self.experiment)
-            _read_folder(self.experiment)
+            self.workers.from_chief(lambda: _checked_result(self.experiment))
             self._restore()
-            self.folder.write_json("config.json", _facts(self.experiment))
-            self.folder.write_row("params.csv", outcome.parameters(self.experiment))
-            self.folder.write_json("data.json", outcome.data_facts(self.experiment))
-            if self.experiment.dataset.made_split:
-                self.folder.write_table("split.csv", self.experiment.dataset.made_split)
-            self.events = tf.summary.create_file_writer(str(self.folder.events))
+            if self.workers.is_chief:
+                self._write_start()
             self.started = self.drawn = time.monotonic()
             trainer = self._trainer()
             trainer.run()
@@ -162,14 +172,25 @@ class _Run:
             self.folder.close()
         return 0
 
+    def _write_start(self) -> None:
+        """What is known of a run before it trains."""
+        self.folder.write_json("config.json", _facts(self.experiment))
+        self.folder.write_row("params.csv", outcome.parameters(self.experiment))
+        self.folder.write_json("data.json", outcome.data_facts(self.experiment))
+        if self.experiment.dataset.made_split:
+            self.folder.write_table("split.csv", self.experiment.dataset.made_split)
+        self.events = tf.summary.create_file_writer(str(self.folder.events))
+
     def _restore(self) -> None:
         """Brings state and records to the same step: the latest checkpoint, or --restore_step."""
-        asked = self.experiment.config.restore_step
-        step = self.experiment.checkpoints.restore(asked)
-        self.folder.forget_result()
-        if asked:
-            self.experiment.checkpoints.forget_after(step)
-        self.folder.cut_metrics(step)
+        asked, checkpoints = self.experiment.config.restore_step, self.experiment.checkpoints
+        step = self.workers.from_chief(lambda: checkpoints.find(asked))
+        self.workers.each(lambda: self._restore_step(step))
+        if self.workers.is_chief:
+            self.folder.forget_result()
+            if asked:
+                checkpoints.forget_after(step)
+            self.folder.cut_metrics(step)
         if self.experiment.dataset.damage is not None:
             found = self.folder.read_damaged().items()
             self.experiment.dataset.damage.add({os.fsencode(path): why for path, why in found})
@@ -186,10 +207,22 @@ class _Run:
                 soft_wrap=True,
             )
 
+    def _restore_step(self, step: int) -> None:
+        """Restores what the chief has decided on; 0 leaves all at the start."""
+        if not step:
+            return
+        if step not in self.experiment.checkpoints.steps():
+            raise InputError(
+                f"no checkpoint of step {step} in {self.folder.path}, where the chief has one; "
+                "--checkpoint_path must be a folder that all workers see"
+            )
+        self.experiment.checkpoints.restore(step)
+
     def _trainer(self) -> Trainer:
         experiment = self.experiment
         return Trainer(
             strategy=experiment.strategy,
+            workers=self.workers,
             method=experiment.method,
             pipeline=experiment.pipeline,
             state=experiment.state,
@@ -206,13 +239,18 @@ class _Run:
         )
 
     def _saved(self, step: int) -> None:
-        self.folder.write_progress(step, self._seconds())
+        damage = self.experiment.dataset.damage
+        if damage is not None:
+            for found in self.workers.gather(damage.table()):
+                damage.add(dict(zip(map(os.fsencode, found["path"]), found["reason"], strict=True)))
+        if self.workers.is_chief:
+            self.folder.write_progress(step, self._seconds())
         self._list_damaged()
 
     def _list_damaged(self) -> None:
         """Which image files could not be decoded up to now."""
         damage = self.experiment.dataset.damage
-        if damage is not None and damage.count:
+        if damage is not None and damage.count and self.workers.is_chief:
             self.folder.write_table("damaged_images.csv", damage.table())
 
     def _seconds(self) -> float:
@@ -239,6 +277,11 @@ class _Run:
             **{name: tested[name] for name in _TESTED},
             **evaluate.on_training_labels(self.averaged, dataset, self.subset),
         }
+        if self.workers.is_chief:
+            self._report(row)
+
+    def _report(self, row: Mapping[str, Any]) -> None:
+        step = int(row["step"])
         self.folder.add_metrics(row)
         if self.experiment.config.write_xlsx:
             outcome.write_sheets(self.experiment)
@@ -251,8 +294,8 @@ class _Run:
                     tf.summary.scalar(name, value)
         self.events.flush()
         self.console.print(
-            f"step {step}: top-1 {tested['top1']:.4f} (raw {row['top1_raw']:.4f}), "
-            f"loss {training['loss']:.4f}, fit to wrong labels {_share(row['wrong_label_fit'])}, "
+            f"step {step}: top-1 {row['top1']:.4f} (raw {row['top1_raw']:.4f}), "
+            f"loss {row['loss']:.4f}, fit to wrong labels {_share(row['wrong_label_fit'])}, "
             f"recovered {_share(row['recovered'])}",
             highlight=False,
             soft_wrap=True,
@@ -260,7 +303,7 @@ class _Run:
 
     def _finish(self, trainer: Trainer) -> None:
         """result.json, examples.csv and the figures."""
-        experiment, dataset, folder = self.experiment, self.experiment.dataset, self.folder
+        experiment, dataset = self.experiment, self.experiment.dataset
         tested = self._test()
         result = {
             **outcome.identity(experiment),
@@ -272,11 +315,16 @@ class _Run:
             **{name: tested[name] for name in _TESTED},
             "per_class": tested["per_class"],
             **evaluate.on_training_labels(self.averaged, dataset, dataset.train_indices),
-            **outcome.best(folder.read_metrics()),
         }
+        # The others stay until all is written: without them the chief would be told to stop.
+        self.workers.from_chief(lambda: self._write_result(result, tested["confusion"]))
+
+    def _write_result(self, result: dict[str, Any], confusion: list[list[int]]) -> None:
+        experiment, folder = self.experiment, self.folder
+        result |= outcome.best(folder.read_metrics())
         record = outcome.record(experiment, folder.read_metrics())
         folder.write_table("examples.csv", dict(record.examples))
-        outcome.draw(experiment, tested["confusion"], record)
+        outcome.draw(experiment, confusion, record)
         folder.write_json("result.json", result)
         self.console.print(
             f"done: top-1 {result['top1']:.4f} (best {result['top1_best']:.4f} at step "

@@ -59,9 +59,12 @@ class L2R(Method):
         )
         scalars = {}
         if variant:
-            meta = self._look_ahead(batch, state, targets)
-            weights = example_weights(meta.gradient, self.options.weight_mode, replicas.total)
+            scope = self.options.meta_scope
+            with replicas.scope(scope):
+                meta = self._look_ahead(batch, state, targets)
+                weights = example_weights(meta.gradient, self.options.weight_mode, replicas.total)
             scalars = {"probe_loss": meta.outer_loss, "probe_accuracy": meta.aux}
+            weights, scalars = replicas.shares((weights, scalars), scope)
         else:
             weights = replicas.equal_weights(batch.label)
         with tf.GradientTape() as tape:

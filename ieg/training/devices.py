@@ -33,7 +33,19 @@ def strategy(name: str) -> tf.distribute.Strategy:
 
 @functools.cache  # a second strategy over the same devices would reuse keys of running collectives
 def _mirrored(devices: tuple[str, ...]) -> tf.distribute.Strategy:
-    return tf.distribute.MirroredStrategy(devices)
+    if "GPU" in devices[0]:
+        return tf.distribute.MirroredStrategy(devices)
+    return tf.distribute.MirroredStrategy(
+        devices, tf.distribute.ReductionToOneDevice(accumulation_fn=_sum)
+    )
+
+
+def _sum(values: list[tf.Tensor]) -> tf.Tensor:
+    """Their sum, by itself: an AddN would be merged with additions that follow, which rounds apart.
+
+    So replicas of one process and those of several come to the same bits.
+    """
+    return tf.reduce_sum(tf.stack(values), axis=0)
 
 
 @functools.cache

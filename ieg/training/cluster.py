@@ -6,7 +6,6 @@ All of it happens before TensorFlow starts its server, which would wait for ever
 import json
 import os
 import socket
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -18,7 +17,7 @@ _EXAMPLE = (
 )
 
 #: Jobs of one Slurm cluster may share a node, so each has ports of its own from here on.
-_FIRST_SLURM_PORT, _PORTS_OF_A_JOB, _JOBS = 10000, 16, 1000
+_FIRST_SLURM_PORT, _TASKS_OF_A_NODE, _JOBS = 10000, 16, 1000
 
 
 class Cluster(NamedTuple):
@@ -35,15 +34,15 @@ class Cluster(NamedTuple):
     tf_config: str
 
 
-def read(environment: Mapping[str, str] = os.environ) -> Cluster:
+def read() -> Cluster:
     """The cluster that TF_CONFIG describes, or without it the Slurm step that this process is in.
 
     Raises:
       InputError: neither is there, or it does not say who the workers are and which one this is.
     """
-    text, source = environment.get("TF_CONFIG"), "TF_CONFIG"
-    if text is None and "SLURM_PROCID" in environment:
-        text, source = _of_slurm(environment), "the Slurm step"
+    text, source = os.environ.get("TF_CONFIG"), "TF_CONFIG"
+    if text is None and "SLURM_PROCID" in os.environ:
+        text, source = _of_slurm(), "the Slurm step"
     if text is None:
         raise InputError(
             "--distribution_strategy=multi_worker_mirrored needs the environment variable "
@@ -115,21 +114,30 @@ def _port(address: Any) -> int:
     return int(port)
 
 
-def _of_slurm(environment: Mapping[str, str]) -> str:
+def _of_slurm() -> str:
     """TF_CONFIG of a task in a Slurm step; a task takes all GPUs that Slurm lets it see.
 
-    The resolver would divide the GPUs of a node among the tasks once more, so it is told of none.
+    Raises:
+      InputError: the step is not what TensorFlow's resolver understands.
     """
-    job = int(environment.get("SLURM_JOB_ID", "0")) % _JOBS
+    job = int(os.environ.get("SLURM_JOB_ID", "0")) % _JOBS
     try:
         resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
-            port_base=_FIRST_SLURM_PORT + _PORTS_OF_A_JOB * job,
-            gpus_per_node=0,
-            gpus_per_task=0,
+            port_base=_FIRST_SLURM_PORT + _TASKS_OF_A_NODE * job,
+            # It would share out the GPUs of a node once more: it is only asked who is where.
+            gpus_per_node=_TASKS_OF_A_NODE,
+            gpus_per_task=1,
             auto_set_gpu=False,
         )
         jobs = resolver.cluster_spec().as_dict()
         kind, index = resolver.get_task_info()
     except (RuntimeError, ValueError) as error:
         raise InputError(f"the Slurm step cannot be understood: {error}; give TF_CONFIG") from None
+    host = jobs[kind][index].rpartition(":")[0]
+    here = os.environ.get("SLURMD_NODENAME", host)
+    if here != host:  # it sorts node10 before node2, unlike Slurm
+        raise InputError(
+            f"TensorFlow, which orders nodes by name, takes task {index} of the Slurm step to be on "
+            f"{host}, and it is on {here}; give TF_CONFIG"
+        )
     return json.dumps({"cluster": jobs, "task": {"type": kind, "index": index}})

@@ -66,10 +66,10 @@ def _tpu() -> tf.distribute.Strategy:
         tf.tpu.experimental.initialize_tpu_system(resolver)
         return tf.distribute.TPUStrategy(resolver)
     except (ValueError, RuntimeError, tf.errors.OpError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).partition(".")[0]
         raise InputError(
-            f"--distribution_strategy=tpu: there is no TPU {name!r} ({reason}); on a machine with "
-            "one set TPU_NAME, elsewhere leave the flag out"
+            f"--distribution_strategy=tpu: there is no TPU {name!r} here ({reason}); leave "
+            "the flag out, or name one in TPU_NAME"
         ) from None
 
 

@@ -137,7 +137,7 @@ def _of_slurm() -> str:
     here = os.environ.get("SLURMD_NODENAME", host)
     if here != host:  # it sorts node10 before node2, unlike Slurm
         raise InputError(
-            f"TensorFlow, which orders nodes by name, takes task {index} of the Slurm step to be on "
+            f"TensorFlow orders nodes by name and takes task {index} of the Slurm step to be on "
             f"{host}, and it is on {here}; give TF_CONFIG"
         )
     return json.dumps({"cluster": jobs, "task": {"type": kind, "index": index}})

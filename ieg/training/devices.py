@@ -33,19 +33,7 @@ def strategy(name: str) -> tf.distribute.Strategy:
 
 @functools.cache  # a second strategy over the same devices would reuse keys of running collectives
 def _mirrored(devices: tuple[str, ...]) -> tf.distribute.Strategy:
-    if "GPU" in devices[0]:
-        return tf.distribute.MirroredStrategy(devices)
-    return tf.distribute.MirroredStrategy(
-        devices, tf.distribute.ReductionToOneDevice(accumulation_fn=_sum)
-    )
-
-
-def _sum(values: list[tf.Tensor]) -> tf.Tensor:
-    """Their sum, by itself: an AddN would be merged with additions that follow, which rounds apart.
-
-    So replicas of one process and those of several come to the same bits.
-    """
-    return tf.reduce_sum(tf.stack(values), axis=0)
+    return tf.distribute.MirroredStrategy(devices)
 
 
 @functools.cache
@@ -88,6 +76,8 @@ def make_deterministic(wanted: bool | None) -> bool:
     if not on:
         return False
     tf.config.experimental.enable_op_determinism()
+    # It adds terms up in another order where some of them come from another device or worker.
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
     if tf.config.threading.get_inter_op_parallelism_threads() != 1:
         try:
             tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -178,7 +178,7 @@ def test_where_and_how_long_a_run_goes_does_not_define_the_experiment() -> None:
         ("validation_ratio", 0.0, "above 0 and below 1"),
         ("probe_dataset_hold_ratio", 1.0, "at least 0 and below 1"),
         ("cos_t_mul", 0.5, "at least 1"),
-        ("mode", "predict", "one of train, evaluation, visualize, audit, show_data"),
+        ("mode", "test", "one of train, evaluation, visualize, audit, export, predict, show_data"),
         ("eval_split", "train", "one of test, validation"),
         ("meta_stepsize", 0.0, "above 0"),
         ("meta_partial_level", -2, "at least -1"),
@@ -363,7 +363,8 @@ def test_the_help_names_every_flag_with_its_default() -> None:
 
 def test_the_help_lists_choices_defaults_and_what_there_is() -> None:
     text = config.help_text()
-    assert "  --mode [train|evaluation|visualize|audit|show_data]  (default: train)\n" in text
+    modes = "train|evaluation|visualize|audit|export|predict|show_data"
+    assert f"  --mode [{modes}]  (default: train)\n" in text
     assert "  --max_epoch  (default: unset)\n" in text
     assert "  --label_smoothing  (default: 0.0)\n" in text
     assert "for --loss=mae: none" in text
@@ -398,3 +399,17 @@ def test_a_virtual_step_is_as_long_as_the_learning_rate_says():
     assert settings.origins["meta_stepsize"] == "the learning rate"
     asked = config.resolve(typed | {"learning_rate": 0.02, "meta_stepsize": 0.1})
     assert asked.options.meta_stepsize == 0.1
+
+
+def test_synchronised_batch_norm_takes_nested_tapes() -> None:
+    settings = resolve({"method": "l2r", "sync_batch_norm": True})
+    assert settings.options.meta_gradient == "nested"
+    assert settings.origins["meta_gradient"] == "--sync_batch_norm"
+    assert resolve({"method": "l2r"}).options.meta_gradient == "forward"
+    typed = {"method": "ieg", "sync_batch_norm": True, "meta_gradient": "nested"}
+    assert resolve(typed).origins["meta_gradient"] == "command line"
+    resolve({"method": "supervised", "sync_batch_norm": True})
+    for name, value in (("meta_gradient", "forward"), ("meta_scope", "replica")):
+        for method in ("l2r", "dynamic_loss"):
+            with pytest.raises(InputError, match=f"--{name}={value} --sync_batch_norm"):
+                resolve({"method": method, "sync_batch_norm": True, name: value})

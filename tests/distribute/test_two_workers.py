@@ -81,8 +81,9 @@ def test_two_workers_equal_two_replicas(tmp_path: Path, start: Start, method: st
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_killed_worker_ends_the_other_and_both_go_on(tmp_path: Path, start: Start) -> None:
-    flags = (*SMALL, "--method=l2r", "--max_iteration=400", *METHODS["l2r"])
+    flags = (*SMALL, "--method=l2r", "--max_iteration=150", *METHODS["l2r"])
     root = tmp_path / "workers"
     for killed, step in ((1, 20), (0, 60)):
         pair = start(*flags)
@@ -117,7 +118,7 @@ def test_a_signal_to_one_worker_stops_both_at_one_step(tmp_path: Path, start: St
     ("flags", "own", "said"),
     [
         ((), (("--seed=1",), ("--seed=2",)), "--seed is 1 on worker 0 and 2 on worker 1"),
-        (("--batch_size=700",), ((), ()), "a global batch of 1400 is larger than the 1437 images"),
+        (("--batch_size=720",), ((), ()), "a global batch of 1440 is larger than the 1437 images"),
         ((), ((), ("--method=ieg",)), "--method is supervised on worker 0 and ieg on worker 1"),
     ],
     ids=["seeds", "batch", "methods"],

@@ -74,10 +74,6 @@ class RunFolder:
         """The result of a finished run, or None."""
         return self._read_json("result.json", {"steps": int, "top1": float})
 
-    def read_audit(self) -> dict[str, Any] | None:
-        """What the label audit of a run found, or None when there has been none."""
-        return self._read_json("audit.json", {"noise_rate": float})
-
     def forget_result(self) -> None:
         """The run is not finished, or no longer: it goes on."""
         (self.path / "result.json").unlink(missing_ok=True)
@@ -87,6 +83,15 @@ class RunFolder:
         with _atomic(self.path / name) as file:
             json.dump(content, file, indent=2)
             file.write("\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """A file of text."""
+        with _atomic(self.path / name) as file:
+            file.write(text)
+
+    def read_audit(self) -> dict[str, Any] | None:
+        """What the label audit says of all labels together, or None without one."""
+        return self._read_json("audit.json", {"suspicious": int, "noise_rate": float})
 
     def read_seconds(self) -> float:
         """Seconds that this run has taken so far, over all its processes."""
@@ -148,6 +153,23 @@ class RunFolder:
             writer.writerow(columns)
             for row in zip(*columns.values(), strict=True):
                 writer.writerow([_cell(value) for value in row])
+
+    def read_table(self, name: str) -> dict[str, list[str]] | None:
+        """Column → cells of a CSV file, as they are written; None when there is no such file.
+
+        Raises:
+          InputError: the file is damaged.
+        """
+        path = self.path / name
+        if not path.exists():
+            return None
+        try:
+            with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
+                header, *rows = csv.reader(file)
+            cells = list(zip(*rows, strict=True)) or [()] * len(header)
+            return {n: list(column) for n, column in zip(header, cells, strict=True)}
+        except (ValueError, OSError, csv.Error) as error:
+            raise InputError(f"{path} is damaged: {error}") from None
 
     def read_damaged(self) -> dict[str, str]:
         """Path → reason, what damaged_images.csv of an earlier process says.

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from ieg.commands import folds, outcome
+from ieg.commands import folds, outcome, page
 from ieg.commands.announce import announce
 from ieg.commands.evaluation import settings_of_the_run
 from ieg.config import Settings
@@ -15,7 +15,7 @@ from ieg.experiment import Experiment, build
 from ieg.report import audit
 from ieg.training.ledger import SETTLED
 
-TABLE, SUMMARY = "label_audit.csv", "audit.json"
+TABLE, SUMMARY = page.AUDIT, "audit.json"
 
 
 def run(settings: Settings, console: Console) -> int:
@@ -33,10 +33,11 @@ def run(settings: Settings, console: Console) -> int:
     console.print(f"checkpoint of step {step}", highlight=False, markup=False)
     if experiment.config.audit_folds:
         by_folds(experiment, step, console)
-        return 0
-    predict = experiment.predictor(experiment.state.evaluated_weights())
-    logits = predict(experiment.dataset.train.images[experiment.dataset.train_indices])
-    by_itself(experiment, logits, step, console)
+    else:
+        predict = experiment.predictor(experiment.state.evaluated_weights())
+        logits = predict(experiment.dataset.train.images[experiment.dataset.train_indices])
+        by_itself(experiment, logits, step, console)
+    page.remake(experiment, console)
     return 0
 
 

@@ -47,6 +47,13 @@ def train(settings: Settings, console: Console, train_one: Callable[[Experiment]
     Returns:
       the first status that is not 0, or 0.
     """
+    if settings.config.pretrained_ckpt is not None:
+        console.print(
+            "note: if the weights that each fold starts from were trained on these images, no fold "
+            "scores what it has not seen",
+            highlight=False,
+            soft_wrap=True,
+        )
     for fold in of(settings):
         experiment = build_one(settings, fold)
         held_out = experiment.dataset.held_out

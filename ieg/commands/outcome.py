@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,12 @@ def data_facts(experiment: Experiment) -> dict[str, Any]:
         "expected_transition_matrix": None if expected is None else expected.tolist(),
         "label_corrections": None if corrected is None else corrected._asdict(),
     }
+
+
+def confusion_table(tested: Mapping[str, Any], class_names: Sequence[str]) -> dict[str, Any]:
+    """Columns of confusion.csv: test images of each true class (row) by what is predicted."""
+    columns = zip(*tested["confusion"], strict=True)
+    return {"": class_names, **dict(zip(class_names, columns, strict=True))}
 
 
 def examples_table(experiment: Experiment) -> dict[str, Any]:

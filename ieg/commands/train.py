@@ -10,7 +10,7 @@ import tensorflow as tf
 from rich.console import Console
 
 from ieg import memory
-from ieg.commands import audit, folds, outcome
+from ieg.commands import audit, folds, outcome, page
 from ieg.commands.announce import announce
 from ieg.config import Settings
 from ieg.errors import InputError
@@ -76,6 +76,7 @@ def _audit_by_folds(experiment: Experiment, console: Console) -> None:
     try:
         step = experiment.checkpoints.restore()
         audit.by_folds(experiment, step, console)
+        page.remake(experiment, console)
     finally:
         experiment.folder.close()
 
@@ -276,7 +277,7 @@ class _Run:
         )
 
     def _finish(self, trainer: Trainer) -> None:
-        """result.json, examples.csv, the label audit and the figures."""
+        """result.json, examples.csv, the figures, the label audit and the page of all that."""
         experiment, dataset, folder = self.experiment, self.experiment.dataset, self.folder
         tested, indices = self._test(), dataset.train_indices
         logits = self.averaged(dataset.train.images[indices])
@@ -296,7 +297,9 @@ class _Run:
         folder.write_table("examples.csv", dict(record.examples))
         outcome.draw(experiment, tested["confusion"], record)
         if experiment.fold is None:
+            folder.write_table(page.CONFUSION, outcome.confusion_table(tested, dataset.class_names))
             audit.by_itself(experiment, logits, experiment.last_step, self.console)
+            page.write(experiment, result)
         else:
             folds.save(experiment)
         folder.write_json("result.json", result)

@@ -178,7 +178,11 @@ def test_where_and_how_long_a_run_goes_does_not_define_the_experiment() -> None:
         ("validation_ratio", 0.0, "above 0 and below 1"),
         ("probe_dataset_hold_ratio", 1.0, "at least 0 and below 1"),
         ("cos_t_mul", 0.5, "at least 1"),
-        ("mode", "test", "one of train, evaluation, visualize, audit, export, predict, show_data"),
+        (
+            "mode",
+            "teach",
+            "one of train, evaluation, visualize, audit, export, predict, show_data",
+        ),
         ("eval_split", "train", "one of test, validation"),
         ("meta_stepsize", 0.0, "above 0"),
         ("meta_partial_level", -2, "at least -1"),

@@ -1,4 +1,4 @@
-"""Every command of the README and the scripts runs: a few steps each, the long ones marked slow."""
+"""Every command of the README and of docs/ runs: a few steps, the long ones marked slow."""
 
 import os
 import re
@@ -18,21 +18,27 @@ SMALL = ["--max_iteration=4", "--eval_freq=2", "--batch_size=20", "--train_eval_
 #: What else a command on CIFAR needs on an archive of a few images, and to be over in seconds.
 TINY = ["--network_name=cnn", "--probe_dataset_hold_ratio=0.25", "--batch_size=8"]
 TINY_FILES = ["--network_name=cnn", "--image_size=8", "--batch_size=6"]
+#: Pages whose commands run here; devices.md and extending.md have tests of their own.
+PAGES = sorted(
+    str(path.relative_to(ROOT))
+    for path in [*ROOT.glob("docs/*.md"), ROOT / "benchmarks/README.md", ROOT / "README.md"]
+    if path.name not in ("devices.md", "extending.md")
+)
 
 
-def readme_commands() -> list[str]:
-    """Lines of the README's bash blocks, and inline commands that have nothing to fill in."""
-    text = (ROOT / "README.md").read_text()
+def commands_of(page: str) -> list[str]:
+    """Lines of a page's bash blocks, and inline commands that have nothing to fill in."""
+    text = (ROOT / page).read_text()
     blocks = "\n".join(re.findall(r"```bash\n(.*?)```", text, re.DOTALL))
     lines = blocks.replace("\\\n", " ").splitlines()
     inline = re.findall(r"`((?:python|bash) [^`]+)`", text)
     return [line.split("#")[0].strip() for line in [*lines, *inline] if line.strip()]
 
 
-def ieg_commands() -> list[list[str]]:
+def ieg_commands(page: str) -> list[list[str]]:
     """The words behind `python -m ieg.main` of every such command; results of none go to /tmp."""
     found = []
-    for command in readme_commands():
+    for command in commands_of(page):
         words = shlex.split(command)
         if words[:3] == ["python", "-m", "ieg.main"] and words[3:] != ["--help"]:
             named = any(word.startswith("--checkpoint_path=") for word in words)
@@ -40,59 +46,73 @@ def ieg_commands() -> list[list[str]]:
     return found
 
 
-def test_the_commands_on_digits_of_the_readme(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    commands = [words for words in ieg_commands() if "digits" in str(words)]
-    assert len(commands) >= 3
+def run_all(commands: list[list[str]], folder: Path) -> None:
+    """A few steps of each, in their order; a page that tells what to do with a run has trained it.
+
+    Each file and folder that a command names is there: of images, of a table, of decisions.
+    """
+    trees.write_folder(folder / "photos")
+    trees.write_folder(folder / "new")
+    rows = [f"photos/train/{name}/{k:02d}.jpg,{name}" for name in trees.CLASSES for k in range(10)]
+    trees.write_table(folder / "labels.csv", rows)
+    first, second, *_ = trees.CLASSES
+    decisions = ["path,decision,new_label", f"train/{first}/01.jpg,wrong,{second}"]
+    (folder / "decisions.csv").write_text("\n".join(decisions))
+    trained = set()
     for words in commands:
-        assert main(["ieg", *words, *SMALL]) == 0, words
-    assert list(tmp_path.glob("runs/*/digits_uniform_0.8/cnn/l2r/seed1/evaluation_step4_test.json"))
+        own = [word.replace("/path/to", str(folder)) for word in words]
+        training = [w for w in own if not w.startswith(("--mode=", "--input="))]
+        (runs,) = (w for w in own if w.startswith("--checkpoint_path="))
+        small = [*SMALL, *(TINY_FILES if str(folder) in str(own) else [])]
+        if "cifar" in str(own):
+            data = next((w.split("=")[1] for w in own if w.startswith("--dataset_dir=")), "data")
+            Path(data).mkdir(exist_ok=True)
+            for layout in (CIFAR10, CIFAR100):
+                archives.write(Path(data), layout)
+            small += TINY
+        if own != training and "--mode=show_data" not in own and runs not in trained:
+            assert main(["ieg", *training, *small]) == 0, training
+        assert main(["ieg", *own, *small]) == 0, own
+        trained.add(runs)
+
+
+def is_long(words: list[str]) -> bool:
+    """Networks and networks' passes that take long to trace, or several runs in one."""
+    return bool(re.search("cifar|audit_folds", str(words)))
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", *(f"docs/{name}.md" for name in ("training", "audit", "export"))]
+)
+def test_the_commands_of_a_page(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    commands = [words for words in ieg_commands(page) if not is_long(words)]
+    assert commands
+    run_all(commands, tmp_path)
 
 
 @pytest.mark.slow
-def test_the_commands_on_cifar_of_the_readme(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("page", PAGES)
+def test_the_long_commands_of_a_page(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    commands = [words for words in ieg_commands() if "cifar" in str(words)]
-    for words in commands:
-        folder = next((w.split("=")[1] for w in words if w.startswith("--dataset_dir=")), "data")
-        Path(folder).mkdir(exist_ok=True)
-        for layout in (CIFAR10, CIFAR100):
-            archives.write(Path(folder), layout)
-        assert main(["ieg", *words, *SMALL, *TINY]) == 0, words
-    assert len(list(tmp_path.rglob("result.json"))) == sum("mode=" not in str(w) for w in commands)
+    run_all(ieg_commands(page), tmp_path)
 
 
-def test_the_commands_on_images_of_ones_own_of_the_readme(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    trees.write_folder(tmp_path / "photos")
-    rows = [f"photos/train/{name}/{k:02d}.jpg,{name}" for name in trees.CLASSES for k in range(10)]
-    trees.write_table(tmp_path / "labels.csv", rows)
-    commands = [words for words in ieg_commands() if "/path/to/" in str(words)]
-    for words in commands:
-        own = [word.replace("/path/to", str(tmp_path)) for word in words]
-        assert main(["ieg", *own, *SMALL, *TINY_FILES]) == 0, words
-    assert len(list(tmp_path.rglob("result.json"))) == len(commands) == 2
-
-
-def test_no_command_of_the_readme_is_left_out() -> None:
-    known = re.compile("cifar|digits|/path/to/")
-    assert all(known.search(str(words)) for words in ieg_commands())
-
-
-def test_the_readme_names_no_command_that_is_not_there() -> None:
-    for command in readme_commands():
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_names_nothing_that_is_not_there(page: str) -> None:
+    for command in commands_of(page):
         for module in re.findall(r"python -m (\S+)", command):
             assert (ROOT / f"{module.replace('.', '/')}.py").exists(), command
         for target in re.findall(r"^make (\S+)", command):
             assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
         for script in re.findall(r"bash (\S+\.sh)", command):
             assert (ROOT / script).exists(), command
+    text = (ROOT / page).read_text()
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
+        assert ((ROOT / page).parent / target).exists(), target
 
 
 def run(*command: str, cwd: Path) -> str:

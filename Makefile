@@ -1,13 +1,17 @@
 # A machine needs only make and Python 3.11, 3.12 or 3.13: every target sets up .venv by itself.
 # Another Python than python3:        make test PYTHON=python3.12
 # What pip does while it installs:    make venv PIP_FLAGS=-v
+# Test files that run side by side:   make test JOBS=4
 
 PYTHON ?= python3
 PIP_FLAGS ?= -qq
+JOBS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --no-input --disable-pip-version-check $(PIP_FLAGS)
+# A file stays in one process, so that its tests share what they prepared.
+PYTEST := $(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder
 PIP_FAILED := { echo "error: pip did not finish, see above; more detail with: make venv PIP_FLAGS=-v" >&2; exit 1; }
 
 # A Python that was asked for, and is not the one that .venv was made with, makes it anew.
@@ -30,10 +34,10 @@ demo: venv ## compare supervised training with L2R on noisy digits; results in r
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash scripts/demo.sh
 
 test: lint ## lint, then the tests that are not marked slow
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: lint ## lint, then all tests
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 lint: venv ## ruff's rules, ruff's format, mypy's types
 	$(BIN)/python -m ruff check .

@@ -105,13 +105,13 @@ def main(argv: Sequence[str]) -> int:
     started = time.monotonic()
     try:
         rows = [
-            [dataset, *(_mean(scores) for scores in _scores(dataset, names, arguments.seeds))]
+            [dataset, *(mean(scores) for scores in _scores(dataset, names, arguments.seeds))]
             for dataset in arguments.dataset or DATASETS
         ]
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    _print(["data", *names], rows, arguments.markdown)
+    print_table(["data", *names], rows, arguments.markdown)
     seeds = ", ".join(map(str, arguments.seeds))
     print(
         f"test accuracy, mean ± standard deviation over seeds {seeds}; trained on all images with "
@@ -127,8 +127,8 @@ def accuracy(classifier: Any, dataset: Dataset) -> float:
     # So small matrices are multiplied faster by one thread, above all on a busy machine.
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)  # it is meant to stop early
-        classifier.fit(_pixels(dataset.train.images[indices]), dataset.given_labels[indices])
-    predicted = classifier.predict(_pixels(dataset.evaluation.images))
+        classifier.fit(pixels(dataset.train.images[indices]), dataset.given_labels[indices])
+    predicted = classifier.predict(pixels(dataset.evaluation.images))
     return float(np.mean(predicted == dataset.evaluation.labels))
 
 
@@ -141,19 +141,21 @@ def _scores(name: str, peers: Sequence[str], seeds: Sequence[int]) -> list[list[
     ]
 
 
-def _mean(scores: Sequence[float]) -> str:
+def mean(scores: Sequence[float], digits: int = 3) -> str:
+    """Mean ± population standard deviation; a single score alone."""
     if len(scores) == 1:
-        return f"{scores[0]:.3f}"
-    return f"{np.mean(scores):.3f} ± {np.std(scores):.3f}"
+        return f"{scores[0]:.{digits}f}"
+    return f"{np.mean(scores):.{digits}f} ± {np.std(scores):.{digits}f}"
 
 
-def _pixels(images: Images) -> np.ndarray:
+def pixels(images: Images) -> np.ndarray:
     """[N, H, W, C] uint8 → [N, H·W·C] in [0, 1]."""
     assert isinstance(images, np.ndarray)  # digits are in memory
     return images.reshape(len(images), -1) / 255
 
 
-def _print(titles: Sequence[str], rows: Sequence[Sequence[str]], markdown: bool) -> None:
+def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], markdown: bool) -> None:
+    """A table for a README, or for a terminal."""
     if markdown:
         for line in (titles, ["---"] * len(titles), *rows):
             print(f"| {' | '.join(line)} |")

@@ -37,6 +37,11 @@ class Config:
     noise: str | None = option(
         None, "for folder:PATH and csv:PATH: what follows the BASE of other names: uniform_0.4"
     )
+    label_corrections: str | None = option(
+        None,
+        "CSV file of decisions on given labels (index or path, decision, new_label), which are "
+        "applied before training",
+    )
     image_size: int = option(
         0, "side in pixels to which image files are brought; 0: what the data set says", at_least=0
     )
@@ -54,8 +59,21 @@ class Config:
     mode: str = option(
         "train",
         "train; evaluation of a checkpoint; visualize, which draws what the method of a checkpoint "
-        "has learned; or show_data, which draws a sheet of training images",
-        choices=("train", "evaluation", "visualize", "show_data"),
+        "has learned; audit, which lists the labels that it takes for wrong; export as files that "
+        "load without this package; predict, which labels the images of --input; or show_data, "
+        "which draws a sheet of training images",
+        choices=("train", "evaluation", "visualize", "audit", "export", "predict", "show_data"),
+        experiment=False,
+    )
+    input: str | None = option(
+        None,
+        "for --mode=predict: a folder of images, or a CSV file with a column path",
+        experiment=False,
+    )
+    own_code: str | None = option(
+        None,
+        "Python files of your own, comma separated, that are imported first and add losses, "
+        "methods, networks or data sets; see docs/extending.md",
         experiment=False,
     )
     checkpoint_path: str = option("/tmp/ieg", "root of the run folders", experiment=False)
@@ -93,6 +111,9 @@ class Config:
     )
     probe_dataset_hold_ratio: float = option(
         0.02, "share of the training images kept as clean probe data", at_least=0, below=1
+    )
+    probe_batch_size: int | None = option(
+        None, "clean probe images per replica and step; unset: as many as --batch_size", above=0
     )
     aug_type: str = option(
         "autoaug",
@@ -147,6 +168,13 @@ class Config:
     accumulation_steps: int = option(
         1, "batches whose gradients are averaged for one update", above=0
     )
+    audit_folds: int = option(
+        0,
+        "score each given label by models that have not trained on it: runs on this many parts "
+        "left out in turn, after the run itself; 0: by the run itself",
+        at_least=0,
+        experiment=False,
+    )
     nearest_centroid: bool = option(
         False,
         "--mode=evaluation also tells classes by the direction of their mean training feature",
@@ -196,11 +224,13 @@ class Settings:
       config: what all methods have in common.
       options: the method's own, an instance of its `Options`.
       origins: flag → where its value came from.
+      given: what a caller in Python hands over, an `experiment.Given`; None for nothing.
     """
 
     config: Config
     options: Any
     origins: Mapping[str, str]
+    given: Any = None
 
     def values(self) -> dict[str, Any]:
         """All values by the name of their flag."""

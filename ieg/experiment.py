@@ -1,12 +1,14 @@
 """Where everything meets: a configuration becomes data, network, method and training state."""
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from rich.console import Console
 
 from ieg import networks, replicas
 from ieg.augment.strong import StrongAugmentation
@@ -14,9 +16,11 @@ from ieg.augment.weak import WeakAugmentation
 from ieg.config import Config, Settings
 from ieg.data import names
 from ieg.data.dataset import Dataset, prepare
-from ieg.data.images import Images, readable
+from ieg.data.holdout import Fold
+from ieg.data.images import Images, kind, readable
 from ieg.data.pipeline import Pipeline, sweep
 from ieg.data.samplers import Sampling
+from ieg.data.sources import Source
 from ieg.errors import InputError
 from ieg.evaluation import evaluate
 from ieg.methods import REGISTRY as METHODS
@@ -27,9 +31,22 @@ from ieg.training import devices, pretrained, schedules
 from ieg.training.checkpoints import Checkpoints, latest
 from ieg.training.ledger import Ledger
 from ieg.training.state import TrainState
-from ieg.training.step import COMMON_COLUMNS, UpdateRule
-from ieg.training.trainer import Plan
+from ieg.training.step import COMMON_COLUMNS, UpdateRule, compile_step
+from ieg.training.trainer import Plan, Trainer
 from ieg.training.workers import Workers
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a caller in Python hands over in the place of names; it travels in `Settings.given`.
+
+    Attributes:
+      source: the data, for a configuration whose `dataset` is "arrays"; None: loaded by name.
+      network: makes the network, for one whose `network_name` is "own"; None: made by name.
+    """
+
+    source: Source | None = None
+    network: Callable[[], keras.Model] | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +66,7 @@ class Experiment:
       state: all that training changes.
       checkpoints: of that state.
       folder: where results go.
+      fold: the part of the training examples that is left out to be scored; None: all train.
     """
 
     settings: Settings
@@ -63,6 +81,7 @@ class Experiment:
     state: TrainState
     checkpoints: Checkpoints
     folder: RunFolder
+    fold: Fold | None = None
 
     @property
     def config(self) -> Config:
@@ -119,6 +138,31 @@ class Experiment:
             )
             after.update(warmup + step for step in cycles)
         return Plan(last_step=last, evaluate_after=frozenset(after))
+
+    def trainer(
+        self,
+        plan: Plan,
+        console: Console,
+        *,
+        evaluate: Callable[[int, float, Mapping[str, float]], None],
+        saved: Callable[[int], None],
+    ) -> Trainer:
+        """What trains it; the arguments are those of `Trainer`."""
+        return Trainer(
+            strategy=self.strategy,
+            workers=self.workers,
+            method=self.method,
+            pipeline=self.pipeline,
+            state=self.state,
+            step=compile_step(self.strategy, self.method, self.state, self.rule()),
+            schedule=self.schedule(),
+            plan=plan,
+            checkpoints=self.checkpoints,
+            predict=TrainingPass(self),
+            evaluate=evaluate,
+            saved=saved,
+            console=console,
+        )
 
     def test(self, predict: "Predictor") -> dict[str, Any]:
         """What `evaluate.on_split` says of one of the `predictor`s."""
@@ -188,14 +232,16 @@ class Predictor:
 
         self._outputs = outputs
         self._strategy = experiment.strategy
+        self._weak = experiment.dataset.weak
         self._batch_size = batch_size or experiment.config.val_batch_size
 
     def __call__(self, images: Images) -> np.ndarray:
         """N images → [N, K] logits or [N, D] features."""
-        return sweep(images, self._strategy, self._outputs, batch_size=self._batch_size)
+        size = self._batch_size
+        return sweep(images, self._strategy, self._outputs, batch_size=size, weak=self._weak)
 
     def of_batch(self, images: Any) -> np.ndarray:
-        """[B, H, W, C] float32 in [-1, 1] of each replica → the same of all, replica by replica."""
+        """What a batch has as image, of each replica → outputs of all, replica by replica."""
         return replicas.collect(self._strategy, self._outputs(images))
 
 
@@ -241,24 +287,25 @@ class TrainingPass:
         return self._predictors[what]
 
 
-def folder_of(config: Config) -> RunFolder:
-    """Where the results of a run go."""
-    return RunFolder.of(
+def folder_of(config: Config, fold: Fold | None = None) -> RunFolder:
+    """Where the results of a run go; those of a fold, below those of its run."""
+    folder = RunFolder.of(
         config.checkpoint_path,
-        names.folder_name(config.dataset, config.noise),
+        names.folder_name(config.dataset, config.noise, config.label_corrections),
         config.network_name,
         config.method,
         config.seed,
     )
+    return folder if fold is None else RunFolder(folder.path / f"fold{fold.number}")
 
 
-def stored_config(settings: Settings) -> dict[str, Any] | None:
+def stored_config(settings: Settings, fold: Fold | None = None) -> dict[str, Any] | None:
     """What config.json of the run with these settings holds, or None when there is no such run.
 
     Raises:
       InputError: the file cannot be read, or does not say all that defines the experiment.
     """
-    folder = folder_of(settings.config)
+    folder = folder_of(settings.config, fold)
     stored = folder.read_config()
     if stored is None:
         return None
@@ -273,22 +320,26 @@ def stored_config(settings: Settings) -> dict[str, Any] | None:
     return stored
 
 
-def build(settings: Settings) -> Experiment:
+def build(settings: Settings, fold: Fold | None = None) -> Experiment:
     """Data, network, method and state of a run.
 
+    Args:
+      settings: the resolved configuration.
+      fold: the part of the training examples to leave out, None for none.
     Raises:
       InputError: something does not fit together; nothing has been written.
     """
-    config = settings.config
+    config, given = settings.config, settings.given or Given()
     if config.few_shot_below > config.many_shot_above:
         raise InputError(
             f"--few_shot_below={config.few_shot_below} must be at most --many_shot_above="
             f"{config.many_shot_above}"
         )
-    if config.distribution_strategy == "multi_worker_mirrored" and config.mode != "train":
-        raise InputError(
-            f"--mode={config.mode} needs one process alone; leave --distribution_strategy out"
-        )
+    if config.distribution_strategy == "multi_worker_mirrored":
+        alone = f"--mode={config.mode}" if config.mode != "train" else ""
+        alone = alone or (f"--audit_folds={config.audit_folds}" if config.audit_folds else "")
+        if alone:
+            raise InputError(f"{alone} needs one process alone; leave --distribution_strategy out")
     deterministic = devices.make_deterministic(config.deterministic)
     strategy = devices.strategy(config.distribution_strategy)
     workers = Workers(strategy)
@@ -307,29 +358,23 @@ def build(settings: Settings) -> Experiment:
             f"--method={config.method} starts from the weights of a first stage: train one with "
             "--method=supervised and give its run folder as --pretrained_ckpt"
         )
-    dataset = workers.each(lambda: _dataset(config, method_class))
+    dataset = workers.each(lambda: _dataset(config, method_class, fold, given.source))
     workers.require_same({"the digest of images and labels": dataset.digest})
-    weak = dataset.weak._replace(rotation=config.weak_rotation)
-    if method_class.needs.plain:
-        if config.weak_rotation:
-            raise InputError(
-                f"--weak_rotation={config.weak_rotation:g}: --method={config.method} takes its "
-                "first view of an image as it is; leave it out"
-            )
-        weak = WeakAugmentation(pad=0, flip=False)
-    dataset = replace(dataset, weak=weak)
+    dataset = replace(dataset, weak=_weak(config, dataset))
     number = strategy.num_replicas_in_sync
+    probe_size = config.probe_batch_size or config.batch_size
     pipeline = Pipeline(
         dataset,
         batch_size=config.batch_size * number,
         seed=config.seed,
-        probe_size=config.batch_size * number if method_class.needs.probe else 0,
+        probe_size=probe_size * number if method_class.needs.probe else 0,
         strong=_strong(config, dataset) if method_class.needs.strong else None,
         strong_probe=method_class.needs.strong_probe,
         sampling=_sampling(config),
     )
     with strategy.scope():
-        model, start = _network(config, dataset)
+        folder = folder_of(config, fold)
+        model, start = _network(config, dataset, folder, given)
         if config.sync_batch_norm:
             parts.synchronise_batch_norm(model)
         context = Context(
@@ -360,7 +405,6 @@ def build(settings: Settings) -> Experiment:
             use_ema=config.use_ema,
             accumulate=config.accumulation_steps > 1,
         )
-    folder = folder_of(config)
     checkpoints = Checkpoints(state.checkpoint(), folder.checkpoints)
     experiment = Experiment(
         settings,
@@ -375,13 +419,16 @@ def build(settings: Settings) -> Experiment:
         state,
         checkpoints,
         folder,
+        fold,
     )
     experiment.schedule()  # this and the next raise before the folder is made
     experiment.plan()
     return experiment
 
 
-def _dataset(config: Config, method: type[Method]) -> Dataset:
+def _dataset(
+    config: Config, method: type[Method], fold: Fold | None, source: Source | None
+) -> Dataset:
     """The data that the flags name, with probe examples where the method needs them."""
     return prepare(
         config.dataset,
@@ -394,6 +441,9 @@ def _dataset(config: Config, method: type[Method]) -> Dataset:
         image_size=config.image_size,
         imagenet_as_eval=config.use_imagenet_as_eval,
         damaged_limit=config.damaged_limit,
+        label_corrections=config.label_corrections,
+        fold=fold,
+        source=source,
     )
 
 
@@ -418,6 +468,22 @@ def _sampling(config: Config) -> Sampling:
     return Sampling(sampler, classes, config.images_in_a_row)
 
 
+def _weak(config: Config, dataset: Dataset) -> WeakAugmentation | None:
+    """The weak view as flags and method want it; None for examples that are no pictures."""
+    weak, plain = dataset.weak, METHODS.get(config.method).needs.plain
+    if config.weak_rotation and (weak is None or plain):
+        who = (
+            f"{dataset.name} has no images"
+            if weak is None
+            else (f"--method={config.method} takes its first view of an image as it is")
+        )
+        raise InputError(f"--weak_rotation={config.weak_rotation:g}: {who}; leave it out")
+    if weak is None:
+        return None
+    weak = weak._replace(rotation=config.weak_rotation)
+    return weak._replace(pad=0, flip=False) if plain else weak
+
+
 def _strong(config: Config, dataset: Dataset) -> StrongAugmentation:
     """The strong view that the flags ask for, cropped and cut as suits the data set."""
     if dataset.strong is None:
@@ -433,19 +499,26 @@ def _strong(config: Config, dataset: Dataset) -> StrongAugmentation:
     return dataset.strong._replace(policy=policy, per_batch=shared, cutout=cutout)
 
 
-def _network(config: Config, dataset: Dataset) -> tuple[keras.Model, str]:
+def _network(
+    config: Config, dataset: Dataset, folder: RunFolder, given: Given
+) -> tuple[keras.Model, str]:
     """The network with its starting weights, and in words where those come from."""
-    model = networks.create(
-        config.network_name,
-        dataset.train.images.shape[1:],
-        dataset.num_classes,
-        dropout_rate=config.dropout_rate,
-        cosine_classifier=config.cosine_classifier,
-        seed=config.seed,
-    )
+    if given.network is not None:
+        model, start = given.network(), "the weights that it came with"
+    else:
+        start = "random weights"
+        model = networks.create(
+            config.network_name,
+            dataset.train.images.shape[1:],
+            dataset.num_classes,
+            kind=kind(dataset.train.images),
+            dropout_rate=config.dropout_rate,
+            cosine_classifier=config.cosine_classifier,
+            seed=config.seed,
+        )
     # A run with a checkpoint of its own goes on from that, even when the other one is gone.
-    own = latest(folder_of(config).checkpoints)
-    start = "random weights" if own is None else "its last checkpoint"
+    own = latest(folder.checkpoints)
+    start = start if own is None else "its last checkpoint"
     if config.pretrained_ckpt is not None and own is None:
         whole = pretrained.load(model, config.pretrained_ckpt)
         if not whole and METHODS.get(config.method).needs.weights:

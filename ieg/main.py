@@ -9,14 +9,17 @@ import ieg.quiet  # noqa: F401
 from absl import flags
 from rich.console import Console
 
-from ieg import config
-from ieg.commands import evaluation, show_data, train, visualize
+from ieg import config, own_code
+from ieg.commands import audit, evaluation, export, predict, show_data, train, visualize
 from ieg.errors import InputError, TrainingStopped
 
 COMMANDS = {
     "train": train.run,
     "evaluation": evaluation.run,
     "visualize": visualize.run,
+    "audit": audit.run,
+    "export": export.run,
+    "predict": predict.run,
     "show_data": show_data.run,
 }
 
@@ -30,11 +33,12 @@ def main(argv: Sequence[str]) -> int:
       exit status: 0 done; 1 training cannot go on; 2 bad input; 128 + n stopped by signal n.
     """
     values = flags.FlagValues()
-    config.define_flags(values)
-    if any(word.lstrip("-") in ("help", "helpshort", "helpfull") for word in argv[1:]):
-        print(config.help_text())
-        return 0
     try:
+        own_code.load(argv)
+        config.define_flags(values)
+        if any(word.lstrip("-") in ("help", "helpshort", "helpfull") for word in argv[1:]):
+            print(config.help_text())
+            return 0
         words = values(list(argv))[1:]
         if words:
             raise InputError(f"{words[0]!r} is no flag; flags look like --dataset=digits")

@@ -36,7 +36,7 @@ class Registry(Generic[T]):
 
         def add(entry: T) -> T:
             if name in self._entries:
-                raise ValueError(f"two entries named {name!r} among the {self.kind}s")
+                raise ValueError(f"another {self.kind} is named {name!r} already")
             self._entries[name] = entry
             return entry
 

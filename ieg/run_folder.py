@@ -84,6 +84,15 @@ class RunFolder:
             json.dump(content, file, indent=2)
             file.write("\n")
 
+    def write_text(self, name: str, text: str) -> None:
+        """A file of text."""
+        with _atomic(self.path / name) as file:
+            file.write(text)
+
+    def read_audit(self) -> dict[str, Any] | None:
+        """What the label audit says of all labels together, or None without one."""
+        return self._read_json("audit.json", {"suspicious": int, "noise_rate": float})
+
     def read_seconds(self) -> float:
         """Seconds that this run has taken so far, over all its processes."""
         return (self._read_json("progress.json", {"seconds": float}) or {"seconds": 0.0})["seconds"]
@@ -145,6 +154,23 @@ class RunFolder:
             for row in zip(*columns.values(), strict=True):
                 writer.writerow([_cell(value) for value in row])
 
+    def read_table(self, name: str) -> dict[str, list[str]] | None:
+        """Column → cells of a CSV file, as they are written; None when there is no such file.
+
+        Raises:
+          InputError: the file is damaged.
+        """
+        path = self.path / name
+        if not path.exists():
+            return None
+        try:
+            with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
+                header, *rows = csv.reader(file)
+            cells = list(zip(*rows, strict=True)) or [()] * len(header)
+            return {n: list(column) for n, column in zip(header, cells, strict=True)}
+        except (ValueError, OSError, csv.Error) as error:
+            raise InputError(f"{path} is damaged: {error}") from None
+
     def read_damaged(self) -> dict[str, str]:
         """Path → reason, what damaged_images.csv of an earlier process says.
 
@@ -155,7 +181,7 @@ class RunFolder:
         if not path.exists():
             return {}
         try:
-            with open(path, newline="") as file:
+            with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
                 return {row["path"]: row["reason"] for row in csv.DictReader(file)}
         except (KeyError, ValueError, OSError, csv.Error) as error:
             raise InputError(f"{path} is damaged: {error}") from None
@@ -194,7 +220,8 @@ def _atomic(path: Path) -> Iterator[TextIO]:
     """A text file that appears under its name only when it is complete."""
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        with open(temporary, "w", newline="") as file:
+        # Names of files may hold any byte: what is no UTF-8 comes back as it was.
+        with open(temporary, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

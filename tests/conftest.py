@@ -22,3 +22,8 @@ tf.config.experimental.enable_op_determinism()
 def mirrored() -> tf.distribute.Strategy:
     """Two replicas on one machine; collectives of a second strategy would clash with it."""
     return devices.strategy("mirrored")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The file that takes longest comes first: side by side, others need not wait for its end."""
+    items.sort(key=lambda item: item.path.name != "test_resume.py")

@@ -12,7 +12,26 @@ from ieg.main import main
 def train(root: Path, *flags: str) -> Path:
     """Trains in this process and returns the run folder, the only one below `root`."""
     assert main(["ieg", f"--checkpoint_path={root}", *flags]) == 0
-    return only_run(root)
+    run = only_run(root)
+    assert_audited(run)
+    return run
+
+
+def assert_audited(run: Path) -> None:
+    """Whatever the method: label_audit.csv has the rows of examples.csv, by falling score."""
+    with open(run / "label_audit.csv", newline="") as file:
+        audited = list(csv.DictReader(file))
+    with open(run / "examples.csv", newline="") as file:
+        examples = {row["index"]: row for row in csv.DictReader(file)}
+    scores = [float(row["score"]) for row in audited]
+    assert (
+        scores and scores == sorted(scores, reverse=True) and 0 <= min(scores) <= max(scores) <= 1
+    )
+    assert {row["index"] for row in audited} <= examples.keys()
+    evidence = examples[audited[0]["index"]].keys() - {"path", "given_class", "given_label"}
+    for row in audited:
+        for name in evidence - {"true_label"}:
+            assert row[name] == examples[row["index"]][name]
 
 
 def only_run(root: Path) -> Path:

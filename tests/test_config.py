@@ -178,7 +178,11 @@ def test_where_and_how_long_a_run_goes_does_not_define_the_experiment() -> None:
         ("validation_ratio", 0.0, "above 0 and below 1"),
         ("probe_dataset_hold_ratio", 1.0, "at least 0 and below 1"),
         ("cos_t_mul", 0.5, "at least 1"),
-        ("mode", "predict", "one of train, evaluation, visualize, show_data"),
+        (
+            "mode",
+            "teach",
+            "one of train, evaluation, visualize, audit, export, predict, show_data",
+        ),
         ("eval_split", "train", "one of test, validation"),
         ("meta_stepsize", 0.0, "above 0"),
         ("meta_partial_level", -2, "at least -1"),
@@ -363,7 +367,8 @@ def test_the_help_names_every_flag_with_its_default() -> None:
 
 def test_the_help_lists_choices_defaults_and_what_there_is() -> None:
     text = config.help_text()
-    assert "  --mode [train|evaluation|visualize|show_data]  (default: train)\n" in text
+    modes = "train|evaluation|visualize|audit|export|predict|show_data"
+    assert f"  --mode [{modes}]  (default: train)\n" in text
     assert "  --max_epoch  (default: unset)\n" in text
     assert "  --label_smoothing  (default: 0.0)\n" in text
     assert "for --loss=mae: none" in text

@@ -12,6 +12,9 @@ from ieg.training.step import compile_step
 
 STEPS = 20
 
+#: Options that count per replica, beside the batch.
+PER_REPLICA = ("queue_bs", "probe_batch_size")
+
 
 @networks.register("test_no_batch_norm", weight_decay=5e-4)
 def no_batch_norm(input_shape, num_classes, *, dropout_rate):
@@ -64,17 +67,35 @@ def train(strategy_name, batch_size, tmp_path, steps=STEPS, **typed):
         {"method": "supervised", "sampler": "class_aware"},
         {"method": "supervised", "sampler": "resample"},
         {"method": "ieg", "meta_gradient": "forward"},
-        {"method": "ieg", "meta_gradient": "nested", "aug_type": "randaug"},
+        {
+            "method": "ieg",
+            "meta_gradient": "nested",
+            "aug_type": "randaug",
+            "probe_batch_size": 20,
+        },
         {"method": "fsr", "meta_start_epoch": 0, "queue_bs": 60},
         {"method": "dynamic_loss", "dynamic_warmup_epochs": 0, "meta_gradient": "forward"},
         {"method": "dynamic_loss", "dynamic_warmup_epochs": 0, "meta_gradient": "nested"},
         {"method": "dynamic_loss", "dynamic_warmup_epochs": 1},
+        {"method": "mixup_labels", "mixup_target": "soft", "meta_gradient": "forward"},
+        {
+            "method": "mixup_labels",
+            "mixup_variant": "proposal",
+            "mixup_g_scale": "std",
+            "meta_gradient": "nested",
+        },
+        {
+            "method": "mixup_labels",
+            "mixup_variant": "proposal",
+            "mixup_stale": "position",
+            "probe_batch_size": 20,
+        },
     ],
     ids=str,
 )
 def test_one_replica_equals_two(typed, tmp_path):
-    # What is counted per replica is halved with the replicas' batch.
-    halved = {name: typed[name] // 2 for name in ("queue_bs",) if name in typed}
+    # They are halved with the replicas' batch.
+    halved = {name: typed[name] // 2 for name in PER_REPLICA if name in typed}
     one, one_scalars = train("none", 40, tmp_path, **typed)
     two, two_scalars = train("mirrored", 20, tmp_path, **typed | halved)
     assert two.strategy.num_replicas_in_sync == 2
@@ -87,7 +108,7 @@ def test_one_replica_equals_two(typed, tmp_path):
     for a, b in zip(one.state.average, two.state.average, strict=True):
         np.testing.assert_allclose(b.numpy(), a.numpy(), atol=1e-5)
     for a, b in zip(one_scalars, two_scalars, strict=True):
-        assert a == pytest.approx(b, abs=2e-4)
+        assert a == pytest.approx(b, rel=1e-5, abs=2e-4)
     for name, variable in one.state.method_variables.items():
         values = two.state.method_variables[name].numpy()
         np.testing.assert_allclose(values, variable.numpy(), atol=1e-4, err_msg=name)
@@ -125,6 +146,7 @@ def test_synchronised_batch_norm_is_that_of_the_global_batch(typed, tmp_path):
         {"method": "ieg"},
         {"method": "fsr", "meta_start_epoch": 0, "queue_bs": 20, "use_mixup": False,
          "use_pseudo_loss": "none"},
+        {"method": "mixup_labels", "mixup_variant": "proposal", "mixup_g_scale": "std"},
         {"method": "dynamic_loss", "dynamic_warmup_epochs": 0},
     ],
     ids=lambda typed: typed["method"],

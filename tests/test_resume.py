@@ -32,7 +32,11 @@ DIGITS = (
 )
 
 #: Epochs have 34 steps: kills hit all stages.
-OWN_FLAGS = {"l2r": ("--l2r_warmup_epochs=1",), "fsr": ("--meta_start_epoch=1",)}
+OWN_FLAGS = {
+    "l2r": ("--l2r_warmup_epochs=1",),
+    "fsr": ("--meta_start_epoch=1",),
+    "mixup_labels": ("--mixup_variant=proposal", "--mixup_target=soft"),  # all its memories
+}
 
 #: 32x32 colour images, of which the package itself has none without a download.
 COLOURS = """
@@ -208,7 +212,7 @@ def kill_while_a_checkpoint_is_written(process: Process, following: int) -> None
     assert process.send(signal.SIGKILL) == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("method", ["l2r", "ieg", "fsr"])
+@pytest.mark.parametrize("method", ["l2r", "ieg", "fsr", "mixup_labels"])
 def test_killed_twice_ends_like_one_never_interrupted(
     tmp_path: Path, start: Start, uninterrupted: Callable[[str], Path], method: str
 ) -> None:

@@ -19,7 +19,7 @@ from ieg.data.cifar import CIFAR10, CIFAR100
 from ieg.losses import REGISTRY as LOSSES
 from ieg.report import published
 from tests import runs
-from tests.data import archives
+from tests.data import archives, trees
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sorted((ROOT / "scripts").glob("*.sh"))
@@ -229,6 +229,85 @@ def test_supervised_digits_have_the_settings_of_fsr_that_apply(shell: Shell) -> 
     assert [s.options.clip_meta_weight for s in settings[1::2]] == [False, True]
 
 
+ISIC = {
+    # variant → (method, data sets after the base, settings)
+    "baseline": ("supervised", ["", "_symmetric_0.2", "_symmetric_0.4"], {"clip_norm": 0.0}),
+    "clamp_5": ("l2r", ["_symmetric_0.2", "_symmetric_0.4"], {"weight_mode": "clamp"}),
+    "sigmoid_5": ("l2r", ["_symmetric_0.2", "_symmetric_0.4"], {"weight_mode": "sigmoid"}),
+    "sigmoid_125": ("l2r", ["_clean125_symmetric_0.2", "_clean125_symmetric_0.4"], {}),
+    "mixup_hard": (
+        "mixup_labels",
+        ["_symmetric_0.4"],
+        {"mixup_variant": "labels", "mixup_target": "hard"},
+    ),
+    "mixup_soft": (
+        "mixup_labels",
+        ["_symmetric_0.4"],
+        {"mixup_variant": "labels", "mixup_target": "soft"},
+    ),
+    "upper_bound": ("mixup_labels", ["_symmetric_0.4"], {"mixup_variant": "upper_bound"}),
+    "proposal": (
+        "mixup_labels",
+        ["_symmetric_0.4"],
+        {"mixup_variant": "proposal", "mixup_target": "hard", "mixup_stale": "memory"},
+    ),
+}
+CLIPPED = ISIC.keys() - {"baseline", "clamp_5"}
+
+
+@pytest.mark.parametrize("variant", ISIC)
+def test_isic_has_the_settings_of_its_study(shell: Shell, variant: str) -> None:
+    method, datasets, expected = ISIC[variant]
+    clean = shell.folder / "mine/baseline/isic2019/resnet50_v15/supervised/seed1"
+    clean.mkdir(parents=True)
+    done = shell.run(ROOT / "scripts/isic_2019.sh", "mine", "--eval_freq=100", VARIANTS=variant)
+    assert (done.returncode, done.stderr) == (0, "")
+    settings = [resolved(words) for words in shell.commands()]
+    assert [s.config.dataset for s in settings] == [f"isic2019{name}" for name in datasets]
+    for values in (s.values() for s in settings):
+        assert {key: values[key] for key in expected} == expected
+        assert (values["method"], values["checkpoint_path"]) == (method, f"mine/{variant}")
+        assert (values["network_name"], values["batch_size"], values["max_epoch"]) == (
+            "resnet50_v15",
+            32,
+            200,
+        )
+        assert (values["learning_rate"], values["momentum"], values["decay_rate"]) == (1e-3, 0, 0.5)
+        assert values.get("meta_stepsize", 1e-3) == 1e-3  # as long as the learning rate
+        if variant == "upper_bound":
+            assert shell.folder / values["mixup_clean_ckpt"] == clean
+        assert values["clip_norm"] == (0.25 if variant in CLIPPED else 0)
+        assert values["probe_batch_size"] == (None if method == "supervised" else 5)
+    # The published numbers are found with these settings.
+    for chosen in settings:
+        asked = {"method": method, "dataset": chosen.config.dataset}
+        assert len(published.beside(asked | {"settings": chosen.experiment()})) == 1
+
+
+def test_deeploc_has_the_settings_of_proselflc(shell: Shell) -> None:
+    done = shell.run(ROOT / "scripts/proselflc_deeploc.sh", "mine", "--max_epoch=1")
+    assert (done.returncode, done.stderr) == (0, "")
+    settings = [resolved(words) for words in shell.commands()]
+    found = [(s.config.dataset, s.options.loss, s.config.learning_rate) for s in settings]
+    assert found == [
+        ("deeploc", "ce", 0.02),
+        ("deeploc_unknown", "ce", 0.01),
+        ("deeploc", "proselflc", 0.02),
+        ("deeploc_unknown", "proselflc", 0.01),
+    ]
+    for chosen in (s.config for s in settings):
+        assert (chosen.batch_size, chosen.accumulation_steps, chosen.max_epoch) == (32, 10, 1)
+        assert (chosen.classes_per_batch, chosen.network_name) == (2, "transformer")
+    assert settings[-1].options.proselflc_trust_mode == "entropy"
+    assert settings[-1].options.proselflc_temperature == 0.2
+
+
+def test_isic_refuses_a_variant_that_is_not_there(shell: Shell) -> None:
+    done = shell.run(ROOT / "scripts/isic_2019.sh", "mine", VARIANTS="clamp")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert shell.commands() == []
+
+
 @pytest.mark.parametrize("base", ["cifar100", "digits"])
 def test_both_stages_of_dro_lt(shell: Shell, base: str) -> None:
     chosen = {"DATASETS": f"{base}_imbal_0.02", "SEEDS": "1 2"}
@@ -268,6 +347,39 @@ def test_dynamic_loss_stands_beside_losses_for_long_tails(shell: Shell) -> None:
     }
     found = [s.values().get("loss") or s.config.method for s in settings]
     assert found == ["ce", "balanced_softmax", "ldam", "dynamic_loss"]
+
+
+def test_meta_learned_labels_stand_beside_eight_others(shell: Shell) -> None:
+    done = shell.run(ROOT / "scripts/mixup_labels_digits.sh", "mine", "--eval_freq=50", SEEDS="2 3")
+    assert (done.returncode, done.stderr) == (0, "")
+    settings = [resolved(words) for words in shell.commands()]
+    names = ["clean", "plain", "plain_clipped", "l2r_clamp", "l2r_sigmoid", "l2r_sigmoid_many"]
+    names += ["hard", "soft", "proposal", "upper_bound"]
+    assert [s.config.checkpoint_path for s in settings] == [f"mine/{n}" for n in names] * 2
+    assert [s.config.seed for s in settings] == [2] * 10 + [3] * 10
+    found = dict(zip(names, settings[:10], strict=True))
+    for name, chosen in found.items():
+        clean, clipped = name == "clean", name not in ("clean", "plain", "l2r_clamp")
+        assert chosen.config.dataset == ("digits" if clean else "digits_uniform_0.4")
+        assert chosen.config.clip_norm == (0.25 if clipped else 0)
+        if chosen.config.method == "supervised":
+            continue
+        ratio = 0.084 if name.endswith("many") else 0.007
+        probe = (chosen.config.probe_dataset_hold_ratio, chosen.config.probe_batch_size)
+        assert probe == (ratio, 10)
+        mode = {"l2r_clamp": "clamp"}.get(name, "sigmoid")
+        assert chosen.values().get("weight_mode", mode) == mode
+    mixed = [found[n].options for n in ("hard", "soft", "proposal", "upper_bound")]
+    assert [(o.mixup_variant, o.mixup_target) for o in mixed] == [
+        ("labels", "hard"),
+        ("labels", "soft"),
+        ("proposal", "hard"),
+        ("upper_bound", "hard"),
+    ]
+    assert [s.options.mixup_clean_ckpt for s in settings[9::10]] == [
+        f"mine/clean/digits/cnn/supervised/seed{seed}" for seed in (2, 3)
+    ]
+    assert done.stdout.endswith("the table\n")
 
 
 def test_what_a_script_runs_can_be_chosen(shell: Shell) -> None:
@@ -623,6 +735,22 @@ def test_recipes_of_proselflc_run(tmp_path: Path, name: str) -> None:
     # Ten batches to an update: the whole run is two, after the first of which t / Γ is a half.
     trusts = [float(row["global_trust"]) for row in rows]
     assert 0 < trusts[0] < 0.1 < trusts[1] < 0.6
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_all_variants_on_isic_run(tmp_path: Path) -> None:
+    counts = {"MEL": 40, "NV": 95, "BCC": 8, "AK": 6, "BKL": 6, "DF": 6, "VASC": 6, "SCC": 6}
+    trees.write_isic(tmp_path, counts)
+    tiny = ("--dataset_dir=.", "--network_name=cnn", "--image_size=8", "--batch_size=8")
+    done = real("isic_2019.sh", "runs", *SMALL, *tiny, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = [json.loads(path.read_text()) for path in (tmp_path / "runs").rglob("result.json")]
+    assert len(found) == 3 + 2 + 2 + 2 + 4
+    table = done.stdout.splitlines()[-60:]
+    rows = [line for line in table if line.startswith("| isic2019")]
+    # The table of them all stands at the end: settings tell variants of one method apart.
+    assert len(rows) >= 13 and "isic2019-like" in done.stdout
 
 
 @pytest.mark.slow

@@ -95,8 +95,9 @@ def test_a_run_leaves_what_is_promised(l2r: tuple[Path, str]) -> None:
     folder, _ = l2r
     assert folder.parts[-4:] == ("digits_uniform_0.4", "cnn", "l2r", "seed12345")
     assert {path.name for path in folder.iterdir()} == {
-        ".lock", "checkpoints", "config.json", "data.json", "events", "examples.csv", "figures",
-        "metrics.csv", "params.csv", "progress.json", "result.json",
+        ".lock", "audit.json", "checkpoints", "config.json", "data.json", "events",
+        "examples.csv", "figures", "label_audit.csv", "metrics.csv", "params.csv",
+        "progress.json", "result.json",
     }  # fmt: skip
     assert not list(folder.rglob("*tmp*"))
 
@@ -157,7 +158,7 @@ def test_result_json_has_every_key(l2r: tuple[Path, str]) -> None:
     identity = {"method": "l2r", "dataset": "digits_uniform_0.4", "network": "cnn", "seed": 12345}
     assert result.items() >= {**identity, "eval_split": "test", "noise_rate_asked": 0.4}.items()
     assert result.keys() == {
-        *identity, "settings", "data_note", "eval_split", "noise_rate_asked", "noise_rate",
+        *identity, "settings", "data_note", "eval_split", "fold", "noise_rate_asked", "noise_rate",
         "steps", "seconds", "examples_per_second", "peak_memory_bytes", *MEASURED, "top1_raw",
         "per_class", "damaged_images", *SURENESS, "medium_shot", "few_shot",
         "top1_best", "best_step", *FOLLOWED, *(f"{name}_best" for name in FOLLOWED),
@@ -237,7 +238,7 @@ def test_curves_are_drawn_while_a_run_goes_on(
 
     monkeypatch.setattr("ieg.commands.train._Run._finish", unfinished)
     flags = ("--method=supervised", "--loss=proselflc", "--batch_size=100", "--max_iteration=2")
-    runs.train(tmp_path, *flags, "--figure_format=pdf")
+    assert command(tmp_path, *flags, "--figure_format=pdf")[0] == 0
     assert seen == [{"curves.pdf", "subsets.pdf", "supervised.pdf"}]
 
 

@@ -73,6 +73,13 @@ def test_a_folder_is_trained_on_evaluated_and_shown(
     assert examples[11]["path"] == "train/bee/01.jpg" and examples[11]["given_class"] == "bee"
     assert {row["true_label"] for row in examples} == {""}
     assert not list((run / "figures").glob("*histogram*"))
+    runs.assert_audited(run)
+    audited = {row["path"]: row for row in table(run, "label_audit.csv")}
+    assert audited["train/bee/01.jpg"]["given_label"] == "bee" and len(audited) == 30
+    assert {row["true_label"] for row in audited.values()} == {""}
+    assert {row["suggested_label"] for row in audited.values()} <= set(trees.CLASSES)
+    facts = read_json(run, "audit.json")
+    assert facts["auroc"] is facts["f1"] is None and facts["true_labels_known"] == 0
     read = record.read_run(run)
     assert read.noise == "unknown" and set(read.examples["true_label"]) == {-1}
     assert "class cat" in command(tmp_path, dataset, *method, "--mode=evaluation")
@@ -106,6 +113,7 @@ def test_a_table_with_clean_rows_is_enough_for_ieg(tmp_path: Path) -> None:
     split = table(run, "split.csv")
     assert sum(row["split"] == "test" for row in split) == 6 and len(split) == 33
     assert all(row["probe_loss"] for row in runs.rows(run))
+    runs.assert_audited(run)
     assert "trust_clean" not in runs.rows(run)[0]
 
 
@@ -156,6 +164,7 @@ def test_damaged_images_are_listed_and_a_resumed_run_goes_on_as_one_that_was_not
         assert read_json(run, "result.json")["damaged_images"] == 2
         examples = {row["path"]: row for row in table(run, "examples.csv")}
         assert examples["train/bee/04.jpg"]["visits"] == "0"
+        assert len(table(run, "label_audit.csv")) == 29  # of what nobody has seen nothing is said
         assert np.isfinite(float(examples["train/bee/05.jpg"]["loss"]))
 
 

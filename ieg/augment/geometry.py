@@ -27,10 +27,11 @@ def transform(
     Returns:
       [n, H, W, C] of the same dtype.
     """
+    known = images.shape[1:3].is_fully_defined()
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
         transforms=matrices,
-        output_shape=list(images.shape[1:3]),
+        output_shape=list(images.shape[1:3]) if known else tf.shape(images)[1:3],
         fill_value=tf.cast(fill, tf.float32),
         interpolation=interpolation.upper(),
         fill_mode="CONSTANT",
@@ -61,8 +62,8 @@ def translate_y(share: tf.Tensor, height: int, width: int) -> tf.Tensor:
     return _matrices(1, 0, 0, 0, 1, share * height)
 
 
-def rotate(degrees: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """Counter-clockwise about the centre ((W - 1) / 2, (H - 1) / 2)."""
+def rotate(degrees: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor) -> tf.Tensor:
+    """Counter-clockwise about the centre ((W - 1) / 2, (H - 1) / 2); sides may be float scalars."""
     angle = degrees * (math.pi / 180)
     cos, sin = tf.cos(angle), tf.sin(angle)
     x, y = (width - 1) / 2, (height - 1) / 2

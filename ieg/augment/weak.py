@@ -1,4 +1,7 @@
-"""Weak augmentation: a random shift and, where they make sense, a random flip and rotation."""
+"""Weak augmentation: a random shift and, where they make sense, a random flip and rotation.
+
+And how pixels become the numbers that a network sees.
+"""
 
 from typing import NamedTuple
 
@@ -15,11 +18,17 @@ class WeakAugmentation(NamedTuple):
       pad: pixels of black added on every side before a crop of the original size.
       flip: whether half of the images are mirrored left to right.
       rotation: degrees, at least 0; each image is turned by at most that, either way.
+      mean: of each colour in [0, 1]: networks see the difference from it; None for [-1, 1].
     """
 
     pad: int
     flip: bool
     rotation: float = 0.0
+    mean: tuple[float, ...] | None = None
+
+
+#: Images as they are, in [-1, 1].
+PLAIN = WeakAugmentation(pad=0, flip=False)
 
 
 def draws_per_image(weak: WeakAugmentation) -> int:
@@ -54,3 +63,30 @@ def augment(images: tf.Tensor, draws: tf.Tensor, weak: WeakAugmentation) -> tf.T
 def scale(images: tf.Tensor) -> tf.Tensor:
     """uint8 in [0, 255] → float32 in [-1, 1]."""
     return tf.cast(images, tf.float32) * (2 / 255) - 1
+
+
+def centre(images: tf.Tensor, weak: WeakAugmentation | None) -> tf.Tensor:
+    """float32 in [-1, 1] → what the network sees: the same, or x - `mean` with x in [0, 1].
+
+    Without a `weak` the values are no pixels and are left alone.
+    """
+    if weak is None or weak.mean is None:
+        return images
+    return (images + 1) / 2 - tf.constant(weak.mean)
+
+
+def network_input(values: tf.Tensor, weak: WeakAugmentation | None) -> tf.Tensor:
+    """What the network sees of examples as they are stored.
+
+    Args:
+      values: [B, H, W, C] pixels in 0 .. 255; anything else without a `weak`.
+      weak: of the data set.
+    """
+    return values if weak is None else centre(scale(values), weak)
+
+
+def to_pixels(images: tf.Tensor, weak: WeakAugmentation) -> tf.Tensor:
+    """What the network sees → uint8 in [0, 255], to be looked at."""
+    if weak.mean is not None:
+        images = (images + tf.constant(weak.mean)) * 2 - 1
+    return tf.cast(tf.round((images + 1) * 127.5), tf.uint8)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from rich.console import Console
 
 import ieg
+from ieg.data.corrections import Corrections
 from ieg.data.dataset import Dataset
 from ieg.experiment import Experiment
 
@@ -20,17 +21,19 @@ def announce(experiment: Experiment, console: Console) -> None:
     data = ", ".join(filter(None, (dataset.name, dataset.note)))
     shape = "x".join(map(str, dataset.train.images.shape[1:]))
     pipeline, replicas = experiment.pipeline, experiment.strategy.num_replicas_in_sync
+    what = "images" if dataset.weak is not None else "examples"
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
     workers = f" on {experiment.workers.count} workers" if experiment.workers.count > 1 else ""
     exact = ", deterministic" if experiment.deterministic else ""
     lines = {
         f"ieg {ieg.__version__}": f"{config.mode} with method {config.method}, seed {config.seed}",
         "data": (
-            f"{data}: {len(dataset.train_indices):,} training images {shape} in "
-            f"{dataset.num_classes} classes, {dataset.probe_size} clean probe images, "
-            f"{len(dataset.evaluation.labels):,} {config.eval_split} images"
+            f"{data}: {len(dataset.train_indices):,} training {what} {shape} in "
+            f"{dataset.num_classes} classes, {dataset.probe_size} clean probe {what}, "
+            f"{len(dataset.evaluation.labels):,} {config.eval_split} {what}"
         ),
         "noise": _noise_line(experiment),
+        **({"corrected": _corrections_line(dataset.corrections)} if dataset.corrections else {}),
         "classes": f"{_counts(dataset)}",
         "network": (
             f"{config.network_name}, {_trainable(experiment.model):,} trainable parameters, "
@@ -67,6 +70,14 @@ def _noise_line(experiment: Experiment) -> str:
     return f"{noise.kind}{asked}, {noise.measured:.3f} of {of} given labels are wrong"
 
 
+def _corrections_line(done: Corrections) -> str:
+    probe = f", {done.probe} of clean probe images" if done.probe else ""
+    return (
+        f"{done.relabelled} labels changed and {done.dropped} images left out, {done.fine} fine "
+        f"and {done.unsure} unsure labels kept{probe}, by {done.file}"
+    )
+
+
 def _counts(dataset: Dataset) -> str:
     counts, names = dataset.class_counts, dataset.class_names
     text = " ".join(map(str, counts))
@@ -74,7 +85,8 @@ def _counts(dataset: Dataset) -> str:
         text = f"{counts.min()} to {counts.max()}"
     elif not all(name.isdecimal() for name in names):
         text = ", ".join(f"{count} {name}" for name, count in zip(names, counts, strict=True))
-    return f"{text} training images per given label"
+    what = "images" if dataset.weak is not None else "examples"
+    return f"{text} training {what} per given label"
 
 
 def _print_transition(experiment: Experiment, console: Console) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,10 @@ def identity(experiment: Experiment) -> dict[str, Any]:
     """What result.json says of which run it is."""
     config, noise = experiment.config, experiment.dataset.noise
     settings = {k: v for k, v in experiment.settings.experiment().items() if k != "seed"}
-    if start := settings["pretrained_ckpt"]:
-        # Runs of several seeds that start from one run each are repetitions of one experiment.
-        settings["pretrained_ckpt"] = re.sub(rf"seed{config.seed}(?=/|$)", "seed*", start)
+    for name in settings:
+        if name.endswith("_ckpt") and settings[name]:
+            # Runs of several seeds that build on one run each are repetitions of one experiment.
+            settings[name] = re.sub(rf"seed{config.seed}(?=/|$)", "seed*", settings[name])
     return {
         "method": config.method,
         "dataset": experiment.dataset.name,
@@ -34,6 +35,7 @@ def identity(experiment: Experiment) -> dict[str, Any]:
         "network": config.network_name,
         "seed": config.seed,
         "eval_split": config.eval_split,
+        "fold": None if experiment.fold is None else str(experiment.fold),
         "noise_rate_asked": noise.asked,
         "noise_rate": noise.measured,
         "settings": settings,
@@ -54,6 +56,7 @@ def data_facts(experiment: Experiment) -> dict[str, Any]:
     """What data.json holds: sizes, class counts and what the noise did."""
     dataset, probe = experiment.dataset, experiment.dataset.probe_indices
     expected, transition = dataset.noise.expected, dataset.noise.transition
+    corrected = dataset.corrections
     return {
         "dataset": dataset.name,
         "data_note": dataset.note,
@@ -69,13 +72,21 @@ def data_facts(experiment: Experiment) -> dict[str, Any]:
         "true_labels_known": int(np.sum(dataset.true_labels[dataset.train_indices] >= 0)),
         "transition_matrix": None if transition is None else transition.tolist(),
         "expected_transition_matrix": None if expected is None else expected.tolist(),
+        "label_corrections": None if corrected is None else corrected._asdict(),
     }
+
+
+def confusion_table(tested: Mapping[str, Any], class_names: Sequence[str]) -> dict[str, Any]:
+    """Columns of confusion.csv: test images of each true class (row) by what is predicted."""
+    columns = zip(*tested["confusion"], strict=True)
+    return {"": class_names, **dict(zip(class_names, columns, strict=True))}
 
 
 def examples_table(experiment: Experiment) -> dict[str, Any]:
     """Columns of examples.csv: labels, and what training says about each training example.
 
-    Examples that are files come with their path and the name of their given label.
+    Examples that are files come with their path, those that have names with these, and both with
+    the name of their given label.
     """
     dataset, indices = experiment.dataset, experiment.dataset.train_indices
     values = {name: column[indices] for name, column in experiment.state.ledger.read().items()}
@@ -89,6 +100,9 @@ def examples_table(experiment: Experiment) -> dict[str, Any]:
     if isinstance(dataset.train.images, FileImages):
         paths = dataset.train.images.paths[indices]
         table["path"] = [os.fsdecode(path) for path in paths]
+    elif dataset.train.names is not None:
+        table["name"] = dataset.train.names[indices].tolist()
+    if table.keys() & {"path", "name"}:
         table["given_class"] = [dataset.class_names[k] for k in table["given_label"]]
     return table
 

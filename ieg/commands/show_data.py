@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
+from ieg.augment.weak import to_pixels
 from ieg.config import Settings
 from ieg.data.pipeline import Batch
 from ieg.errors import InputError
@@ -28,6 +29,11 @@ def run(settings: Settings, console: Console) -> int:
       InputError: the settings do not fit together, or the file cannot be written.
     """
     experiment = build(settings)
+    if experiment.dataset.weak is None:
+        raise InputError(
+            f"--mode=show_data: the examples of {experiment.dataset.name} are no images, so there "
+            "is nothing to look at"
+        )
     classes = min(experiment.dataset.num_classes, MOST_CLASSES)
     per_class = 6 if classes <= MANY_CLASSES else 3
     console.print(
@@ -68,13 +74,14 @@ def _first_of_each(experiment: Experiment, classes: int, count: int) -> dict[str
     Returns:
       given, true: [N] labels; weak and, where the method wants it, strong: [N, H, W, C] uint8.
     """
-    pipeline = experiment.pipeline
+    pipeline, weak = experiment.pipeline, experiment.dataset.weak
+    assert weak is not None  # `run` has seen to it
 
     def columns(batch: Batch) -> dict[str, np.ndarray]:
         views = {"weak": batch.image}
         if batch.strong_image is not None:
             views["strong"] = batch.strong_image
-        pixels = {name: tf.cast(tf.round((x + 1) * 127.5), tf.uint8) for name, x in views.items()}
+        pixels = {name: to_pixels(x, weak) for name, x in views.items()}
         tensors = {"given": batch.label, "true": batch.true_label, **pixels}
         return {name: np.asarray(x) for name, x in tensors.items()}
 

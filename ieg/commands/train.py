@@ -6,19 +6,19 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
 from ieg import memory
-from ieg.commands import outcome
+from ieg.commands import audit, folds, outcome, page
 from ieg.commands.announce import announce
 from ieg.config import Settings
 from ieg.errors import InputError
 from ieg.evaluation import evaluate
-from ieg.experiment import Experiment, TrainingPass, build, stored_config
+from ieg.experiment import Experiment, build, stored_config
 from ieg.report import spreadsheet
 from ieg.training.schedules import STRETCHING
-from ieg.training.step import compile_step
 from ieg.training.trainer import Interrupted, Trainer
 
 #: Test metrics that go into metrics.csv and result.json alike.
@@ -34,25 +34,38 @@ SECONDS_BETWEEN_FIGURES = 60.0
 def run(settings: Settings, console: Console) -> int:
     """Trains to max_iteration and writes result.json and figures; returns the exit status.
 
+    With --audit_folds the folds are trained after that, and the labels audited by them.
+
     Raises:
       InputError: the settings do not fit together, or the folder belongs to another run.
       TrainingStopped: the loss is not finite.
     """
     if settings.config.write_xlsx:
         spreadsheet.require()
+    asked = folds.of(settings)
     experiment = build(settings)
     if not experiment.workers.is_chief:
         console = Console(quiet=True)
     with experiment.workers.together():
-        return _train(experiment, console)
+        experiment.workers.from_chief(lambda: _checked_result(experiment))
+        for fold in asked[:1]:  # of which there are none on several workers
+            _checked_result(folds.build_one(settings, fold))
+        announce(experiment, console)
+        status = _train(experiment, console)
+        if asked and not status:
+            status = folds.train(settings, console, lambda fold: _train(fold, console))
+            if not status:
+                _audit_by_folds(experiment, console)
+    return status
 
 
 def _train(experiment: Experiment, console: Console) -> int:
-    """The command on one of the workers, of which the chief alone prints and writes."""
-    settings = experiment.settings
+    """Trains, or says that there is nothing left to do; returns the exit status.
+
+    One of the workers runs it, of which the chief alone prints and writes.
+    """
     result = experiment.workers.from_chief(lambda: _checked_result(experiment))
-    announce(experiment, console)
-    going_back = settings.config.restore_step > 0
+    going_back = experiment.config.restore_step > 0
     if result is not None and result["steps"] == experiment.last_step and not going_back:
         console.print(
             f"finished already: top-1 {result['top1']:.4f} after {result['steps']} steps; "
@@ -62,6 +75,16 @@ def _train(experiment: Experiment, console: Console) -> int:
         )
         return 0
     return _Run(experiment, console).execute()
+
+
+def _audit_by_folds(experiment: Experiment, console: Console) -> None:
+    experiment.folder.open()
+    try:
+        step = experiment.checkpoints.restore()
+        audit.by_folds(experiment, step, console)
+        page.remake(experiment, console)
+    finally:
+        experiment.folder.close()
 
 
 def _checked_result(experiment: Experiment) -> dict[str, Any] | None:
@@ -77,6 +100,7 @@ def _facts(experiment: Experiment) -> dict[str, Any]:
         "origins": dict(experiment.settings.origins),
         "global_batch_size": experiment.pipeline.batch_size,
         "data_digest": experiment.dataset.digest,
+        "fold": None if experiment.fold is None else str(experiment.fold),
         "max_iteration": experiment.last_step,
     }
 
@@ -84,7 +108,7 @@ def _facts(experiment: Experiment) -> dict[str, Any]:
 def _refuse_other_run(experiment: Experiment) -> None:
     """A folder goes on only with the settings that it was begun with, and never backwards."""
     folder = experiment.folder
-    before = stored_config(experiment.settings)
+    before = stored_config(experiment.settings, experiment.fold)
     reached = max(experiment.checkpoints.steps(), default=0)
     if before is None:
         if reached:
@@ -109,6 +133,12 @@ def _refuse_other_run(experiment: Experiment) -> None:
         raise InputError(
             f"{folder.path} belongs to a run on other files or labels: images of "
             f"{experiment.dataset.name} have come or gone since; give another --checkpoint_path"
+        )
+    fold = _facts(experiment)["fold"]
+    if before.get("fold") != fold:
+        raise InputError(
+            f"{folder.path} is audit fold {before.get('fold')}, not {fold}; give as many "
+            "--audit_folds as before, or delete its folders fold1, fold2 and so on"
         )
     if reached > experiment.last_step:
         raise InputError(
@@ -155,7 +185,12 @@ class _Run:
             if self.workers.is_chief:
                 self._write_start()
             self.started = self.drawn = time.monotonic()
-            trainer = self._trainer()
+            trainer = self.experiment.trainer(
+                self.experiment.plan(),
+                self.console,
+                evaluate=self._evaluate,
+                saved=self._saved,
+            )
             trainer.run()
             self._finish(trainer)
         except Interrupted as stop:
@@ -217,26 +252,6 @@ class _Run:
                 "--checkpoint_path must be a folder that all workers see"
             )
         self.experiment.checkpoints.restore(step)
-
-    def _trainer(self) -> Trainer:
-        experiment = self.experiment
-        return Trainer(
-            strategy=experiment.strategy,
-            workers=self.workers,
-            method=experiment.method,
-            pipeline=experiment.pipeline,
-            state=experiment.state,
-            step=compile_step(
-                experiment.strategy, experiment.method, experiment.state, experiment.rule()
-            ),
-            schedule=experiment.schedule(),
-            plan=experiment.plan(),
-            checkpoints=experiment.checkpoints,
-            predict=TrainingPass(experiment),
-            evaluate=self._evaluate,
-            saved=self._saved,
-            console=self.console,
-        )
 
     def _saved(self, step: int) -> None:
         damage = self.experiment.dataset.damage
@@ -302,9 +317,10 @@ class _Run:
         )
 
     def _finish(self, trainer: Trainer) -> None:
-        """result.json, examples.csv and the figures."""
+        """result.json, examples.csv, the figures, the label audit and the page of all that."""
         experiment, dataset = self.experiment, self.experiment.dataset
-        tested = self._test()
+        tested, indices = self._test(), dataset.train_indices
+        logits = self.averaged(dataset.train.images[indices])
         result = {
             **outcome.identity(experiment),
             "steps": experiment.last_step,
@@ -314,17 +330,26 @@ class _Run:
             "damaged_images": None if dataset.damage is None else dataset.damage.count,
             **{name: tested[name] for name in _TESTED},
             "per_class": tested["per_class"],
-            **evaluate.on_training_labels(self.averaged, dataset, dataset.train_indices),
+            **evaluate.label_fit(logits, dataset, indices),
         }
         # The others stay until all is written: without them the chief would be told to stop.
-        self.workers.from_chief(lambda: self._write_result(result, tested["confusion"]))
+        self.workers.from_chief(lambda: self._write_result(result, tested, logits))
 
-    def _write_result(self, result: dict[str, Any], confusion: list[list[int]]) -> None:
+    def _write_result(
+        self, result: dict[str, Any], tested: Mapping[str, Any], logits: np.ndarray
+    ) -> None:
         experiment, folder = self.experiment, self.folder
         result |= outcome.best(folder.read_metrics())
         record = outcome.record(experiment, folder.read_metrics())
         folder.write_table("examples.csv", dict(record.examples))
-        outcome.draw(experiment, confusion, record)
+        outcome.draw(experiment, tested["confusion"], record)
+        if experiment.fold is None:
+            classes = experiment.dataset.class_names
+            folder.write_table(page.CONFUSION, outcome.confusion_table(tested, classes))
+            audit.by_itself(experiment, logits, experiment.last_step, self.console)
+            page.write(experiment, result)
+        else:
+            folds.save(experiment)
         folder.write_json("result.json", result)
         self.console.print(
             f"done: top-1 {result['top1']:.4f} (best {result['top1_best']:.4f} at step "

@@ -5,14 +5,17 @@ import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
-from ieg.data import holdout, imbalance, names, noise, sources
+from ieg.data import corrections, holdout, imbalance, names, noise, sources
+from ieg.data.corrections import Corrections
 from ieg.data.files import Damage, FileImages
+from ieg.data.holdout import Fold
 from ieg.data.names import DatasetName
 from ieg.data.sources import FileRequest, Source, SourceEntry, Split
 from ieg.errors import InputError
@@ -28,15 +31,18 @@ class Dataset:
       train: the whole training split; indices below point into it.
       given_labels: [N] labels after noise; probe examples carry their true label.
       train_indices: [n] examples to train on.
-      probe_indices: [K, m] clean probe examples by class, or None.
+      probe_indices: [R, m] clean probe examples, or None. Rows take turns: one for each class that
+        has examples, or a single one where classes come in the shares that they have.
       evaluation: the split that accuracy is measured on.
       noise: what the noise did to the examples to train on.
-      weak: the weak augmentation of the training images.
+      weak: the weak augmentation of the training images; None for examples that are no images.
       strong: the strong one, for methods that want a second view; None where there is none.
       note: what a reader of results must know about the data, or None.
       truth_known: [N] bool, whether the label in `train` is known to be the true one; None: all.
       damage: what is found out about damaged image files; None for images in memory.
       made_split: columns of a table that says what was split off for testing, if ieg did that.
+      corrections: what a person's decisions did to the given labels; None without such decisions.
+      held_out: [m] examples of the fold that is not trained on, or None.
     """
 
     name: str
@@ -47,12 +53,14 @@ class Dataset:
     probe_indices: np.ndarray | None
     evaluation: Split
     noise: noise.NoiseReport
-    weak: WeakAugmentation
+    weak: WeakAugmentation | None
     strong: StrongAugmentation | None = None
     note: str | None = None
     truth_known: np.ndarray | None = None
     damage: Damage | None = None
     made_split: Mapping[str, Sequence[str]] | None = None
+    corrections: Corrections | None = None
+    held_out: np.ndarray | None = None
 
     @functools.cached_property
     def true_labels(self) -> np.ndarray:
@@ -73,12 +81,19 @@ class Dataset:
 
     @property
     def digest(self) -> str | None:
-        """Stands for which files there are and how they are labelled; None for known data sets."""
+        """Stands for which examples there are and how they are labelled, where that may change.
+
+        None for known data sets, whose examples are always the same, unless labels are corrected.
+        """
         content = hashlib.sha256()
         for split in (self.train, self.evaluation):
-            if not isinstance(split.images, FileImages):
+            if isinstance(split.images, FileImages):
+                content.update(split.images.paths.tobytes())
+            elif split.names is not None:
+                content.update("\0".join(split.names).encode() + np.asarray(split.images).tobytes())
+            elif self.corrections is None:
                 return None
-            content.update(split.images.paths.tobytes() + split.labels.tobytes())
+            content.update(split.labels.tobytes())
         parts = [self.given_labels, self.true_labels, self.train_indices]
         parts += [] if self.probe_indices is None else [self.probe_indices]
         for values in parts:
@@ -104,12 +119,15 @@ def prepare(
     image_size: int = 0,
     imagenet_as_eval: bool = False,
     damaged_limit: float = 0.01,
+    label_corrections: str | None = None,
+    fold: Fold | None = None,
+    source: Source | None = None,
 ) -> Dataset:
     """Loads a base data set and does to it what the name says.
 
-    Order: validation split, imbalance, noise, probe. Noise is drawn per example of the whole
-    training split, so every method sees the same wrong labels on the same images. Examples that
-    the data set itself calls clean are probe data, and nothing else.
+    Order: validation split, imbalance, noise, probe, corrections, fold. Noise is drawn per example
+    of the whole training split, so every method sees the same wrong labels on the same images.
+    Examples that the data set itself calls clean are probe data, and nothing else.
 
     Args:
       name: such as "digits_uniform_0.4", see `names.parse`.
@@ -120,9 +138,12 @@ def prepare(
       dataset_dir: where data sets live.
       noise_words: noise and imbalance for data of the user's own, see `names.parse`.
       image_size, imagenet_as_eval, damaged_limit: see `sources.FileRequest`.
+      label_corrections: file of decisions on given labels, see `corrections`.
+      fold: the part of the examples to train on that is held out instead.
+      source: the base data set, where it is there already.
     Raises:
-      InputError: the name does not fit the grammar, a class would be left without examples, or
-        there are no clean examples to be had.
+      InputError: the name does not fit the grammar, the decisions do not fit the data, a
+        class would be left without examples, or there are no clean examples to be had.
     """
     if eval_split not in ("test", "validation"):
         raise InputError(f"eval_split must be 'test' or 'validation', not {eval_split!r}")
@@ -131,7 +152,7 @@ def prepare(
         dataset_dir, asked.path, seed, image_size, imagenet_as_eval, damaged_limit
     )
     entry = sources.REGISTRY.get(asked.base)
-    source = _load(entry, asked, request)
+    source = source or _load(entry, asked, request)
     labels, num_classes = source.train.labels, len(source.class_names)
     trusted = np.array([], np.int64) if source.trusted is None else source.trusted
     kept, evaluation = np.setdiff1d(np.arange(len(labels)), trusted), source.test
@@ -139,7 +160,8 @@ def prepare(
         held = holdout.validation_set(labels, validation_ratio, num_classes=num_classes, seed=seed)
         held = np.setdiff1d(held, trusted)
         kept = np.setdiff1d(kept, held)
-        evaluation = Split(source.train.images[held], labels[held])
+        names_held = None if source.train.names is None else source.train.names[held]
+        evaluation = Split(source.train.images[held], labels[held], names_held)
     if asked.imbalance is not None:
         kept = imbalance.thin_out(
             labels, kept, asked.imbalance, profile=asked.profile, num_classes=num_classes, seed=seed
@@ -147,15 +169,30 @@ def prepare(
     given, facts = _given_labels(source, entry.own_noise, asked, kept, seed)
     truth_known = source.truth_known if asked.noise is None else None
     probe = None
-    if probe_ratio > 0 and source.trusted is not None:
+    if probe_ratio > 0 and source.trusted_as_is and len(trusted):
+        probe = trusted[np.newaxis]
+    elif probe_ratio > 0 and source.trusted is not None:
         probe = holdout.trusted_set(labels, trusted, num_classes=num_classes)
     elif probe_ratio > 0:
-        if truth_known is not None and not truth_known.all():
+        sure = kept if truth_known is None else kept[truth_known[kept]]
+        if not len(sure):
             raise InputError(_NO_CLEAN_EXAMPLES.format(name=name))
-        probe = holdout.probe_set(labels, kept, probe_ratio, num_classes=num_classes, seed=seed)
+        probe = holdout.probe_set(labels, sure, probe_ratio, num_classes=num_classes, seed=seed)
         kept = np.setdiff1d(kept, probe)
     if probe is not None:
         given[probe] = labels[probe]
+    corrected, held_out = None, None
+    if label_corrections is not None:
+        given, kept, corrected = corrections.apply(
+            Path(label_corrections).expanduser(),
+            given,
+            kept,
+            np.array([], np.int64) if probe is None else probe.ravel(),
+            class_names=source.class_names,
+            files=images.paths if isinstance(images := source.train.images, FileImages) else None,
+        )
+    if fold is not None:
+        kept, held_out = holdout.without_fold(given, kept, fold, num_classes=num_classes, seed=seed)
     dataset = Dataset(
         name=f"{name}, {noise_words}" if noise_words else name,
         class_names=source.class_names,
@@ -171,6 +208,8 @@ def prepare(
         truth_known=truth_known,
         damage=source.damage,
         made_split=source.made_split,
+        corrections=corrected,
+        held_out=held_out,
     )
     measured = noise.measure(dataset.true_labels[kept], given[kept], num_classes, **facts)
     return dataclasses.replace(dataset, noise=measured)
@@ -195,7 +234,7 @@ def _load(entry: SourceEntry, asked: DatasetName, request: FileRequest) -> Sourc
             f"--image_size={request.image_size} is for data sets of image files; the images of "
             f"{asked.base} have the size that they have"
         )
-    return entry.load(request.dataset_dir)
+    return entry.load(request if entry.seeded else request.dataset_dir)
 
 
 def _given_labels(
@@ -217,8 +256,18 @@ def _given_labels(
         sizes=np.bincount(source.train.labels[kept], minlength=count),
         seed=seed,
     )
-    given = noise.corrupt(
-        source.train.labels, kept, kind=asked.noise, ratio=asked.ratio, classes=classes, seed=seed
+    # Drawn without the trusted examples: others get the same noise whatever is trusted.
+    open_to_noise = np.arange(len(source.train.labels))
+    if source.trusted is not None:
+        open_to_noise = np.setdiff1d(open_to_noise, source.trusted)
+    given = source.train.labels.copy()
+    given[open_to_noise] = noise.corrupt(
+        given[open_to_noise],
+        np.searchsorted(open_to_noise, kept),
+        kind=asked.noise,
+        ratio=asked.ratio,
+        classes=classes,
+        seed=seed,
     )
     if asked.noise is None:
         return given, {} if source.truth_known is None else {"kind": "unknown", "asked": None}

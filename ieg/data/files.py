@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from ieg.augment import area
+from ieg.augment.area import TrainingArea
 from ieg.errors import TrainingStopped
 
 CHANNELS = 3
@@ -78,13 +79,22 @@ class FileImages:
       paths: [N] bytes.
       side: pixels, H and W alike.
       damage: of the whole data set.
+      area: what training sees of each.
     """
 
-    def __init__(self, root: str, paths: np.ndarray, side: int, damage: Damage) -> None:
+    def __init__(
+        self,
+        root: str,
+        paths: np.ndarray,
+        side: int,
+        damage: Damage,
+        area: TrainingArea = TrainingArea(),  # noqa: B008 - a constant
+    ) -> None:
         self.root = root
         self.paths = paths
         self.side = side
         self.damage = damage
+        self.area = area
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -95,7 +105,7 @@ class FileImages:
         return len(self.paths)
 
     def __getitem__(self, indices: np.ndarray, /) -> "FileImages":
-        return FileImages(self.root, self.paths[indices], self.side, self.damage)
+        return FileImages(self.root, self.paths[indices], self.side, self.damage, self.area)
 
     def loader(self) -> "FileLoader":
         """What decodes them."""
@@ -105,10 +115,10 @@ class FileImages:
 class FileLoader:
     """Decodes files; see `ieg.data.images.Loader`."""
 
-    draws_per_image = area.DRAWS
-
     def __init__(self, images: FileImages) -> None:
         self._images = images
+        self._area = images.area
+        self.draws_per_image = images.area.draws
         self._shape = images.shape[1:]
         self._paths = tf.constant(images.paths)
 
@@ -116,9 +126,12 @@ class FileLoader:
         """[B, H, W, C] float32, a random area of each image."""
 
         def one(row: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-            image = self._decode(row[0])
+            image, draws = self._decode(row[0]), row[1]
+            if self._area.rotation > 0:
+                image = area.turned(image, draws[area.DRAWS], self._area.rotation)
             sides = tf.shape(image)
-            return self._resized(image, area.random_area(row[1], sides[0], sides[1]))
+            box = area.random_area(draws, sides[0], sides[1], self._area.smallest)
+            return self._resized(image, box)
 
         return self._each(one, (tf.gather(self._paths, index), draws))
 

@@ -2,6 +2,9 @@
 
 Both behave like an array [N, H, W, C] as far as `shape`, `len` and indexing by an array of indices
 go, so that splits are cut alike. `loader` gives what reads pixels.
+
+Examples of other kinds are arrays in memory too, which networks see as they are: tokens [N, L]
+int32 and features [N, D] float32.
 """
 
 from collections.abc import Iterator
@@ -59,13 +62,21 @@ class Stored(Protocol):
         """What reads their pixels."""
 
 
-#: [N, H, W, C] uint8, or images that are not in memory.
+#: [N, H, W, C] uint8, or images that are not in memory; tokens or features, see above.
 Images = np.ndarray | Stored
 
 
 def loader(images: Images) -> Loader:
     """What reads the pixels of images."""
     return InMemory(images) if isinstance(images, np.ndarray) else images.loader()
+
+
+def kind(images: Images) -> str:
+    """What they are: "images", "tokens" or "features"."""
+    if len(images.shape) == 4:
+        return "images"
+    whole = isinstance(images, np.ndarray) and images.dtype.kind in "iu"
+    return "tokens" if whole else "features"
 
 
 def readable(images: Images) -> np.ndarray:
@@ -78,7 +89,7 @@ class InMemory:
     """Pixels that are there already: nothing is drawn, and nothing can be damaged.
 
     Args:
-      images: [N, H, W, C] uint8.
+      images: [N, H, W, C] uint8, or tokens or features.
     """
 
     draws_per_image = 0

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ieg import keys
+from ieg.augment.area import TrainingArea
 from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
 from ieg.data.files import Damage, FileImages, first_few
@@ -69,7 +70,7 @@ def images_below(root: Path, folder: str, left_out: LeftOut) -> list[str]:
     """All images in a folder and in those inside it, as sorted paths relative to the root."""
     found = []
     for entry in _entries(root / folder):
-        path = f"{folder}/{entry.name}"
+        path = f"{folder}/{entry.name}" if folder else entry.name
         if entry.name.startswith(".") or entry.name.lower() in ("thumbs.db", "desktop.ini"):
             continue
         if entry.is_dir():
@@ -202,6 +203,7 @@ def make_source(
     test: Listed,
     trusted: Listed | None = None,
     views: tuple[WeakAugmentation, StrongAugmentation],
+    area: TrainingArea = TrainingArea(),  # noqa: B008 - a constant
     **more: Any,
 ) -> Source:
     """A source of listed files.
@@ -214,13 +216,14 @@ def make_source(
       train, test: what to train and to test on.
       trusted: clean examples, which are put behind those to train on.
       views: how images are augmented.
+      area: what training sees of each.
       more: further fields of `Source`.
     """
     trusted = trusted or Listed()
     paths = [train.paths + trusted.paths, test.paths]
     damage = Damage(len(paths[0]) + len(paths[1]), request.damaged_limit)
     images = [
-        FileImages(str(root), np.array([os.fsencode(p) for p in part]), side, damage)
+        FileImages(str(root), np.array([os.fsencode(p) for p in part]), side, damage, area)
         for part in paths
     ]
     marked = np.arange(len(train.paths), len(paths[0]))

@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from ieg.data import imbalance, noise, sources
 from ieg.errors import InputError
@@ -64,19 +65,36 @@ def parse(name: str, noise_words: str | None = None) -> DatasetName:
     return asked
 
 
-def folder_name(name: str, noise_words: str | None = None) -> str:
+def folder_name(
+    name: str, noise_words: str | None = None, label_corrections: str | None = None
+) -> str:
     """What the results of a data set stand under: its name, or a short one made of its path.
 
     `folder:/home/me/my photos` becomes `folder_my-photos-` and eight digits that stand for the
-    whole path.
+    whole path. With corrected labels `_corrected-` and eight digits follow, which stand for what
+    the file of corrections says.
+
+    Raises:
+      InputError: the name does not fit the grammar, or that file cannot be read.
     """
-    asked = parse(name, noise_words)
+    asked, corrected = parse(name, noise_words), _corrected(label_corrections)
     if not asked.path:
-        return name
+        return name + corrected
     path = os.path.abspath(os.path.expanduser(asked.path))
     digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
     stem = re.sub(r"[^A-Za-z0-9]+", "-", os.path.basename(path)).strip("-")[:40]
-    return "_".join(filter(None, (asked.base, f"{stem}-{digest}".lstrip("-"), noise_words)))
+    parts = filter(None, (asked.base, f"{stem}-{digest}".lstrip("-"), noise_words))
+    return "_".join(parts) + corrected
+
+
+def _corrected(path: str | None) -> str:
+    if path is None:
+        return ""
+    try:
+        content = Path(path).expanduser().read_bytes()
+    except OSError as error:
+        raise InputError(f"--label_corrections: cannot read {path}: {error.strerror}") from None
+    return f"_corrected-{hashlib.sha256(content).hexdigest()[:8]}"
 
 
 def _with_path() -> list[str]:

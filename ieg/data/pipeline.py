@@ -14,6 +14,7 @@ from ieg import keys, replicas
 from ieg.augment import strong as strong_views
 from ieg.augment import weak as weak_views
 from ieg.augment.strong import StrongAugmentation
+from ieg.augment.weak import WeakAugmentation
 from ieg.data import images as stored
 from ieg.data import order, samplers
 from ieg.data.dataset import Dataset
@@ -23,7 +24,7 @@ from ieg.errors import InputError, TrainingStopped
 
 
 class Probe(NamedTuple):
-    """Examples to be right about: image [P, H, W, C] float32 in [-1, 1], label [P] int32."""
+    """Examples to be right about: image [P, ...] like that of a `Batch`, label [P] int32."""
 
     image: tf.Tensor
     label: tf.Tensor
@@ -34,12 +35,13 @@ class Batch(NamedTuple):
 
     Attributes:
       index: [B] int32 into the whole training split.
-      image: [B, H, W, C] float32 in [-1, 1], weakly augmented, or as it is where a method wants
-        that.
+      image: [B, H, W, C] float32 in [-1, 1] (less the mean colour for a data set that has one),
+        weakly augmented, or as it is where a method wants that. Of examples that are no pictures
+        [B, L] int32 tokens or [B, D] float32 features, as they are.
       label: [B] int32, the given label.
       true_label: [B] int32, for monitoring only; -1 where unknown.
-      probe: clean examples, as many as B, or those that a method has planned; None for a method
-        that needs none.
+      probe: clean examples, as many as the run asks for, or those that a method has planned; None
+        for a method that needs none.
       strong_image: the same images strongly augmented, like `image`; None likewise.
     """
 
@@ -147,15 +149,17 @@ class Pipeline:
             images = self._weak_view(chosen, step, "probe view", replica, replicas)
             if self._strong_probe:
                 images = self._strong_view(images, step, "strong probe view", replica, replicas)
+            images = weak_views.centre(images, self._weak)
             probe = Probe(images, tf.gather(self._given, chosen))
         image = self._weak_view(index, step, "weak view", replica, replicas)
+        strong = self._strong_view(image, step, "strong view", replica, replicas)
         return Batch(
             index=index,
-            image=image,
+            image=weak_views.centre(image, self._weak),
             label=tf.gather(self._given, index),
             true_label=tf.gather(self._true, index),
             probe=probe,
-            strong_image=self._strong_view(image, step, "strong view", replica, replicas),
+            strong_image=None if strong is None else weak_views.centre(strong, self._weak),
         )
 
     def _train_rows(self, step: tf.Tensor, plan: EpochPlan) -> tf.Tensor:
@@ -183,6 +187,9 @@ class Pipeline:
     def _weak_view(
         self, index: tf.Tensor, step: tf.Tensor, purpose: str, replica: int, replicas: int
     ) -> tf.Tensor:
+        """[B, H, W, C] float32 in [-1, 1]; of examples that are no pictures what is stored."""
+        if self._weak is None:
+            return self._loader.training_view(index, tf.zeros([index.shape[0], 0]))
         counts = [weak_views.draws_per_image(self._weak), self._loader.draws_per_image]
         shape = [index.shape[0] * replicas, sum(counts)]
         draws = tf.random.stateless_uniform(shape, keys.stateless_seed(self._seed, purpose, step))
@@ -326,17 +333,19 @@ def sweep(
     predict: Callable[[Any], Any],
     *,
     batch_size: int,
+    weak: WeakAugmentation | None = weak_views.PLAIN,
 ) -> np.ndarray:
     """Outputs of a network for every image exactly once, unaugmented, on any number of replicas.
 
     The last batch is filled up with the first image, whose further outputs are cut off again.
 
     Args:
-      images: N images of one shape [H, W, C].
+      images: N images of one shape [H, W, C], or other examples.
       strategy: whose replicas share the work.
-      predict: batch of all replicas, each [B, H, W, C] float32 in [-1, 1] → outputs of all
-        replicas, each [B, ...]; a `tf.function` keeps its traces from sweep to sweep.
+      predict: batch of all replicas, each like `Batch.image` → outputs of all replicas, each
+        [B, ...]; a `tf.function` keeps its traces from sweep to sweep.
       batch_size: per replica.
+      weak: of the data set, which says what networks see of pixels; None for no pictures.
     Returns:
       [N, ...] in the order of `images`.
     """
@@ -348,7 +357,7 @@ def sweep(
 
         def value(context: Any, pixels: Any = pixels) -> tf.Tensor:
             part = _part(pixels, context.replica_id_in_sync_group, number)
-            return weak_views.scale(tf.convert_to_tensor(part))
+            return weak_views.network_input(tf.convert_to_tensor(part), weak)
 
         batch = strategy.experimental_distribute_values_from_function(value)
         outputs.append(replicas.collect(strategy, predict(batch)))

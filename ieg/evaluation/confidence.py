@@ -21,6 +21,11 @@ def mean_loss(logits: ArrayLike, labels: ArrayLike) -> float:
     return float(-np.take_along_axis(log_p, classes[:, None], axis=1).mean())
 
 
+def probabilities(logits: ArrayLike) -> NDArray[np.float64]:
+    """Softmax: [N, K] logits → [N, K]; a row without one (NaN or +inf) is nan."""
+    return np.exp(_log_softmax(logits))
+
+
 def normalised_entropy(logits: ArrayLike) -> float:
     """Mean of H(p) / log K: 0 for certainty, 1 for the same probability of all classes.
 

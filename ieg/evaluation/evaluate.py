@@ -61,16 +61,24 @@ def train_subset(dataset: Dataset, size: int, seed: int) -> np.ndarray:
 def on_training_labels(
     predict: Predict, dataset: Dataset, indices: np.ndarray
 ) -> dict[str, float | None]:
-    """Whether a method works, on training images that are not augmented.
+    """Whether a method works, on training images that are not augmented; see `label_fit`."""
+    return label_fit(predict(dataset.train.images[indices]), dataset, indices)
 
+
+def label_fit(logits: np.ndarray, dataset: Dataset, indices: np.ndarray) -> dict[str, float | None]:
+    """What a network makes of right and of wrong labels.
+
+    Args:
+      logits: [n, K] for training images that are not augmented.
+      dataset: whose images those are.
+      indices: [n] which of the training split.
     Returns:
       wrong_label_fit, clean_train and recovered, see `metrics.label_noise_accuracies`; the mean
       cross entropy against the same labels, wrong_label_loss, clean_train_loss, recovered_loss; and
       how sure the network is of images with a wrong and with a right label, wrong_label_entropy,
       wrong_label_max_p, clean_train_entropy, clean_train_max_p. None where there is no such image.
     """
-    chosen = dataset.train.images[indices]
-    logits, readable = predict(chosen), images.readable(chosen)
+    readable = images.readable(dataset.train.images[indices])
     logits, indices = logits[readable], indices[readable]
     given, true = dataset.given_labels[indices], dataset.true_labels[indices]
     clean, wrong = given == true, (given != true) & (true >= 0)

@@ -1,7 +1,7 @@
 """Accuracy on classes with many, medium and few training images."""
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ieg.evaluation.metrics import FloatArray, IntArray
 
@@ -21,8 +21,6 @@ def shot_accuracy(
     Returns:
       A fraction in [0, 1] for "many", "medium" and "few"; None for a group without classes.
     """
-    if few > many:
-        raise ValueError(f"few must be at most many, got {few} and {many}")
     accuracy: FloatArray = np.asarray(per_class, np.float64)
     images: IntArray = np.asarray(counts)
     if accuracy.ndim != 1 or accuracy.shape != images.shape:
@@ -30,10 +28,27 @@ def shot_accuracy(
             f"expected one accuracy and one count per class, got {accuracy.shape} and "
             f"{images.shape}"
         )
-    above, below = images > many, images < few
-    groups = {"many": above, "medium": ~above & ~below, "few": below}
     measured = ~np.isnan(accuracy)
-    return {name: _mean_or_none(accuracy[group & measured]) for name, group in groups.items()}
+    return {
+        name: _mean_or_none(accuracy[group & measured])
+        for name, group in groups(images, many, few).items()
+    }
+
+
+def groups(counts: ArrayLike, many: int = 100, few: int = 20) -> dict[str, NDArray[np.bool_]]:
+    """Which classes are in "many", "medium" and "few".
+
+    Args:
+      counts: [K] int, training images of each class.
+      many, few: the limits, with few ≤ many.
+    Returns:
+      [K] bool for each group.
+    """
+    if few > many:
+        raise ValueError(f"few must be at most many, got {few} and {many}")
+    images: IntArray = np.asarray(counts)
+    above, below = images > many, images < few
+    return {"many": above, "medium": ~above & ~below, "few": below}
 
 
 def _mean_or_none(values: FloatArray) -> float | None:

@@ -15,6 +15,7 @@ from ieg.losses.gce import gce
 from ieg.losses.label_correction import boot_hard, label_correction
 from ieg.losses.label_guess import label_guess, rms_normalize, sharpen
 from ieg.losses.ldam import ldam, ldam_margins
+from ieg.losses.mixed_labels import mixed_index, mixed_label
 from ieg.losses.proselflc import corrected_labels, global_trust, local_trust, proselflc
 from ieg.losses.pseudo_labels import PseudoLoss, pseudo_labels, running_logits
 from ieg.losses.registry import REGISTRY, Course, LossEntry, LossInput, LossOutput, register
@@ -50,6 +51,8 @@ __all__ = [
     "local_trust",
     "mae",
     "mean_of_classes",
+    "mixed_index",
+    "mixed_label",
     "mse",
     "proselflc",
     "pseudo_labels",

@@ -13,6 +13,9 @@ from ieg.losses.registry import LossInput, LossOutput, register
 from ieg.losses.targets import one_hot
 from ieg.options import option
 
+#: Distance |p - q|₁ of a label that needs no more fitting.
+_NEGLIGIBLE = 1e-8
+
 
 @dataclass(frozen=True)
 class DMOptions:
@@ -69,7 +72,9 @@ def dm(
 
     The derivative of each example has the L1 norm w_i / mean w, that of a batch's mean the norm 1.
     It is the derivative of ½ log((1 - p_y) / p_y) = ½ (logsumexp of the other logits - z_y), times
-    constants, which needs no division by 1 - p_y: finite for whatever logits.
+    constants, and finite for whatever logits. Where 1 - p_y is not far above 1e-8 it fades, by
+    2 (1 - p_y) / (2 (1 - p_y) + 1e-8), as in the released code: a label that is fitted perfectly
+    would else push with full norm for ever, and logits grow until training collapses.
 
     Args:
       labels: [B] integers in [0, K).
@@ -87,7 +92,10 @@ def dm(
     # Ratios are the same whatever is subtracted; this keeps large β from overflowing.
     weight = tf.exp(exponent - _largest_exponent(lambda_, beta))
     weight = tf.stop_gradient(tf.math.divide_no_nan(weight, mean(weight)))
-    return weight * _log_odds_against(labels, logits) / 2
+    odds = _log_odds_against(labels, logits)
+    distance = 2 * tf.sigmoid(odds)
+    fading = tf.stop_gradient(distance / (distance + _NEGLIGIBLE))
+    return weight * fading * odds / 2
 
 
 def imae(

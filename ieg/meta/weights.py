@@ -1,4 +1,4 @@
-"""Example weights from a meta-gradient."""
+"""Example weights and trust in labels from a meta-gradient."""
 
 from collections.abc import Callable
 
@@ -48,3 +48,29 @@ def shifted_weights(gradient: tf.Tensor) -> tf.Tensor:
     equal = 1 / tf.cast(tf.size(gradient), gradient.dtype)
     raw = tf.reduce_max(gradient) - gradient + equal
     return raw / (tf.reduce_sum(raw) + 1e-5)
+
+
+def label_trust(gradient: tf.Tensor) -> tf.Tensor:
+    """How far given labels are trusted, more where more weight would lower the probe loss.
+
+    β_i = σ(-g_i)
+
+    Args:
+      gradient: [B] float32, g_i = ∂(probe loss)/∂ε_i of an example with its given label.
+    Returns:
+      [B] float32 in (0, 1); 0.5 where the example says nothing of the probe data.
+    """
+    return tf.sigmoid(-gradient)
+
+
+def standardised(
+    values: tf.Tensor, mean: Callable[[tf.Tensor], tf.Tensor] = tf.reduce_mean
+) -> tf.Tensor:
+    """Values of mean 0 and standard deviation 1 over the global batch; zeros where all are equal.
+
+    Args:
+      values: [B] float32.
+      mean: of a tensor [B] over all replicas of the global batch, a scalar.
+    """
+    apart = values - mean(values)
+    return tf.math.divide_no_nan(apart, tf.sqrt(mean(tf.square(apart))))

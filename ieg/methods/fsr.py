@@ -117,6 +117,10 @@ class FSR(Method):
 
     def __init__(self, options: Any, context: Context) -> None:
         super().__init__(options, context)
+        if options.use_mixup and not context.model.inputs[0].dtype.startswith("float"):
+            raise InputError(
+                "--method=fsr: tokens cannot be mixed as images are; --use_mixup=false does without"
+            )
         self._moving = parts.lookahead_variables(context.model, options.meta_partial_level)
         self._pseudo = _pseudo_loss(options.use_pseudo_loss)
         self._draw = tf.function(self._dictionary_rows)  # many steps: too slow one by one

@@ -211,9 +211,9 @@ class IEG(Method):
         """
         assert batch.probe is not None and batch.strong_image is not None  # see `needs`
         size = guess.shape[0]
-        everyone = size * replicas.count()
+        everyone, probes = (n * replicas.count() for n in (size, batch.probe.label.shape[0]))
         seeds = [keys.stateless_seed(self.context.seed, p, state.step) for p in ("labelled", "mix")]
-        chosen = tf.random.stateless_uniform([everyone], seeds[0], maxval=everyone, dtype=tf.int32)
+        chosen = tf.random.stateless_uniform([everyone], seeds[0], maxval=probes, dtype=tf.int32)
         chosen = tf.gather(chosen, replicas.own_rows(size))
         labels = tf.one_hot(batch.probe.label, self.context.num_classes)
 

@@ -12,9 +12,14 @@ import tensorflow as tf
 from ieg import replicas
 from ieg.data.pipeline import Batch
 from ieg.losses import cross_entropy, label_smoothing
-from ieg.meta import InnerProblem, MetaGradient, example_weights, meta_gradient
+from ieg.meta import example_weights
 from ieg.methods import REGISTRY, Context, Method, Needs, StepOutput, StepState
-from ieg.methods.lookahead import WEIGHT_CURVES, LookaheadOptions, probe_loss, weight_scalars
+from ieg.methods.lookahead import (
+    WEIGHT_CURVES,
+    LookaheadOptions,
+    gradient_of_weights,
+    weight_scalars,
+)
 from ieg.networks import parts
 from ieg.options import option
 
@@ -59,9 +64,11 @@ class L2R(Method):
         )
         scalars = {}
         if variant:
-            scope = self.options.meta_scope
+            scope, decay = self.options.meta_scope, self.context.probe_decay
             with replicas.scope(scope):
-                meta = self._look_ahead(batch, state, targets)
+                meta = gradient_of_weights(
+                    self, batch, state, targets, moving=self._moving, probe_decay=decay
+                )
                 weights = example_weights(meta.gradient, self.options.weight_mode, replicas.total)
             scalars = {"probe_loss": meta.outer_loss, "probe_accuracy": meta.aux}
             weights, scalars = replicas.shares((weights, scalars), scope)
@@ -78,32 +85,4 @@ class L2R(Method):
             logits=logits,
             scalars=scalars | weight_scalars(weights, batch),
             per_example={"weight": weights},
-        )
-
-    def _look_ahead(self, batch: Batch, state: StepState, targets: tf.Tensor) -> MetaGradient:
-        """∂L_probe/∂ε at ε = 0 (algorithm 1, lines 4 to 9); batch norm always in training mode."""
-        assert batch.probe is not None  # the trainer sees to what `needs` asks for
-
-        def predict(params: list[tf.Tensor]) -> tf.Tensor:
-            return self.network(params, state.network_state, batch.image)[0]
-
-        def weighted_loss(logits: tf.Tensor, epsilon: tf.Tensor) -> tf.Tensor:
-            return tf.reduce_sum(epsilon * cross_entropy(targets, logits))
-
-        inner = InnerProblem(
-            predict,
-            weighted_loss,
-            stepsize=self.options.meta_stepsize,
-            decay=self.context.decay,
-            moving=self._moving,
-            loss_is_zero=True,
-        )
-        epsilon = tf.zeros_like(batch.label, tf.float32)
-        return meta_gradient(
-            inner,
-            probe_loss(self, state.network_state, batch.probe),
-            state.params,
-            epsilon,
-            mode=self.options.meta_gradient,
-            outer_decay=self.context.probe_decay,
         )

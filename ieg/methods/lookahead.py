@@ -1,7 +1,7 @@
 """What methods with a look-ahead on clean probe data have in common."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -9,8 +9,9 @@ import tensorflow as tf
 from ieg import replicas
 from ieg.data.pipeline import Batch, Probe
 from ieg.losses import cross_entropy
+from ieg.meta import InnerProblem, MetaGradient, meta_gradient
 from ieg.meta.lookahead import Tensors
-from ieg.methods import Method
+from ieg.methods import Method, StepState
 from ieg.options import option
 
 #: For `Method.curves`: whether the weights find the clean labels.
@@ -83,6 +84,55 @@ def probe_loss(
         )
 
     return loss
+
+
+def gradient_of_weights(
+    method: Method,
+    batch: Batch,
+    state: StepState,
+    targets: tf.Tensor,
+    *,
+    moving: Sequence[int],
+    probe_decay: Sequence[float] | None,
+) -> MetaGradient:
+    """g_i = ∂L_probe/∂ε_i at ε = 0 behind a virtual step on Σ ε_i ce(q_i, f(x_i; θ)).
+
+    L2R, algorithm 1, lines 4 to 9; batch norm always in training mode.
+
+    Args:
+      method: one whose options are `LookaheadOptions`.
+      batch: with probe data.
+      state: what the step starts from.
+      targets: [B, K] distributions q.
+      moving: indices of the parameters that take the virtual step.
+      probe_decay: weight decay in the probe loss, for each parameter; None for none.
+    Returns:
+      the gradient [B], and the accuracy on probe data as `aux`.
+    """
+    assert batch.probe is not None  # the trainer sees to what `needs` asks for
+
+    def predict(params: Tensors) -> tf.Tensor:
+        return method.network(params, state.network_state, batch.image)[0]
+
+    def weighted_loss(logits: tf.Tensor, epsilon: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_sum(epsilon * cross_entropy(targets, logits))
+
+    inner = InnerProblem(
+        predict,
+        weighted_loss,
+        stepsize=method.options.meta_stepsize,
+        decay=method.context.decay,
+        moving=moving,
+        loss_is_zero=True,
+    )
+    return meta_gradient(
+        inner,
+        probe_loss(method, state.network_state, batch.probe),
+        state.params,
+        tf.zeros_like(batch.label, tf.float32),
+        mode=method.options.meta_gradient,
+        outer_decay=probe_decay,
+    )
 
 
 def weight_scalars(weights: tf.Tensor, batch: Batch) -> dict[str, tf.Tensor]:

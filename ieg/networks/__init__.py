@@ -1,5 +1,7 @@
 """Networks, one file per family: functions that return a `keras.Model` from images to logits.
 
+Some take tokens or features in the place of images.
+
 A network is a chain of top-level layers: a stem, its stages as nested models named `stage1`,
 `stage2`, ..., what follows the last stage, and a final layer with weights, the classifier. From
 that alone `parts.py` tells features, classifier and stages apart; no variable is found by name.
@@ -10,10 +12,11 @@ import inspect
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import keras
 
+from ieg.errors import InputError
 from ieg.networks import parts
 from ieg.networks.cosine import with_cosine_classifier
 from ieg.registry import Registry
@@ -25,10 +28,11 @@ DecayFunction = Callable[[keras.Model, float], list[float]]
 class NetworkFunction(Protocol):
     """What a file in this package registers."""
 
-    def __call__(
-        self, input_shape: tuple[int, int, int], num_classes: int, *, dropout_rate: float
-    ) -> keras.Model:
-        """A network from [B, *input_shape] float32 in [-1, 1] to logits [B, num_classes].
+    def __call__(self, input_shape: Any, num_classes: int, *, dropout_rate: float) -> keras.Model:
+        """A network from [B, *input_shape] to logits [B, num_classes].
+
+        Images are float32 in [-1, 1] with an input shape (H, W, C), tokens int32 with (L,) and 0
+        for padding, features float32 with (D,).
 
         Raises:
           InputError: the network cannot take images of that size.
@@ -43,11 +47,13 @@ class NetworkEntry:
       build: makes it.
       weight_decay: the coefficient that it is usually trained with.
       train_decay: how the training loss spreads that coefficient over the variables.
+      takes: "images", "tokens" or "features".
     """
 
     build: NetworkFunction
     weight_decay: float
     train_decay: DecayFunction = parts.weight_decay
+    takes: str = "images"
 
     @property
     def description(self) -> str:
@@ -59,12 +65,16 @@ REGISTRY: Registry[NetworkEntry] = Registry("network", __name__)
 
 
 def register(
-    name: str, *, weight_decay: float, train_decay: DecayFunction = parts.weight_decay
+    name: str,
+    *,
+    weight_decay: float,
+    train_decay: DecayFunction = parts.weight_decay,
+    takes: str = "images",
 ) -> Callable[[NetworkFunction], NetworkFunction]:
     """Decorator for a network function; the arguments are those of `NetworkEntry`."""
 
     def add(build: NetworkFunction) -> NetworkFunction:
-        REGISTRY.register(name)(NetworkEntry(build, weight_decay, train_decay))
+        REGISTRY.register(name)(NetworkEntry(build, weight_decay, train_decay, takes))
         return build
 
     return add
@@ -72,9 +82,10 @@ def register(
 
 def create(
     name: str,
-    input_shape: tuple[int, int, int],
+    input_shape: tuple[int, ...],
     num_classes: int,
     *,
+    kind: str = "images",
     dropout_rate: float = 0.0,
     cosine_classifier: bool = False,
     seed: int = 0,
@@ -83,22 +94,30 @@ def create(
 
     Args:
       name: as registered.
-      input_shape: H, W, C.
+      input_shape: H, W, C of images; L of tokens; D of features.
       num_classes: K.
+      kind: what examples are: "images", "tokens" or "features".
       dropout_rate: in [0, 1), dropout in front of the classifier.
       cosine_classifier: whether the classifier compares directions alone, see `cosine.py`.
       seed: of the starting weights.
     Raises:
-      InputError: unknown name, or images that the network cannot take.
+      InputError: unknown name, or examples that the network cannot take.
     """
-    build = REGISTRY.get(name).build
-    with _initialisers_seeded(seed):
-        model = build(input_shape, num_classes, dropout_rate=dropout_rate)
+    entry = REGISTRY.get(name)
+    if entry.takes != kind:
+        able = [other for other in REGISTRY.names() if REGISTRY.get(other).takes == kind]
+        raise InputError(
+            f"--network_name={name} takes {entry.takes}, and the examples of this data set are "
+            f"{kind}; networks for those: {', '.join(able)}"
+        )
+    with seeded(seed):
+        model = entry.build(input_shape, num_classes, dropout_rate=dropout_rate)
         return with_cosine_classifier(model, num_classes) if cosine_classifier else model
 
 
 @contextlib.contextmanager
-def _initialisers_seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int) -> Iterator[None]:
+    """Keras' initialisers without a seed of their own start from this one."""
     # Keras initialisers without a seed of their own take one from Python's generator; it is put
     # back afterwards, so that nothing outside sees a change.
     state = random.getstate()

@@ -3,14 +3,16 @@
 from typing import Any
 
 import keras
+import numpy as np
 
 from ieg.networks import parts
+from ieg.networks.layers import OwnLayer
 
 #: What cosines are multiplied with to become logits (Cao et al. 2019).
 SCALE = 30.0
 
 
-class CosineClassifier(keras.layers.Layer):
+class CosineClassifier(OwnLayer):
     """Logits 30 cos(x, w_k): neither bias nor the norms of features and class vectors count.
 
     Args:
@@ -38,6 +40,17 @@ class CosineClassifier(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """What Keras needs to make the layer again."""
         return {**super().get_config(), "num_classes": self.num_classes}
+
+    def standard(self) -> keras.layers.Layer:
+        """Unit vectors, and a matrix that holds the scale."""
+        dense = keras.layers.Dense(self.num_classes, use_bias=False)
+        features = keras.Input(self.input.shape[1:])
+        logits = dense(keras.layers.UnitNormalization()(features))
+        return keras.Model(features, logits, name=self.name)
+
+    def standard_weights(self) -> list[np.ndarray]:
+        """That matrix [D, K]."""
+        return [keras.ops.convert_to_numpy(SCALE * _unit(self.kernel, axis=0))]
 
 
 def with_cosine_classifier(model: keras.Model, num_classes: int) -> keras.Model:

@@ -4,6 +4,7 @@ import random
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 # Initialisers that Keras has no name for. Dictionaries, of which each layer makes an object of its
@@ -76,7 +77,19 @@ def dropout(x: Any, rate: float) -> Any:
     return CountedDropout(rate)(x) if rate > 0 else x
 
 
-class CountedDropout(keras.layers.Layer):
+class OwnLayer(keras.layers.Layer):
+    """A layer that Keras does not have; in what others load, one of Keras' own stands for it."""
+
+    def standard(self) -> keras.layers.Layer:
+        """The layer, or the model of layers, that computes the same in inference mode."""
+        raise NotImplementedError
+
+    def standard_weights(self) -> list[np.ndarray]:
+        """Its weights, once this layer has been built."""
+        raise NotImplementedError
+
+
+class CountedDropout(OwnLayer):
     """Dropout whose mask is a function of a counter that is saved with the network.
 
     Keras' own layer keeps its seed where a checkpoint does not reach, so that a resumed run would
@@ -116,3 +129,11 @@ class CountedDropout(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """What Keras needs to make the layer again."""
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+
+    def standard(self) -> keras.layers.Layer:
+        """Nothing is dropped in inference mode."""
+        return keras.layers.Identity()
+
+    def standard_weights(self) -> list[np.ndarray]:
+        """None: the counter counts training steps."""
+        return []

@@ -28,7 +28,8 @@ def with_features(model: keras.Model) -> keras.Model:
       and has them in the order of `model`, so that `stateless_call` takes the same lists.
     """
     features = classifier(model).input
-    return keras.Model(model.inputs, [*model.outputs, features], name=model.name)
+    inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
+    return keras.Model(inputs, [*model.outputs, features], name=model.name)
 
 
 def values_of(model: keras.Model) -> list[tf.Variable]:

@@ -20,14 +20,16 @@ MOST_CLASSES_WITH_NUMBERS = 20
 MOST_CLASSES_WITH_NAMES = 120
 
 
-class _Panel(NamedTuple):
+class Panel(NamedTuple):
+    """Curves that share their axes."""
+
     title: str
     unit: str
     lines: dict[str, tuple[str, str]]  # column of metrics.csv → name, colour
 
 
 _LEARNING_PANELS = (
-    _Panel(
+    Panel(
         "Test accuracy",
         "top-1 accuracy (fraction)",
         {
@@ -35,8 +37,8 @@ _LEARNING_PANELS = (
             "top1": ("top1", canvas.BLUE),
         },
     ),
-    _Panel("Training loss", "mean loss per example", {"loss": ("loss", canvas.BLUE)}),
-    _Panel(
+    Panel("Training loss", "mean loss per example", {"loss": ("loss", canvas.BLUE)}),
+    Panel(
         "Predictions on training images",
         "fraction of the group",
         {
@@ -46,6 +48,35 @@ _LEARNING_PANELS = (
         },
     ),
 )
+
+
+def learning_panels(metrics: Mapping[str, NDArray[np.float64]]) -> list[Panel]:
+    """Test accuracy, training loss and the fit to wrong labels, where anything of it is known.
+
+    Args:
+      metrics: as for `learning_curves`.
+    """
+    return [p for p in _LEARNING_PANELS if any(canvas.is_known(metrics.get(c)) for c in p.lines)]
+
+
+def method_panels(
+    metrics: Mapping[str, NDArray[np.float64]], curves: Mapping[str, Mapping[str, str]]
+) -> list[Panel]:
+    """What a method logs of itself, in the panels that it asks for, with the lines that are known.
+
+    Args:
+      metrics: as for `learning_curves`.
+      curves: as for `method_curves`.
+    """
+    panels = []
+    for heading, names in curves.items():
+        known = {c: name for c, name in names.items() if canvas.is_known(metrics.get(c))}
+        if known:
+            coloured = zip(known.values(), canvas.COLOURS, strict=False)
+            lines = dict(zip(known, coloured, strict=True))
+            unit = next(iter(known.values())) if len(known) == 1 else "mean since the last point"
+            panels.append(Panel(heading, unit, lines))
+    return panels
 
 
 def learning_curves(
@@ -61,7 +92,7 @@ def learning_curves(
     Raises:
       InputError: nothing is known, or the ending of the path is no image format.
     """
-    panels = [p for p in _LEARNING_PANELS if any(canvas.is_known(metrics.get(c)) for c in p.lines)]
+    panels = learning_panels(metrics)
     if not panels:
         columns = ", ".join(column for panel in _LEARNING_PANELS for column in panel.lines)
         raise InputError(f"no learning curve to draw: expected numbers in one of {columns}")
@@ -87,20 +118,13 @@ def method_curves(
     Raises:
       InputError: the ending of the path is no image format.
     """
-    panels = []
-    for heading, names in curves.items():
-        known = {c: name for c, name in names.items() if canvas.is_known(metrics.get(c))}
-        if known:
-            coloured = zip(known.values(), canvas.COLOURS, strict=False)
-            lines = dict(zip(known, coloured, strict=True))
-            unit = next(iter(known.values())) if len(known) == 1 else "mean since the last point"
-            panels.append(_Panel(heading, unit, lines))
+    panels = method_panels(metrics, curves)
     return _draw_panels(metrics, panels, path, title) if panels else None
 
 
 def _draw_panels(
     metrics: Mapping[str, NDArray[np.float64]],
-    panels: Sequence[_Panel],
+    panels: Sequence[Panel],
     path: Path | str,
     title: str,
 ) -> Figure:
@@ -241,12 +265,12 @@ def _draw_clean_and_wrong(
         axes.stairs(share, edges, color=colour, linewidth=1.4, label=text)
         shares.append(share)
     axes.set(xlabel=label, ylabel="share of the group")
-    if _log_scale_helps(shares):
+    if log_scale_helps(shares):
         axes.set_yscale("log")
     canvas.legend(axes)
 
 
-def _log_scale_helps(shares: Sequence[NDArray[np.float64]]) -> bool:
+def log_scale_helps(shares: Sequence[NDArray[np.float64]]) -> bool:
     """Whether over 5 % of a group stand in bars below 1/50 of the highest: too low to be seen."""
     invisible = max(share.max() for share in shares) / 50
     return any(share[share < invisible].sum() > 0.05 for share in shares)

@@ -33,7 +33,8 @@ class Run:
       result: the content of result.json; None where unknown.
       metrics: column of metrics.csv → [evaluations] float64, nan where unknown.
       examples: column of examples.csv → [N]; index, given_label, true_label (-1 where unknown) and
-        visits are int64, path and given_class are text, all others float64 with nan where unknown.
+        visits are int64, path, name and given_class text, all others float64 with nan where
+        unknown.
     """
 
     path: Path
@@ -147,7 +148,7 @@ def _read_result(file: Path) -> dict[str, Any]:
 def _read_table(file: Path, *, required: Sequence[str]) -> dict[str, NDArray[Any]]:
     if not file.is_file():
         raise InputError(f"{file.parent} is not a complete run folder: {file.name} is missing")
-    with file.open(encoding="utf-8", newline="") as lines:
+    with file.open(encoding="utf-8", errors="surrogateescape", newline="") as lines:
         header, *rows = list(csv.reader(lines)) or [[]]
     missing = [name for name in required if name not in header]
     if missing:
@@ -188,5 +189,6 @@ _PARSERS: dict[tuple[str, str], tuple[Callable[[str], Any], type]] = {
     ("examples.csv", "visits"): (int, np.int64),
     ("examples.csv", "true_label"): (_label_or_unknown, np.int64),
     ("examples.csv", "path"): (str, object),
+    ("examples.csv", "name"): (str, object),
     ("examples.csv", "given_class"): (str, object),
 }

@@ -62,6 +62,7 @@ NOISE = {
     "human labels": "given by people; no ratio",
     "labels of a web search": "given by a web search; no ratio",
     "given labels": "the table of the data set says given and true labels",
+    "random labels where none is known": "drawn for examples of unknown class; no ratio",
     "unknown": "nobody has said which labels are right",
 }
 
@@ -99,6 +100,8 @@ def read_results(folder: Path) -> list[dict[str, Any]]:
     results = []
     for path in sorted(folder.rglob("result.json")):
         result, data = _read_object(path), path.with_name("data.json")
+        if result.get("fold") is not None:  # a part of another run, see --audit_folds
+            continue
         if missing := [key for key in REQUIRED if key not in result]:
             raise InputError(f"cannot read {path}: it does not say {', '.join(missing)}")
         facts = _read_object(data) if data.exists() else {}

@@ -10,6 +10,9 @@ from ieg import replicas
 #: The mean looks back over about 1 / (1 - DECAY) visits of an example.
 DECAY = 0.9
 
+#: After so many visits the start of training, when a network knows nothing, weighs an eighth.
+SETTLED = 20
+
 
 class Ledger(tf.Module):
     """Running means a[i] ← d a[i] + (1 - d) x_i over the visits of example i, the same on replicas.

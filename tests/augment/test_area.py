@@ -50,3 +50,29 @@ def test_areas_are_uniform_from_8_to_100_percent() -> None:
 def test_the_middle_by_hand(sides: tuple[int, int], expected: list[int]) -> None:
     found = area.middle(tf.constant(sides[0]), tf.constant(sides[1]))
     np.testing.assert_array_equal(found, expected)
+
+
+def test_the_smallest_area_can_be_set() -> None:
+    top, left, height, width = area.random_area(tf.constant([0.0, 0.5, 0.0, 0.0]), 100, 100, 0.36)
+    assert (top, left, height, width) == (0, 0, 60, 60)
+
+
+@pytest.mark.parametrize(("draw", "turns"), [(0.5, 0), (0.75, 1), (0.25, -1), (0.0, 2)])
+def test_a_photograph_is_turned_about_its_middle(draw: float, turns: int) -> None:
+    image = np.arange(75, dtype=np.uint8).reshape(5, 5, 3)
+    turned = tf.function(
+        area.turned,
+        input_signature=[  # of any size, as a decoded file is
+            tf.TensorSpec([None, None, 3], tf.uint8),
+            tf.TensorSpec([], tf.float32),
+            tf.TensorSpec([], tf.float32),
+        ],
+    )
+    np.testing.assert_array_equal(turned(image, draw, 180.0), np.rot90(image, turns))
+
+
+def test_what_moves_in_from_outside_is_black() -> None:
+    turned = area.turned(tf.fill([40, 60, 3], tf.constant(200, tf.uint8)), tf.constant(0.625), 180)
+    assert turned.shape == (40, 60, 3)  # by 45 degrees
+    assert (turned[0, 0].numpy() == 0).all() and (turned[20, 30].numpy() == 200).all()
+    assert set(np.unique(turned)) == {0, 200}

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from ieg.data.holdout import probe_set, validation_set
+from ieg.data.holdout import Fold, probe_set, validation_set, without_fold
 from ieg.errors import InputError
 
 # Classes of 30, 50 and 20 examples in mixed order.
@@ -102,3 +102,43 @@ def test_a_validation_split_that_empties_a_side_is_refused(ratio: float) -> None
         "the smallest class has 20$",
     ):
         validation(ratio)
+
+
+def test_a_class_without_any_example_gives_none() -> None:
+    labels = np.repeat([0, 2], [20, 10])  # of three classes
+    chosen = probe_set(labels, np.arange(30), 0.2, num_classes=3, seed=1)
+    np.testing.assert_array_equal(labels[chosen], [[0] * 3, [2] * 3])
+    held = validation_set(labels, 0.1, num_classes=3, seed=1)
+    np.testing.assert_array_equal(np.bincount(labels[held]), [2, 0, 1])
+    with pytest.raises(InputError, match="less than one for each of 2 classes"):
+        probe_set(labels, np.arange(30), 0.04, num_classes=3, seed=1)
+
+
+FEW = np.array([0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 2])
+
+
+def test_each_example_is_held_out_by_one_fold() -> None:
+    kept = np.delete(np.arange(12), 3)
+    parts = [without_fold(FEW, kept, Fold(k, 3), num_classes=3, seed=4) for k in (1, 2, 3)]
+    np.testing.assert_array_equal(np.sort(np.concatenate([held for _, held in parts])), kept)
+    for stays, held in parts:
+        np.testing.assert_array_equal(np.sort(np.concatenate([stays, held])), kept)
+        assert len(held) in (3, 4)
+        # Of 4, 3 and 4 examples of the classes each part has one or two.
+        assert set(np.bincount(FEW[held], minlength=3)) <= {1, 2}
+
+
+def test_folds_depend_on_the_seed_alone() -> None:
+    def held(seed: int) -> list[int]:
+        return without_fold(
+            FEW, np.arange(12), Fold(1, 3), num_classes=3, seed=seed
+        )[1].tolist()  # fmt: skip
+
+    assert held(1) == held(1) and len({tuple(held(seed)) for seed in range(5)}) > 1
+
+
+def test_folds_that_cannot_be_made() -> None:
+    with pytest.raises(InputError, match="--audit_folds=13: there are only 12 training images"):
+        without_fold(FEW, np.arange(12), Fold(1, 13), num_classes=3, seed=1)
+    with pytest.raises(InputError, match="class number 1 has a single training image"):
+        without_fold(FEW, np.arange(6), Fold(1, 2), num_classes=3, seed=1)

@@ -1,6 +1,6 @@
 """Small trees of image files in the layouts that users and the official archives have."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +66,38 @@ def write_webvision(root: Path, *, train: int = 2) -> None:
         (info / file).write_text("\n".join(lines) + "\n")
     names = [f"{wnid} thing {k}, other name" for k, wnid in enumerate(WNIDS[:52])]
     (info / "synsets.txt").write_text("\n".join(names) + "\n")
+
+
+def write_isic(root: Path, counts: Mapping[str, int], *, missing: Sequence[str] = ()) -> list[str]:
+    """ISIC-2019 with that many images of each class; returns the rows of its ground truth."""
+    rows, header = [], "image,MEL,NV,BCC,AK,BKL,DF,VASC,SCC,UNK"
+    classes = header.split(",")[1:]
+    for name, count in counts.items():
+        label = classes.index(name)
+        columns = ",".join("1.0" if k == label else "0.0" for k in range(len(classes)))
+        for number in range(count):
+            image = f"ISIC_{label}{number:06d}" + "_downsampled" * (number == 0)
+            rows.append(f"{image},{columns}")
+            if image not in missing:
+                write_image(root / "ISIC_2019_Training_Input" / f"{image}.jpg", label, number)
+    write_table(root / "ISIC_2019_Training_GroundTruth.csv", rows, header)
+    return rows
+
+
+def write_proteins(root: Path, *, train: int = 20, test: int = 6, unknown: int = 0) -> Path:
+    """DeepLoc's file with that many proteins of either kind, which are told apart at a glance."""
+    draws, lines = np.random.default_rng(0), []
+    parts = [("M", train, ""), ("S", train, ""), ("U", unknown, "")]
+    parts += [("M", test, " test"), ("S", test, " test"), ("U", min(unknown, 1), " test")]
+    for kind, count, split in parts:
+        for number in range(count):
+            letters = {"M": "LIVFAW", "S": "DEKRNQ", "U": "GSTPHY"}[kind]
+            sequence = "".join(draws.choice(list(letters), draws.integers(30, 70)))
+            lines.append(f">{kind}{number:03d}{split.strip()} Cytoplasm-{kind}{split}")
+            lines += [sequence[:60], sequence[60:]]
+    root.mkdir(exist_ok=True)
+    (root / "deeploc_data.fasta").write_text("\n".join(lines) + "\n")
+    return root
 
 
 def write_table(path: Path, rows: Sequence[str], header: str = "path,label") -> Path:

@@ -130,6 +130,15 @@ def test_weights_are_normalised_by_the_mean_that_is_given():
 
 
 @pytest.mark.parametrize(
+    ("odds", "norm"), [(0.0, 1.0), (-10.0, 1.0), (-math.log(2e8 - 1), 0.5), (-60.0, 0.0)]
+)
+def test_dm_lets_go_of_a_label_that_is_fitted_perfectly(odds, norm):
+    labels, logits = tf.constant([0]), tf.constant([[-odds, 0.0]])
+    slope = gradient(lambda y, z: losses.dm(y, z, 1.0, 8.0), labels, logits)
+    assert np.abs(slope).sum() == pytest.approx(norm, abs=1e-3)
+
+
+@pytest.mark.parametrize(
     ("loss", "expected"),
     [
         (losses.mae, 0.8),

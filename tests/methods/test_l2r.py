@@ -65,6 +65,17 @@ def test_weights_sum_to_one_and_scalars_describe_them():
     assert {"probe_loss", "probe_accuracy"} <= output.scalars.keys()
 
 
+def test_sigmoid_weights_have_the_order_of_the_clamped_ones_and_less_spread():
+    clamped, kept = (
+        step(method(l2r_warmup_epochs=0, weight_mode=mode), 0).per_example["weight"].numpy()
+        for mode in ("clamp", "sigmoid")
+    )
+    assert kept.sum() == pytest.approx(1, abs=1e-5)
+    assert 0 < kept.std() < clamped.std() / 2
+    order = np.argsort(kept)
+    assert np.all(np.diff(clamped[order]) >= 0)
+
+
 def test_a_level_that_the_network_does_not_have_is_refused_at_once():
     with pytest.raises(InputError, match="--meta_partial_level=9"):
         method(meta_partial_level=9)

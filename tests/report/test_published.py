@@ -131,7 +131,7 @@ def test_spread_and_definition_stand_beside_the_number() -> None:
 
 
 @pytest.mark.slow
-def test_what_pip_installs_holds_the_file(tmp_path: Path) -> None:
+def test_what_pip_installs_holds_files_that_are_no_code(tmp_path: Path) -> None:
     pytest.importorskip("setuptools", minversion="77")
     root = Path(published.__file__).parents[2]
     for name in ("pyproject.toml", "README.md", "LICENSE"):
@@ -140,7 +140,10 @@ def test_what_pip_installs_holds_the_file(tmp_path: Path) -> None:
     command = "pip wheel -q --no-deps --no-build-isolation --no-index -w wheel ."
     subprocess.run([sys.executable, "-m", *command.split()], cwd=tmp_path, check=True)
     (wheel,) = (tmp_path / "wheel").iterdir()
-    assert "ieg/report/published.csv" in zipfile.ZipFile(wheel).namelist()
+    files = ("page.html", "gallery.html", "page.css", "page.js")
+    parts = {f"ieg/report/page/{name}" for name in files}
+    installed = set(zipfile.ZipFile(wheel).namelist())
+    assert {"ieg/report/published.csv", *parts} <= installed
 
 
 def test_no_number_stands_twice():

@@ -1,0 +1,200 @@
+"""What a caller gives to `fit` and `predict` becomes what experiments and networks take."""
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from ieg.classifier.examples import (
+    Form,
+    checked_labels,
+    collected,
+    encoded,
+    is_path,
+    one_line,
+    pixels,
+)
+from ieg.commands import predict
+from ieg.data import sources
+from ieg.data.files import CHANNELS, Damage, FileImages
+from ieg.data.images import Images
+from ieg.data.sources import FileRequest, Source, arrays
+from ieg.errors import InputError
+from ieg.exporting.inference import RawInput
+
+#: Rows on which a network of the caller's own is tried out: two batches.
+_TRIED = 16
+#: Smaller standard deviations are taken for those of a constant.
+_CONSTANT = 1e-7
+
+#: Examples and labels, either of which may be None.
+Pair = tuple[Any, Any]
+
+
+class Prepared(NamedTuple):
+    """What a classifier is fitted on.
+
+    Attributes:
+      dataset: value of the flag.
+      source: the data.
+      form: what an example is like.
+      classes: [K] labels, sorted.
+      feature_names: [D] of a table whose columns have names, else None.
+    """
+
+    dataset: str
+    source: Source
+    form: Form
+    classes: np.ndarray
+    feature_names: list[str] | None = None
+
+    @property
+    def size(self) -> int:
+        """N, examples to train on."""
+        trusted = self.source.trusted
+        return len(self.source.train.labels) - (0 if trusted is None else len(trusted))
+
+    def as_seen(self) -> np.ndarray:
+        """Some examples [B, ...] as a network sees them; noise in the place of files."""
+        if self.form.kind == "files":
+            draws = np.random.default_rng(0).uniform(-1, 1, (_TRIED, *self.form.shape))
+            return draws.astype(np.float32)
+        rows = np.resize(np.arange(self.size), _TRIED)  # those of a small data set repeat
+        values = np.asarray(self.source.train.images[rows], np.float32)
+        return values if self.form.kind == "features" else values * (2 / 255) - 1
+
+
+def from_path(path: str | os.PathLike, pairs: list[Pair], request: FileRequest) -> Prepared:
+    """A folder of class folders, or a table.
+
+    Args:
+      path: of the folder or the CSV file.
+      pairs: what else was given, all of which must be None.
+      request: for the files, without their path.
+    """
+    if any(value is not None for pair in pairs for value in pair):
+        raise InputError(
+            "with a folder or a CSV file as X, labels, probe and test images come from there too: "
+            "leave out the other arguments"
+        )
+    text = os.fspath(path)
+    base = "csv" if text.lower().endswith(".csv") else "folder"
+    source = sources.REGISTRY.get(base).load(dataclasses.replace(request, path=text))
+    form = Form("files", source.train.images.shape[1:])
+    return Prepared(f"{base}:{text}", source, form, np.array(source.class_names))
+
+
+def from_arrays(
+    estimator: BaseEstimator, pairs: list[Pair], *, augmentation: str, standardise: bool
+) -> Prepared:
+    """Arrays, tables, or tf.data.Datasets.
+
+    Args:
+      estimator: takes note of the names of features.
+      pairs: to train on, clean ones and those to test on; both may be None but for the first.
+      augmentation: see `arrays.source`.
+      standardise: whether the network sees features with mean 0 and deviation 1.
+    Raises:
+      InputError: see `RobustClassifier.fit`.
+    """
+    pairs = [collected(x) if isinstance(x, tf.data.Dataset) else (x, y) for x, y in pairs]
+    X, y = pairs[0]
+    form: Form | None = None
+    if (X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim) in (3, 4):
+        examples, form = pixels(X)
+        more = [None if x is None else pixels(x, form)[0] for x, _ in pairs[1:]]
+    else:
+        examples = features(estimator, X, reset=True)
+        more = [None if x is None else features(estimator, x, reset=False) for x, _ in pairs[1:]]
+        form = Form("features", examples.shape[1:])
+        if standardise:
+            form = form._replace(scaling=_scaling(examples))
+            examples = scaled(examples, form)
+            more = [None if x is None else scaled(x, form) for x in more]
+    labels = checked_labels(y, len(examples))
+    classes = np.unique(labels)
+    if len(classes) < 2:
+        raise InputError(
+            f"y has one class only, {classes.tolist()[0]!r}; a classifier needs two at least"
+        )
+    names = ("y_probe", "y_test")
+    others = [
+        None if x is None else (x, encoded(checked_labels(given, len(x)), classes, name))
+        for x, (_, given), name in zip(more, pairs[1:], names, strict=True)
+    ]
+    source = arrays.source(
+        (examples, encoded(labels, classes, "y")),
+        [str(label) for label in classes],
+        probe=others[0],
+        test=others[1],
+        augmentation=augmentation,
+    )
+    columns = getattr(estimator, "feature_names_in_", None) if form.kind == "features" else None
+    return Prepared(
+        "arrays", source, form, classes, None if columns is None else [str(c) for c in columns]
+    )
+
+
+def features(estimator: BaseEstimator, X: Any, *, reset: bool) -> np.ndarray:
+    """[N, D] float32, checked by scikit-learn.
+
+    Args:
+      estimator: what notes, or knows, the number and the names of features.
+      X: whatever a caller calls features.
+      reset: whether it is fitted on these.
+    """
+    try:
+        return validate_data(estimator, X, reset=reset, dtype=np.float32)
+    except ValueError as error:
+        raise one_line(error) from None
+
+
+def _scaling(examples: np.ndarray) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each feature; 1 for one that is always the same."""
+    wide = examples.astype(np.float64)
+    deviation = wide.std(axis=0)
+    return wide.mean(axis=0).tolist(), np.where(deviation > _CONSTANT, deviation, 1.0).tolist()
+
+
+def scaled(examples: np.ndarray, form: Form) -> np.ndarray:
+    """[N, D] float32 with mean 0 and standard deviation 1 where training examples are concerned."""
+    if form.scaling is None:
+        return examples
+    mean, deviation = (np.array(values, np.float32) for values in form.scaling)
+    return (examples - mean) / deviation
+
+
+def to_predict(estimator: BaseEstimator, X: Any, form: Form) -> Images:
+    """Examples like those of `fit`: pixels in 0 .. 255, files that give them, or features.
+
+    Raises:
+      InputError: they are not like those.
+    """
+    if isinstance(X, tf.data.Dataset):
+        X, _ = collected(X)
+    if form.kind == "features":
+        return features(estimator, X, reset=False)
+    if not is_path(X):
+        return pixels(X, form)[0].astype(np.float32)
+    height, width, channels = form.shape
+    if height != width or channels != CHANNELS:
+        raise InputError(
+            f"files are colour images, and the classifier was fitted on images of "
+            f"{height}x{width}x{channels}"
+        )
+    root, paths = predict.list_images(Path(X).expanduser())
+    names = np.array([os.fsencode(name) for name in paths])
+    return FileImages(str(root), names, height, Damage(len(paths), 0.0))
+
+
+def raw_input(form: Form, *, exported: bool) -> RawInput:
+    """What a model of probabilities is given: arrays, or, exported, whatever others have."""
+    if form.kind == "features":
+        return RawInput(form.shape, "float32", is_image=False, scaling=form.scaling)
+    dtype, any_size = ("uint8", form.kind == "files") if exported else ("float32", False)
+    return RawInput(form.shape, dtype, is_image=True, any_size=any_size)

@@ -1,0 +1,337 @@
+"""The estimator: scikit-learn's methods around the same experiments that commands run."""
+
+import dataclasses
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from rich.console import Console
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from ieg import config
+from ieg.classifier import data, network, saved, training
+from ieg.classifier.data import Prepared
+from ieg.classifier.examples import checked_labels, collected, is_path
+from ieg.classifier.saved import Fitted
+from ieg.config import Settings
+from ieg.data.pipeline import sweep
+from ieg.data.sources import FileRequest, arrays
+from ieg.errors import InputError
+from ieg.experiment import Given
+from ieg.exporting import inference, package
+from ieg.methods import REGISTRY as METHODS
+
+_PREDICT_BATCH = 100
+#: An epoch of few examples has about as many steps, so that a run learns something.
+_STEPS = 10
+_SMALLEST_BATCH = 10
+#: Share of the epochs before FSR's weights are used, as in the presets of data sets.
+_FSR_START = 1 / 6
+
+
+class RobustClassifier(ClassifierMixin, BaseEstimator):
+    """A classifier for examples whose labels are partly wrong.
+
+    Args:
+      method: one of ieg's methods; "fsr" needs no clean examples, "l2r" and "ieg" take some.
+      network: a name ("cnn", "resnet20", "mlp", ...), a keras.Model from examples to logits, or a
+        function (shape of an example, number of classes) → such a model. None: "cnn" for images,
+        "mlp" for features, what suits them for files. A model stays as it is, a copy of it is
+        trained from its weights on. Networks see images as float32 in [-1, 1] and "mlp"
+        standardised features; other models get features as they are.
+      epochs: passes over the training examples; None: 60.
+      batch_size, learning_rate: as the flags of that name; None: what suits the data.
+      augmentation: of images in training: "shift" by up to an eighth of their size, "shift_flip"
+        (also mirrored), or "none".
+      random_state: an int for the same result in every call, a RandomState, or None.
+      run_folder: below it everything is kept that the command keeps (metrics, figures, label audit,
+        checkpoints), and an interrupted fit goes on; accuracy is then measured on X_test, or else
+        on a tenth of the examples, which is not trained on. None keeps nothing.
+      verbose: whether to print what the command prints.
+      settings: further flags of the command by name, such as {"lr_schedule": "constant"}.
+
+    Attributes:
+      classes_: [K] labels, sorted.
+      n_features_in_: numbers in one example.
+      label_quality_: [N] in [0, 1], estimated probability that the label of a training example is
+        right, in the order of X; nan for an image file that cannot be decoded.
+      suggested_labels_: [N] the label itself where it is probably right, else a better one.
+      noise_rate_: estimated share of wrong labels.
+      n_iter_: training steps.
+      model_: keras.Model from examples (pixels in 0 .. 255, or features) to probabilities.
+      network_: its part that gives logits.
+      paths_: [N] files that it was trained on, for a folder or a table.
+    """
+
+    def __init__(
+        self,
+        method: str = "fsr",
+        network: Any = None,
+        *,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        augmentation: str = "shift",
+        random_state: Any = 0,
+        run_folder: str | None = None,
+        verbose: bool = False,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.method = method
+        self.network = network
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.augmentation = augmentation
+        self.random_state = random_state
+        self.run_folder = run_folder
+        self.verbose = verbose
+        self.settings = settings
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        X_probe: Any = None,
+        y_probe: Any = None,
+        *,
+        X_test: Any = None,
+        y_test: Any = None,
+    ) -> "RobustClassifier":
+        """Trains on examples and their given labels, some of which may be wrong.
+
+        Args:
+          X: images [N, H, W, C] or [N, H, W] (whole numbers from 0 to 255, or floats from 0 to 1
+            or from 0 to 255), features [N, D], a finite tf.data.Dataset of (x, y), or the path of
+            a folder or CSV file, laid out as for `--dataset=folder:` and `--dataset=csv:`.
+          y: [N] labels of any kind; None for a Dataset or a path.
+          X_probe, y_probe: clean examples of every class, for methods that look ahead on them.
+          X_test, y_test: what accuracy is measured on for `run_folder` and for exports.
+        Returns:
+          the classifier itself.
+        Raises:
+          InputError: (a ValueError) something is not as it should be; nothing has been trained.
+          TrainingStopped: the loss is not finite.
+        """
+        if self.augmentation not in arrays.AUGMENTATIONS:
+            names = ", ".join(arrays.AUGMENTATIONS)
+            raise InputError(f"augmentation={self.augmentation!r}: must be one of {names}")
+        needs_probe = METHODS.get(self.method).needs.probe
+        seed, pairs = self._seed(), [(X_probe, y_probe), (X_test, y_test)]
+        if is_path(X):
+            prepared = data.from_path(X, [(None, y), *pairs], self._request(seed))
+        else:
+            prepared = data.from_arrays(
+                self,
+                [(X, y), *pairs],
+                augmentation=self.augmentation,
+                standardise=self.network is None or isinstance(self.network, str),
+            )
+        if needs_probe and prepared.form.kind != "files" and X_probe is None:
+            raise InputError(
+                f"method={self.method!r} needs clean examples: give X_probe and y_probe, or take "
+                "method='fsr', which needs none"
+            )
+        if not needs_probe and X_probe is not None:
+            warnings.warn(f"method={self.method!r} makes no use of X_probe", stacklevel=2)
+        with tempfile.TemporaryDirectory() as scratch:
+            settings = self._settings(prepared, seed, scratch, tested=X_test is not None)
+            keep = self.run_folder is not None
+            console = Console(quiet=not self.verbose)
+            experiment = training.train(settings, console, keep=keep)
+            self._set(training.fitted(experiment, prepared))
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """[N] labels of examples like those of `fit`; of a folder in the order of the paths."""
+        best = np.argmax(self.predict_proba(X), axis=1)
+        return self.classes_[best]
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """[N, K] float32 probabilities in the order of `classes_`.
+
+        Raises:
+          InputError: the examples are not like those of `fit`.
+        """
+        check_is_fitted(self, "model_")
+        examples = data.to_predict(self, X, self.form_)
+        strategy = tf.distribute.get_strategy()
+        return sweep(examples, strategy, self._outputs, batch_size=_PREDICT_BATCH, weak=None)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Accuracy; y is None for a tf.data.Dataset of (x, y)."""
+        if isinstance(X, tf.data.Dataset):
+            X, y = collected(X)
+        predicted = self.predict(X)
+        labels = checked_labels(y, len(predicted))
+        return float(accuracy_score(labels, predicted, sample_weight=sample_weight))
+
+    def export(self, folder: str | Path) -> None:
+        """Writes the model as files that load without this package, as `--mode=export` does.
+
+        Images are taken as uint8, those of files in any size.
+
+        Raises:
+          InputError: the folder cannot be written.
+        """
+        check_is_fitted(self, "model_")
+        raw = data.raw_input(self.form_, exported=True)
+        model = inference.probability_model(self.network_, raw)
+        names = [str(label) for label in self.classes_]
+        package.write(Path(folder).expanduser(), model, names, self.card_)
+
+    def save(self, folder: str | Path) -> None:
+        """Writes the fitted classifier as model.keras and classifier.json; `load` reads it.
+
+        A `network` that is no name is not among the parameters that are saved; what it has become
+        is in model.keras.
+
+        Raises:
+          InputError: the folder cannot be written, or labels or settings are nothing for JSON.
+        """
+        check_is_fitted(self, "model_")
+        saved.write(Path(folder).expanduser(), self._fitted(), self.get_params(deep=False))
+
+    @classmethod
+    def load(
+        cls, folder: str | Path, custom_objects: Mapping[str, Any] | None = None
+    ) -> "RobustClassifier":
+        """Reads what `save` wrote; nothing is unpickled.
+
+        Args:
+          folder: which.
+          custom_objects: name → class of layers that Keras does not have, of the caller's own.
+        Raises:
+          InputError: the folder holds no classifier, or a damaged one.
+        """
+        fitted, params = saved.read(Path(folder).expanduser(), custom_objects)
+        classifier = cls(**params)
+        classifier._set(fitted)
+        return classifier
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = {"params": self.get_params(deep=False)}
+        if hasattr(self, "model_"):
+            state["fitted"] = saved.to_bytes(self._fitted())
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state["params"])  # type: ignore[misc]
+        if "fitted" in state:
+            self._set(saved.from_bytes(state["fitted"]))
+
+    def _settings(self, prepared: Prepared, seed: int, scratch: str, *, tested: bool) -> Settings:
+        """The configuration that the parameters stand for."""
+        typed, num_classes = self._typed(prepared, seed, tested=tested), len(prepared.classes)
+        typed["checkpoint_path"] = scratch if self.run_folder is None else str(self.run_folder)
+        make = None
+        if self.network is not None and not isinstance(self.network, str):
+            seen = prepared.as_seen()
+            make = network.maker(self.network, seen, num_classes, seed)
+            typed["network_name"] = "own"
+            typed = network.settings_for(make, self.method, seen, num_classes) | typed
+        settings = config.resolve(typed)
+        return dataclasses.replace(settings, given=Given(prepared.source, make))
+
+    def _typed(self, prepared: Prepared, seed: int, *, tested: bool) -> dict[str, Any]:
+        """Flag → value as if they had been typed, without what is told from the network."""
+        typed: dict[str, Any] = {
+            "method": self.method,
+            "dataset": prepared.dataset,
+            "seed": seed,
+            # Determinism is switched for the whole process, which is not ours alone.
+            "deterministic": False,
+        }
+        if isinstance(self.network, str):
+            typed["network_name"] = self.network
+        elif prepared.form.kind == "features":
+            typed["network_name"] = "mlp"
+        asked = {
+            "max_epoch": self.epochs,
+            "batch_size": self.batch_size,
+            "learning_rate": self.learning_rate,
+            **(self.settings or {}),
+        }
+        taken = typed.keys() - {"deterministic"} | {"checkpoint_path", "mode", "network_name"}
+        for name in (self.settings or {}).keys() & taken:
+            raise InputError(f"settings={{{name!r}: ...}}: the classifier sets that itself")
+        typed |= {name: value for name, value in asked.items() if value is not None}
+        if self.run_folder is not None and not tested and prepared.form.kind != "files":
+            typed.setdefault("eval_split", "validation")
+        return typed | self._sized(prepared, typed)
+
+    def _seed(self) -> int:
+        """A seed of its own for each fit, unless the parameter is one."""
+        if isinstance(self.random_state, int | np.integer):
+            return int(self.random_state)
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _request(self, seed: int) -> FileRequest:
+        """What is asked of image files, as far as it is not their path."""
+        settings = self.settings or {}
+        names = ("image_size", "damaged_limit")
+        return FileRequest(seed=seed, **{n: settings[n] for n in names if n in settings})
+
+    def _sized(self, prepared: Prepared, typed: Mapping[str, Any]) -> dict[str, Any]:
+        """What depends on the number of examples."""
+        if prepared.form.kind == "files":
+            return {}
+        count, preset = prepared.size, arrays.PRESET
+        if self.run_folder is not None and typed.get("eval_split") == "validation":
+            # Of each class a share is held out, rounded up or down.
+            count -= round(count * typed.get("validation_ratio", 0.1)) + len(prepared.classes)
+        count = max(count, 1)
+        usual = min(preset["batch_size"], max(_SMALLEST_BATCH, count // _STEPS))
+        size = min(typed.get("batch_size", usual), count)
+        if size < typed.get("batch_size", 0):
+            warnings.warn(f"batch_size is {size} here: there are no more examples", stacklevel=4)
+        sized: dict[str, Any] = {"batch_size": size}
+        if self.method == "fsr":
+            sized["queue_bs"] = typed.get("queue_bs", min(preset["queue_bs"], size))
+            if "max_epoch" in typed:
+                start = int(typed["max_epoch"] * _FSR_START)
+                sized["meta_start_epoch"] = typed.get("meta_start_epoch", start)
+        return sized
+
+    def _set(self, fitted: Fitted) -> None:
+        """Makes attributes of what training found."""
+        self.classes_ = fitted.classes
+        self.n_features_in_ = int(np.prod(fitted.form.shape))
+        for name in ("feature_names_in_", "paths_"):
+            self.__dict__.pop(name, None)  # of an earlier fit
+        if fitted.feature_names is not None:
+            self.feature_names_in_ = np.array(fitted.feature_names, dtype=object)
+        self.label_quality_ = fitted.label_quality
+        self.suggested_labels_ = fitted.classes[fitted.suggested]
+        self.noise_rate_ = fitted.noise_rate
+        self.n_iter_ = fitted.steps
+        if fitted.paths is not None:
+            self.paths_ = list(fitted.paths)
+        self.form_ = fitted.form
+        self.card_ = fitted.card
+        self.model_ = fitted.model
+        self.network_ = fitted.model.layers[-2]  # in front of the softmax
+        self._outputs = tf.function(lambda batch: fitted.model(batch, training=False))
+
+    def _fitted(self) -> Fitted:
+        """The attributes as one value."""
+        names = getattr(self, "feature_names_in_", None)
+        return Fitted(
+            model=self.model_,
+            classes=self.classes_,
+            form=self.form_,
+            label_quality=self.label_quality_,
+            suggested=np.searchsorted(self.classes_, self.suggested_labels_),
+            noise_rate=self.noise_rate_,
+            steps=self.n_iter_,
+            card=self.card_,
+            feature_names=None if names is None else names.tolist(),
+            paths=getattr(self, "paths_", None),
+        )

@@ -1,0 +1,106 @@
+"""The `network` of a classifier: a name, or the caller's own, and what that means for a method."""
+
+import copy
+import dataclasses
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ieg.errors import InputError
+from ieg.meta import forward_mode
+from ieg.methods import REGISTRY as METHODS
+from ieg.networks import own, seeded
+
+#: (shape of an example, K) → a network from examples to logits.
+NetworkFunction = Callable[[tuple[int, ...], int], keras.Model]
+
+
+def maker(
+    network: keras.Model | NetworkFunction, examples: np.ndarray, num_classes: int, seed: int
+) -> Callable[[], keras.Model]:
+    """A function that makes the network, a new one in each call, and checks it.
+
+    Args:
+      network: the caller's model, which stays as it is, or a function.
+      examples: [B, ...] as the network will see them.
+      num_classes: K.
+      seed: of starting weights that a function leaves to Keras.
+    """
+
+    def make() -> keras.Model:
+        if isinstance(network, keras.Model):
+            model = _copied(network)
+        else:
+            with seeded(seed):
+                model = network(examples.shape[1:], num_classes)
+        own.logits_of(model, examples, num_classes)  # some models get their variables here
+        return own.as_graph(model, examples.shape[1:])
+
+    return make
+
+
+def _copied(network: keras.Model) -> keras.Model:
+    try:
+        return copy.deepcopy(network)
+    except Exception as error:  # whatever saving and loading a model may raise
+        raise InputError(
+            f"network {network.name!r} cannot be copied ({' '.join(str(error).split())[:150]}); "
+            "give a function (input_shape, num_classes) that makes it"
+        ) from error
+
+
+def settings_for(
+    make: Callable[[], keras.Model], method: str, examples: np.ndarray, num_classes: int
+) -> dict[str, Any]:
+    """Flags that the caller's network needs, for those that were not typed.
+
+    A look-ahead needs to know the classifier, or else moves all variables; and forward mode has to
+    be right for the network, or else nested tapes do the same.
+
+    Args:
+      make: see `maker`.
+      method: name of the method.
+      examples: [B, ...] as the network will see them, two batches of them.
+      num_classes: K.
+    Returns:
+      flag → value; what it means is logged.
+    Raises:
+      InputError: the network is none that can be trained.
+    """
+    model = make()
+    logits = own.logits_of(model, examples, num_classes)
+    options = {field.name for field in dataclasses.fields(METHODS.get(method).Options)}
+    found: dict[str, Any] = {}
+    log = logging.getLogger("ieg")
+    if "meta_partial_level" in options and not own.has_classifier(model, examples, logits):
+        found["meta_partial_level"] = -1
+        log.warning(
+            "network %r does not end with a layer from features to logits: all variables take the "
+            "look-ahead",
+            model.name,
+        )
+    if "meta_gradient" in options and not _forward_mode_holds(model, examples):
+        found["meta_gradient"] = "nested"
+        log.warning(
+            "forward mode is not right for network %r: nested tapes differentiate the look-ahead, "
+            "which takes longer",
+            model.name,
+        )
+    return found
+
+
+def _forward_mode_holds(model: keras.Model, examples: np.ndarray) -> bool:
+    params = [v.value for v in model.trainable_variables]
+    others = [tf.convert_to_tensor(v.value) for v in model.non_trainable_variables]
+    for batch in np.array_split(examples, 2):
+
+        def predict(theta: list[tf.Tensor], batch: np.ndarray = batch) -> tf.Tensor:
+            return model.stateless_call(theta, others, tf.constant(batch), training=True)[0]
+
+        if forward_mode.transposition_error(predict, params) > forward_mode.TOLERANCE:
+            return False
+    return True

@@ -1,0 +1,106 @@
+"""An experiment is trained as the command trains it, and what it has found is read off."""
+
+import dataclasses
+import os
+import signal
+
+import numpy as np
+from rich.console import Console
+
+from ieg.classifier.data import Prepared, raw_input
+from ieg.classifier.saved import Fitted
+from ieg.commands import export, folds
+from ieg.commands import train as train_command
+from ieg.config import Settings
+from ieg.data.files import FileImages
+from ieg.data.images import readable
+from ieg.errors import InputError
+from ieg.experiment import Experiment, build
+from ieg.exporting import inference
+from ieg.report import audit
+from ieg.training.trainer import Interrupted
+
+
+def train(settings: Settings, console: Console, *, keep: bool) -> Experiment:
+    """Trains, or goes on.
+
+    Args:
+      settings: with the data in `given`.
+      console: where to print.
+      keep: whether all that the command leaves is wanted; else nothing is evaluated or written.
+    Returns:
+      the trained experiment.
+    Raises:
+      KeyboardInterrupt: Ctrl-C; a run folder holds what has been done.
+    """
+    if keep:
+        status = train_command.run(settings, console)
+        if status:
+            _stop(status - 128)
+        experiment = build(settings)
+        experiment.checkpoints.restore()
+        return experiment
+    if settings.config.audit_folds:
+        raise InputError("settings={'audit_folds': ...} goes with run_folder, where folds are kept")
+    experiment = build(settings)
+    plan = dataclasses.replace(experiment.plan(), evaluate_after=frozenset())
+    trainer = experiment.trainer(
+        plan, console, evaluate=lambda step, rate, scalars: None, saved=lambda step: None
+    )
+    try:
+        trainer.run()
+    except Interrupted as stop:
+        _stop(stop.signal)
+    return experiment
+
+
+def _stop(number: int) -> None:
+    """Ends as the signal would have ended it."""
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise SystemExit(128 + number)
+
+
+def fitted(experiment: Experiment, prepared: Prepared) -> Fitted:
+    """What a classifier knows after training.
+
+    Args:
+      experiment: trained; its current weights are replaced by those that count.
+      prepared: what it was trained on.
+    """
+    config, dataset, state = experiment.config, experiment.dataset, experiment.state
+    images = dataset.train.images
+    files = images if isinstance(images, FileImages) else None
+    predict = experiment.predictor(state.evaluated_weights())
+    rows = dataset.train_indices if files or config.audit_folds else np.arange(prepared.size)
+    if config.audit_folds:
+        logits, loss = folds.out_of_fold(experiment), np.full(len(rows), np.nan)
+    else:
+        logits, loss = predict(images[rows]), state.ledger.read()["loss"][rows]
+    usable = np.flatnonzero(readable(images[rows]))
+    found = audit.estimate(logits[usable], dataset.given_labels[rows[usable]], loss[usable])
+    # Files in the order of the list, arrays in that of the caller.
+    places = usable if files else rows[usable]
+    suggested = dataset.given_labels[rows if files else np.arange(prepared.size)].copy()
+    quality = np.full(len(suggested), np.nan)
+    quality[places], suggested[places] = 1 - found.score, found.suggested
+    tested = experiment.test(predict) if len(dataset.evaluation.labels) else None
+    noise = f"The label audit estimates that {found.noise_rate:.1%} of the labels are wrong."
+    exported = raw_input(prepared.form, exported=True)
+    card = export.card_text(experiment, experiment.last_step, tested, exported, noise)
+    inference.take_weights(state.params, state.evaluated_weights())
+    own = config.network_name == "own"
+    network = experiment.model if own else inference.standard_copy(experiment.model)
+    raw = raw_input(prepared.form, exported=False)
+    return Fitted(
+        model=inference.probability_model(network, raw),
+        classes=prepared.classes,
+        form=prepared.form,
+        label_quality=quality,
+        suggested=suggested,
+        noise_rate=found.noise_rate,
+        steps=experiment.last_step,
+        card=card,
+        feature_names=prepared.feature_names,
+        paths=[os.fsdecode(path) for path in files.paths[rows]] if files else None,
+    )

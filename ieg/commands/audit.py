@@ -1,0 +1,117 @@
+"""The label audit: written at the end of training, and by `--mode=audit` for a checkpoint."""
+
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from ieg.commands import folds, outcome, page
+from ieg.commands.announce import announce
+from ieg.commands.evaluation import settings_of_the_run
+from ieg.config import Settings
+from ieg.data.images import readable
+from ieg.errors import InputError
+from ieg.experiment import Experiment, build
+from ieg.report import audit
+from ieg.training.ledger import SETTLED
+
+TABLE, SUMMARY = page.AUDIT, "audit.json"
+
+
+def run(settings: Settings, console: Console) -> int:
+    """Audits the labels of a run at a checkpoint; returns the exit status.
+
+    Raises:
+      InputError: there is no such run, checkpoint or fold, or what was typed contradicts the run.
+    """
+    experiment = build(settings_of_the_run(settings))
+    folder = experiment.folder
+    if not experiment.checkpoints.steps():
+        raise InputError(f"{folder.path} has no checkpoint yet")
+    step = experiment.checkpoints.restore(settings.config.restore_step)
+    announce(experiment, console)
+    console.print(f"checkpoint of step {step}", highlight=False, markup=False)
+    if experiment.config.audit_folds:
+        by_folds(experiment, step, console)
+    else:
+        predict = experiment.predictor(experiment.state.evaluated_weights())
+        logits = predict(experiment.dataset.train.images[experiment.dataset.train_indices])
+        by_itself(experiment, logits, step, console)
+    page.remake(experiment, console)
+    return 0
+
+
+def by_itself(experiment: Experiment, logits: np.ndarray, step: int, console: Console) -> None:
+    """Writes and prints what a run says of the labels that it was trained on.
+
+    Args:
+      experiment: trained or restored.
+      logits: [n, K] of its network for the examples to train on, not augmented.
+      step: where the run is.
+      console: where to print.
+    """
+    examples = outcome.examples_table(experiment)
+    loss = np.where(examples["visits"] < SETTLED, np.nan, examples["loss"])
+    _write(experiment, examples, logits, loss, step, console)
+
+
+def by_folds(experiment: Experiment, step: int, console: Console) -> None:
+    """The same with the votes of models that have not trained on what they vote on.
+
+    Raises:
+      InputError: a fold has not been trained.
+    """
+    logits = folds.out_of_fold(experiment)
+    _write(experiment, outcome.examples_table(experiment), logits, None, step, console)
+
+
+def _write(
+    experiment: Experiment,
+    examples: dict[str, Any],
+    logits: np.ndarray,
+    running_loss: np.ndarray | None,
+    step: int,
+    console: Console,
+) -> None:
+    dataset, folder = experiment.dataset, experiment.folder
+    # Of an image that cannot be decoded nothing was learned.
+    kept = np.flatnonzero(readable(dataset.train.images[dataset.train_indices]))
+    examples = {name: [column[i] for i in kept] for name, column in examples.items()}
+    given = dataset.given_labels[dataset.train_indices[kept]]
+    loss = None if running_loss is None else running_loss[kept]
+    found = audit.estimate(logits[kept], given, loss)
+    true = dataset.true_labels[dataset.train_indices[kept]]
+    known = true >= 0
+    facts = {
+        "step": step,
+        "audit_folds": 0 if running_loss is not None else experiment.config.audit_folds,
+        "examples": len(given),
+        "suspicious": int(np.sum(found.score > audit.THRESHOLD)),
+        "noise_rate": found.noise_rate,
+        "class_names": list(dataset.class_names),
+        "transition_matrix": found.transition.tolist(),
+        "true_labels_known": int(known.sum()),
+        **audit.measure(found.score[known], (true != given)[known]),
+    }
+    folder.write_table(TABLE, audit.table(examples, found, dataset.class_names))
+    folder.write_json(SUMMARY, facts)
+    console.print(_line(facts), highlight=False, markup=False, soft_wrap=True)
+
+
+def _line(facts: dict[str, Any]) -> str:
+    """What audit.json says, in one line."""
+    names = {
+        "auroc": "AUROC",
+        "average_precision": "average precision",
+        "precision_at_wrong": "precision at as many as are wrong",
+        f"precision_at_{audit.FIRST}": f"at {audit.FIRST}",
+        "f1": "F1",
+    }
+    measured = [f"{name} {facts[k]:.4f}" for k, name in names.items() if facts[k] is not None]
+    folds = facts["audit_folds"]
+    by = f" by {folds} folds" if folds else ""
+    return (
+        f"label audit{by}: {facts['suspicious']:,} of {facts['examples']:,} labels are probably "
+        f"wrong, estimated noise rate {facts['noise_rate']:.3f}; "
+        f"{', '.join([*measured, f'see {TABLE}'])}"
+    )

@@ -1,0 +1,104 @@
+"""`--audit_folds=K`: the same run on K parts left out in turn, so that none scores what it learned.
+
+Fold k lives in the sub-folder fold<k> of the run, goes on like any other run, and leaves the logits
+of the part that it left out.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+from rich.console import Console
+
+from ieg.config import Settings
+from ieg.data.holdout import Fold
+from ieg.errors import InputError
+from ieg.experiment import Experiment, build, folder_of
+
+#: What a fold leaves: the examples that it left out, and the logits of its network for them.
+SCORES = "out_of_fold.npz"
+
+
+def of(settings: Settings) -> list[Fold]:
+    """The folds that were asked for.
+
+    Raises:
+      InputError: a single one, which would leave nothing to train on.
+    """
+    count = settings.config.audit_folds
+    if count == 1:
+        raise InputError("--audit_folds=1: must be at least 2, or 0 for none")
+    return [Fold(number, count) for number in range(1, count + 1)]
+
+
+def build_one(settings: Settings, fold: Fold) -> Experiment:
+    """Data, network, method and state of a fold; to go back to a step is for the run itself."""
+    config = dataclasses.replace(settings.config, restore_step=0)
+    return build(dataclasses.replace(settings, config=config), fold)
+
+
+def train(settings: Settings, console: Console, train_one: Callable[[Experiment], int]) -> int:
+    """Trains the folds that have not been trained yet, one after the other.
+
+    Args:
+      settings: of the run.
+      console: where to print.
+      train_one: trains, or goes on; returns the exit status, 0 at once for a finished run.
+    Returns:
+      the first status that is not 0, or 0.
+    """
+    if settings.config.pretrained_ckpt is not None:
+        console.print(
+            "note: if the weights that each fold starts from were trained on these images, no fold "
+            "scores what it has not seen",
+            highlight=False,
+            soft_wrap=True,
+        )
+    for fold in of(settings):
+        experiment = build_one(settings, fold)
+        held_out = experiment.dataset.held_out
+        assert held_out is not None  # of a fold there always is
+        console.print(
+            f"audit fold {fold}: {len(experiment.dataset.train_indices):,} images to train on, "
+            f"{len(held_out):,} to score",
+            highlight=False,
+        )
+        status = train_one(experiment)
+        if status:
+            return status
+    return 0
+
+
+def save(experiment: Experiment) -> None:
+    """Writes what the trained network of a fold makes of the examples that it left out."""
+    held_out = experiment.dataset.held_out
+    assert held_out is not None
+    predict = experiment.predictor(experiment.state.evaluated_weights())
+    logits = predict(experiment.dataset.train.images[held_out])
+    experiment.folder.write_arrays(SCORES, {"index": held_out, "logits": logits})
+
+
+def out_of_fold(experiment: Experiment) -> np.ndarray:
+    """[n, K] logits for the examples of a run, each of the fold that left it out.
+
+    Raises:
+      InputError: a fold has not been trained, or its file is not that of this run.
+    """
+    indices = experiment.dataset.train_indices
+    together = np.full([len(indices), experiment.dataset.num_classes], np.nan, np.float32)
+    for fold in of(experiment.settings):
+        path = folder_of(experiment.config, fold).path / SCORES
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                index, logits = arrays["index"], arrays["logits"]
+            rows = np.searchsorted(indices, index)
+            if not np.array_equal(indices[rows], index):
+                raise ValueError("it scores images that are not those of this run")
+            together[rows] = logits
+        except FileNotFoundError:
+            raise InputError(
+                f"{path.parent} has not been trained; --mode=train does that"
+            ) from None
+        except (OSError, ValueError, IndexError, KeyError) as error:
+            raise InputError(f"{path} is damaged: {error}; delete its folder") from None
+    return together

@@ -1,0 +1,110 @@
+"""The model card: what an exported model is, on what it was trained, and how good it is."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import ieg
+
+
+class Facts(NamedTuple):
+    """What a card says.
+
+    Attributes:
+      data: name of the data set.
+      method, network: names.
+      examples: how many the model was trained on, and how many clean ones it had besides.
+      class_names: K names.
+      class_counts: [K] training examples per given label.
+      step: where in the run the weights are from.
+      averaged: whether they are the moving average.
+      accuracy: name of a measure → value, empty when nothing was measured.
+      measured_on: what that was measured on, in words.
+      noise: what is known or estimated about wrong labels, in words.
+      takes: what the model takes, in words.
+      example: Python expression for one such input.
+      settings: every setting of the run that is set.
+      note: what a reader of results must know about the data, or None.
+    """
+
+    data: str
+    method: str
+    network: str
+    examples: tuple[int, int]
+    class_names: Sequence[str]
+    class_counts: Sequence[int]
+    step: int
+    averaged: bool
+    accuracy: Mapping[str, float]
+    measured_on: str
+    noise: str
+    takes: str
+    example: str
+    settings: Mapping[str, Any]
+    note: str | None = None
+
+
+def text(facts: Facts) -> str:
+    """The card as Markdown."""
+    weights = "the moving average of the weights" if facts.averaged else "the weights as they were"
+    count, clean = facts.examples
+    probe = f", and {clean:,} clean probe examples" if clean else ""
+    data = f"{facts.data}: {facts.note}" if facts.note else facts.data
+    classes = [
+        f"| {_cell(name)} | {count:,} |"
+        for name, count in zip(facts.class_names, facts.class_counts, strict=True)
+    ]
+    accuracy = [f"| {name} | {value:.4f} |" for name, value in facts.accuracy.items()]
+    measured = ["| measure | value |", "| --- | --- |", *accuracy, ""] if accuracy else []
+    settings = [f"| {name} | {_cell(value)} |" for name, value in facts.settings.items()]
+    return "\n".join(
+        [
+            "# Model card",
+            "",
+            f"A classifier with {len(facts.class_names)} classes, trained by ieg {ieg.__version__} "
+            f"with the method `{facts.method}` and the network `{facts.network}`.",
+            f"Here is {weights} after {facts.step:,} steps.",
+            "",
+            "## Use",
+            "",
+            f"It takes {facts.takes} and gives one probability for each class, in the order of",
+            "`classes.json`. Neither file needs ieg.",
+            "",
+            "```python",
+            "import keras, tensorflow as tf",
+            f"examples = {facts.example}",
+            'probabilities = keras.models.load_model("model.keras")(examples)',
+            'served = tf.saved_model.load("saved_model").signatures["serving_default"](examples)',
+            'served["probabilities"], served["class_names"]',
+            "```",
+            "",
+            "## Data",
+            "",
+            f"{data}. {count:,} training examples{probe}.",
+            "",
+            "| class | training examples with that label |",
+            "| --- | --- |",
+            *classes,
+            "",
+            "## Accuracy",
+            "",
+            f"{facts.measured_on}",
+            "",
+            *measured,
+            "## Wrong labels",
+            "",
+            f"{facts.noise}",
+            "",
+            "## Settings",
+            "",
+            "| setting | value |",
+            "| --- | --- |",
+            *settings,
+            "",
+        ]
+    )
+
+
+def _cell(value: Any) -> str:
+    """What a cell of a table may hold: a bar would end it, a line break the row."""
+    words = " ".join(str(value).split())
+    return words.replace("|", "\\|")

@@ -1,0 +1,94 @@
+"""A trained network as one model from raw images to probabilities, of Keras' own layers alone.
+
+So the files that are made from it load wherever Keras or TensorFlow are, without this package.
+"""
+
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from ieg.exporting.middle import middle_square
+from ieg.networks.layers import OwnLayer
+
+
+class RawInput(NamedTuple):
+    """What a model is given, and how it becomes what the network sees.
+
+    Attributes:
+      shape: of one example as the network sees it: (H, W, C) pixels, or anything else.
+      dtype: of the input, "uint8" or "float32" for pixels in 0 .. 255.
+      is_image: whether the values are pixels; others reach the network as they are.
+      any_size: whether images of any size come, whose middle is brought to H = W.
+      mean: of each colour in [0, 1]: the network sees the difference from it; None for [-1, 1].
+      scaling: mean and standard deviation of each feature, which are taken off; None for features
+        that reach the network as they are.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    is_image: bool
+    any_size: bool = False
+    mean: tuple[float, ...] | None = None
+    scaling: tuple[list[float], list[float]] | None = None
+
+
+def probability_model(network: keras.Model, raw: RawInput) -> keras.Model:
+    """Raw examples [B, ...] → probabilities [B, K]; it shares the variables of `network`.
+
+    Args:
+      network: what `RawInput` describes → logits.
+      raw: what comes in.
+    """
+    shape = (None, None, raw.shape[-1]) if raw.any_size else raw.shape
+    inputs = keras.Input(shape, dtype=raw.dtype, name="examples")
+    x = inputs
+    if raw.any_size:
+        x = middle_square(x, raw.shape[0])
+    if raw.is_image and raw.mean is None:
+        x = keras.layers.Rescaling(2 / 255, -1.0, dtype="float32")(x)
+    elif raw.is_image:
+        offset = [-value for value in raw.mean or ()]
+        x = keras.layers.Rescaling(1 / 255, offset, dtype="float32")(x)
+    if raw.scaling is not None:
+        mean, deviation = raw.scaling
+        variance = [value**2 for value in deviation]
+        x = keras.layers.Normalization(mean=mean, variance=variance)(x)
+    probabilities = keras.layers.Softmax(name="probabilities", dtype="float32")(network(x))
+    return keras.Model(inputs, probabilities, name="classifier")
+
+
+def standard_copy(network: keras.Model) -> keras.Model:
+    """The same network of Keras' own layers alone, with weights of its own.
+
+    Args:
+      network: one of `ieg.networks`, whose own layers say what stands for them.
+    """
+    pairs: list[tuple[Any, Any]] = []
+
+    def copy(layer: Any) -> Any:
+        if isinstance(layer, OwnLayer):
+            new = layer.standard()
+        else:
+            new = layer.__class__.from_config(layer.get_config())
+        pairs.append((layer, new))
+        return new
+
+    model = keras.models.clone_model(network, clone_function=copy, recursive=True)
+    for old, new in pairs:
+        if isinstance(old, OwnLayer):
+            new.set_weights(old.standard_weights())
+        elif isinstance(old, keras.Layer) and not isinstance(old, keras.Model):
+            new.set_weights(old.get_weights())
+    return model
+
+
+def take_weights(params: list[tf.Variable], weights: list[tf.Variable]) -> None:
+    """Sets the network's variables to others, such as their averages.
+
+    Args:
+      params: trainable variables of the network.
+      weights: as many, in the same order.
+    """
+    for param, weight in zip(params, weights, strict=True):
+        param.assign(tf.convert_to_tensor(weight))

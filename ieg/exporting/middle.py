@@ -1,0 +1,52 @@
+"""The middle of photographs of any size, as tests look at it, in operations that Keras saves.
+
+What `ieg.augment.area.middle` and `tf.image.resize(antialias=True)` make of image files, written as
+two matrix products: a Keras layer cannot hold TensorFlow's functions without code of ours.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from ieg.augment.area import MIDDLE
+
+ops = keras.ops
+
+
+def middle_square(images: Any, side: int) -> Any:
+    """The square in the middle with 7/8 of the shorter side, brought to `side`.
+
+    Triangle interpolation that averages where it shrinks: output place j sees input place i with
+    max(0, 1 - |i + ½ - c_j| / s), scaled to sum to one, c_j = start + (j + ½) size / side and
+    s = max(size / side, 1).
+
+    Args:
+      images: [B, H, W, C] symbolic, pixels of any dtype, sides unknown.
+      side: of the result in pixels.
+    Returns:
+      [B, side, side, C] float32, symbolic.
+    """
+    x = ops.cast(images, "float32")
+    # Sides are no numbers yet; but one can count along them.
+    rows = ops.cumsum(ops.ones_like(x[:, :, 0, 0]), axis=1)  # [B, H]: 1, 2, ..
+    columns = ops.cumsum(ops.ones_like(x[:, 0, :, 0]), axis=1)  # [B, W]
+    height = ops.max(rows, axis=1, keepdims=True)  # [B, 1]
+    width = ops.max(columns, axis=1, keepdims=True)
+    size = ops.maximum(ops.round(ops.minimum(height, width) * MIDDLE), 1.0)
+    vertical = _shares(rows, ops.floor((height - size) / 2.0), size, side)
+    horizontal = _shares(columns, ops.floor((width - size) / 2.0), size, side)
+    x = ops.einsum("bsh,bhwc->bswc", vertical, x)
+    return ops.einsum("btw,bswc->bstc", horizontal, x)
+
+
+def _shares(places: Any, start: Any, size: Any, side: int) -> Any:
+    """[B, side, H] share of each input place (counted from 1) in each output place."""
+    places = places - start  # within the square, counted from 1
+    step = size / float(side)  # [B, 1]
+    centres = step * np.arange(0.5, side, dtype=np.float32)[np.newaxis]  # [B, side]
+    inside = ops.logical_and(places > 0.0, places <= size)  # [B, H]
+    distance = ops.abs(ops.expand_dims(places - 0.5, 1) - ops.expand_dims(centres, 2))
+    share = ops.relu(1.0 - distance / ops.expand_dims(ops.maximum(step, 1.0), 2))
+    share = share * ops.expand_dims(ops.cast(inside, "float32"), 1)
+    return share / ops.sum(share, axis=2, keepdims=True)

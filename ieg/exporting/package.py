@@ -1,0 +1,61 @@
+"""The folder `export/`: the model in two formats, its classes, and a card that says what it is."""
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from ieg.errors import InputError
+
+
+def write(folder: Path, model: keras.Model, class_names: Sequence[str], card: str) -> None:
+    """Writes model.keras, saved_model/, classes.json and README.md; an older export is replaced.
+
+    The new folder takes the place of the old one only when it is complete.
+
+    Args:
+      folder: where to; the folder above it exists.
+      model: raw examples → probabilities, see `inference.probability_model`.
+      class_names: K names, in the order of the probabilities.
+      card: text of README.md.
+    Raises:
+      InputError: the folder cannot be written.
+    """
+    new, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
+    try:
+        for leftover in (new, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+        new.mkdir(parents=True)
+        model.save(new / "model.keras")
+        _saved_model(new / "saved_model", model, class_names)
+        classes = json.dumps(list(class_names), ensure_ascii=False, indent=2)
+        (new / "classes.json").write_text(f"{classes}\n", encoding="utf-8")
+        (new / "README.md").write_text(card, encoding="utf-8")
+        if folder.exists():
+            os.replace(folder, old)
+        os.replace(new, folder)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror or error}") from None
+
+
+def _saved_model(path: Path, model: keras.Model, class_names: Sequence[str]) -> None:
+    """Its one signature also returns the names, so that they cannot get lost."""
+    names = list(class_names)
+    (example,) = model.inputs
+
+    def serve(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {
+            "probabilities": model(examples, training=False),
+            "class_names": tf.constant(names),
+        }
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    signature = [tf.TensorSpec(example.shape, example.dtype, name="examples")]
+    archive.add_endpoint("serve", serve, signature)
+    archive.write_out(str(path), verbose=False)

@@ -1,0 +1,338 @@
+'use strict';
+// The gallery of the label audit. Every text gets into the page by textContent or as an attribute
+// value, never as markup.
+(() => {
+  const find = (id) => document.getElementById(id);
+  if (!find('audit-rows')) return;
+  const audit = JSON.parse(find('audit-rows').textContent);
+  const size = audit.index.length;
+  const MARKS = { wrong: '✗', fine: '✓', unsure: '?' };
+  const KEYS = { w: 'wrong', f: 'fine', u: 'unsure' };
+  const STORE = `ieg label audit ${audit.key}`;
+  let thumbnails = null; // read when the first card is made
+  let rows = []; // what the filters leave, in the order that was asked for
+  let page = 0;
+  let chosen = 0; // a place in rows
+  const decisions = new Map(); // row → { decision, label }, a label being '' or the number of a class
+
+  const control = (id) => find(id).value;
+  const perPage = () => Number(control('per-page'));
+  const pages = () => Math.max(1, Math.ceil(rows.length / perPage()));
+  const name = (label) => audit.classes[label];
+  const number = (value) => (value === null ? 'unknown' : String(value));
+  const called = (row) => `${audit.noun} ${audit.index[row]}`;
+  const suggests = (row) => audit.suggested[row] !== audit.given[row];
+  const counted = (count, word) => `${count.toLocaleString('en')} ${word}`;
+
+  function make(tag, className, text) {
+    const made = document.createElement(tag);
+    if (className) made.className = className;
+    if (text !== undefined) made.textContent = text;
+    return made;
+  }
+
+  // Decisions, kept in this browser by the index of the example.
+
+  function restore() {
+    const places = new Map();
+    audit.index.forEach((index, row) => places.set(index, row));
+    try {
+      const kept = JSON.parse(localStorage.getItem(STORE)) || {};
+      for (const [index, [decision, label]] of Object.entries(kept)) {
+        const row = places.get(Number(index));
+        const known = Object.hasOwn(MARKS, decision) && (label === '' || Object.hasOwn(audit.classes, label));
+        if (row !== undefined && known) decisions.set(row, { decision, label });
+      }
+    } catch {
+      complain();
+    }
+  }
+
+  function keep() {
+    const kept = {};
+    for (const [row, { decision, label }] of decisions) kept[audit.index[row]] = [decision, label];
+    try {
+      localStorage.setItem(STORE, JSON.stringify(kept));
+    } catch {
+      complain();
+    }
+  }
+
+  function complain() {
+    const place = find('storage-problem');
+    place.textContent = 'This browser keeps no decisions: save them before you close the page.';
+    place.hidden = false;
+  }
+
+  function decide(row, decision, label) {
+    if (decision === null) decisions.delete(row);
+    else decisions.set(row, { decision, label: decision === 'wrong' ? label : '' });
+    keep();
+    showDecision(row);
+    showCount();
+    inspect();
+  }
+
+  // A mark that is given twice is taken back; any other moves on to the next image.
+  function mark(decision) {
+    const row = rows[chosen];
+    if (row === undefined) return;
+    if (decisions.get(row)?.decision === decision) {
+      decide(row, null);
+      return;
+    }
+    decide(row, decision, suggests(row) ? audit.suggested[row] : '');
+    choose(chosen + 1);
+  }
+
+  // What is shown.
+
+  // Done when a control changes and not at every mark: nothing moves while somebody works.
+  function select() {
+    const [given, suggested, decision] = ['given', 'suggested', 'decision'].map((what) =>
+      control(`filter-${what}`),
+    );
+    rows = [];
+    for (let row = 0; row < size; row++) {
+      if (given !== '' && audit.given[row] !== Number(given)) continue;
+      if (suggested !== '' && !(suggests(row) && audit.suggested[row] === Number(suggested))) continue;
+      if (decision && (decisions.get(row)?.decision ?? 'none') !== decision) continue;
+      rows.push(row);
+    }
+    const order = control('order');
+    if (order !== 'score') rows.sort((a, b) => audit[order][a] - audit[order][b] || a - b);
+    page = chosen = 0;
+    showPage();
+  }
+
+  function showPage() {
+    const first = page * perPage();
+    const there = rows.slice(first, first + perPage());
+    find('cards').replaceChildren(...there.map(card));
+    const last = first + there.length;
+    find('shown').textContent = rows.length
+      ? `${(first + 1).toLocaleString('en')} to ${last.toLocaleString('en')} of ${counted(rows.length, 'labels')}`
+      : 'no label fits these filters';
+    find('previous').disabled = page === 0;
+    find('next').disabled = page >= pages() - 1;
+    there.forEach(showDecision);
+    showChosen();
+  }
+
+  function picture(row) {
+    thumbnails ??= JSON.parse(find('audit-thumbnails').textContent);
+    return thumbnails[row];
+  }
+
+  function card(row) {
+    const option = make('div', 'card');
+    option.id = `row-${row}`;
+    option.setAttribute('role', 'option');
+    option.tabIndex = -1;
+    const source = picture(row);
+    if (source) {
+      const image = make('img', audit.pixelated ? 'pixelated' : '');
+      image.src = source;
+      image.alt = called(row);
+      option.append(image);
+    } else {
+      option.append(make('span', 'blank', called(row)));
+    }
+    const labels = make('span', 'labels');
+    labels.append(make('span', '', name(audit.given[row])));
+    if (suggests(row)) labels.append(make('b', '', `→ ${name(audit.suggested[row])}`));
+    labels.title = labels.textContent;
+    option.append(labels, make('span', 'score', audit.score[row].toFixed(3)), make('span', 'mark'));
+    return option;
+  }
+
+  function showDecision(row) {
+    const option = find(`row-${row}`);
+    if (!option) return;
+    const { decision, label } = decisions.get(row) ?? { decision: '', label: '' };
+    option.dataset.decision = decision;
+    const said = decision && `${MARKS[decision]} ${decision}`;
+    option.querySelector('.mark').textContent = said;
+    const words = [called(row), `given label ${name(audit.given[row])}`];
+    words.push(suggests(row) ? `suggested ${name(audit.suggested[row])}` : 'no other label suggested');
+    words.push(`score ${audit.score[row].toFixed(3)}`, decision || 'not decided');
+    if (label !== '') words.push(`new label ${name(label)}`);
+    option.setAttribute('aria-label', words.join(', '));
+  }
+
+  function showCount() {
+    const counts = { wrong: 0, fine: 0, unsure: 0 };
+    for (const { decision } of decisions.values()) counts[decision]++;
+    const parts = Object.entries(counts).map(([decision, count]) => counted(count, decision));
+    find('count').textContent = `${counted(decisions.size, 'decided')}: ${parts.join(', ')}`;
+    find('save').disabled = decisions.size === 0;
+  }
+
+  function showChosen(focus = false) {
+    for (const option of find('cards').querySelectorAll('[aria-selected=true]')) {
+      option.setAttribute('aria-selected', 'false');
+      option.tabIndex = -1;
+    }
+    const option = find(`row-${rows[chosen]}`);
+    if (option) {
+      option.setAttribute('aria-selected', 'true');
+      option.tabIndex = 0;
+      if (focus) option.focus();
+    }
+    inspect();
+  }
+
+  function inspect() {
+    const row = rows[chosen];
+    find('inspector').hidden = row === undefined;
+    if (row === undefined) return;
+    const source = picture(row);
+    find('large').hidden = !source;
+    find('large').className = audit.pixelated ? 'pixelated' : '';
+    if (source) find('large').src = source;
+    find('large').alt = source ? `${called(row)}, enlarged` : '';
+    const labels = suggests(row) ? ` → ${name(audit.suggested[row])}` : ', no other suggested';
+    find('inspector-title').textContent = `${name(audit.given[row])}${labels}`;
+    const facts = [[audit.noun, String(audit.index[row])], ['score', number(audit.score[row])]];
+    if (audit.true[row] >= 0) facts.push(['true', name(audit.true[row])]);
+    if (audit.path) facts.push(['file', audit.path[row]]);
+    for (const [what, values] of Object.entries(audit.evidence)) {
+      facts.push([what.replaceAll('_', ' '), number(values[row])]);
+    }
+    const pairs = facts.map(([term, text]) => {
+      const pair = make('div');
+      pair.append(make('dt', '', term), make('dd', '', text));
+      return pair;
+    });
+    find('evidence').replaceChildren(...pairs);
+    const { decision, label } = decisions.get(row) ?? { decision: '', label: '' };
+    for (const verdict of Object.keys(MARKS)) {
+      find(`mark-${verdict}`).setAttribute('aria-pressed', String(verdict === decision));
+    }
+    const preset = suggests(row) ? audit.suggested[row] : '';
+    find('new-label').value = String(decision === 'wrong' ? label : preset);
+    for (const option of find('new-label').options) {
+      option.disabled = option.value === String(audit.given[row]);
+    }
+    find('new-label').disabled = decision === 'fine' || decision === 'unsure';
+  }
+
+  // Moving about.
+
+  function choose(place) {
+    chosen = Math.max(0, Math.min(rows.length - 1, place));
+    const wanted = Math.floor(chosen / perPage());
+    if (wanted !== page) {
+      page = wanted;
+      showPage();
+    }
+    showChosen(true);
+  }
+
+  function turn(pagesOn) {
+    page = Math.max(0, Math.min(pages() - 1, page + pagesOn));
+    chosen = page * perPage();
+    showPage();
+  }
+
+  function columns() {
+    const options = [...find('cards').children];
+    const below = options.findIndex((option) => option.offsetTop > options[0].offsetTop);
+    return below < 0 ? options.length : below;
+  }
+
+  function onKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || !rows.length) return;
+    const last = Math.min(rows.length, (page + 1) * perPage()) - 1;
+    const moves = {
+      ArrowLeft: () => choose(chosen - 1),
+      ArrowRight: () => choose(chosen + 1),
+      ArrowUp: () => choose(chosen - columns()),
+      ArrowDown: () => choose(chosen + columns()),
+      Home: () => choose(page * perPage()),
+      End: () => choose(last),
+      PageDown: () => choose(Math.min(page + 1, pages() - 1) * perPage()),
+      PageUp: () => choose(Math.max(page - 1, 0) * perPage()),
+      n: () => find('new-label').focus(),
+    };
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    const action = Object.hasOwn(KEYS, key) ? () => mark(KEYS[key]) : moves[key];
+    if (!action) return;
+    event.preventDefault();
+    action();
+  }
+
+  // Saving.
+
+  const cell = (text) => (/[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+
+  // Bytes of a file name that is no UTF-8 came as lone surrogates U+DC80 to U+DCFF (Python's
+  // surrogateescape), and leave as the bytes that they were.
+  function bytes(text) {
+    const parts = text.split(/([\u{dc80}-\u{dcff}])/u);
+    return parts.map((part, i) => (i % 2 ? Uint8Array.of(part.charCodeAt(0) - 0xdc00) : part));
+  }
+
+  function save() {
+    const lines = [['index', 'path', 'given_label', 'suggested_label', 'score', 'decision', 'new_label']];
+    for (const row of [...decisions.keys()].sort((a, b) => a - b)) {
+      const { decision, label } = decisions.get(row);
+      lines.push([
+        String(audit.index[row]),
+        audit.path ? audit.path[row] : '',
+        name(audit.given[row]),
+        name(audit.suggested[row]),
+        number(audit.score[row]),
+        decision,
+        label === '' ? '' : name(label),
+      ]);
+    }
+    const text = lines.map((cells) => `${cells.map(cell).join(',')}\r\n`).join('');
+    const link = make('a');
+    link.href = URL.createObjectURL(new Blob(bytes(text), { type: 'text/csv' }));
+    link.download = 'label_decisions.csv';
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+  }
+
+  function fillChoices() {
+    const used = { 'filter-given': new Set(audit.given), 'filter-suggested': new Set() };
+    for (let row = 0; row < size; row++) {
+      if (suggests(row)) used['filter-suggested'].add(audit.suggested[row]);
+    }
+    audit.classes.forEach((text, label) => {
+      for (const [id, labels] of [...Object.entries(used), ['new-label', null]]) {
+        if (labels && !labels.has(label)) continue;
+        const option = make('option', '', text);
+        option.value = String(label);
+        find(id).append(option);
+      }
+    });
+  }
+
+  fillChoices();
+  restore();
+  for (const id of ['filter-given', 'filter-suggested', 'filter-decision', 'order', 'per-page']) {
+    find(id).addEventListener('change', select);
+  }
+  find('previous').addEventListener('click', () => turn(-1));
+  find('next').addEventListener('click', () => turn(1));
+  find('save').addEventListener('click', save);
+  find('cards').addEventListener('keydown', onKey);
+  find('cards').addEventListener('click', (event) => {
+    const option = event.target.closest('.card');
+    if (option) choose(page * perPage() + [...find('cards').children].indexOf(option));
+  });
+  for (const decision of Object.keys(MARKS)) {
+    find(`mark-${decision}`).addEventListener('click', () => mark(decision));
+  }
+  find('new-label').addEventListener('change', () => {
+    const value = control('new-label');
+    decide(rows[chosen], 'wrong', value === '' ? '' : Number(value));
+  });
+  find('new-label').addEventListener('keydown', (event) => {
+    if (event.key === 'Escape') showChosen(true);
+  });
+  showCount();
+  select();
+})();

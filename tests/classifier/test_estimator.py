@@ -1,0 +1,272 @@
+"""RobustClassifier: what goes in, what comes out, and that fitted ones can be kept."""
+
+import json
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.base import clone
+from sklearn.datasets import make_blobs
+from sklearn.metrics import roc_auc_score
+
+import ieg
+from ieg import RobustClassifier
+from tests import runs
+from tests.data import trees
+
+QUICK = {"epochs": 2, "batch_size": 20}
+
+
+def blobs(count: int = 120) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features, labels as text, and which of these are wrong: every fifth."""
+    X, truth = make_blobs(count, n_features=4, centers=3, cluster_std=0.5, random_state=0)
+    wrong = np.arange(count) % 5 == 0
+    names = np.array(["ant", "bee", "cat"])
+    return 1e4 + X, names[np.where(wrong, (truth + 1) % 3, truth)], wrong
+
+
+def squares(count: int = 60, side: int = 8) -> tuple[np.ndarray, np.ndarray]:
+    """uint8 images: dark, or bright."""
+    rng = np.random.default_rng(0)
+    y = np.arange(count) % 2
+    return (rng.integers(0, 100, (count, side, side, 1)) + 150 * y[:, None, None, None]).astype(
+        np.uint8
+    ), y
+
+
+@pytest.fixture(scope="module")
+def features() -> RobustClassifier:
+    X, y, _ = blobs()
+    return RobustClassifier("supervised", epochs=30, batch_size=20).fit(X, y)
+
+
+@pytest.fixture(scope="module")
+def images() -> RobustClassifier:
+    return RobustClassifier("supervised", **QUICK).fit(*squares())
+
+
+def test_importing_the_package_does_not_import_tensorflow() -> None:
+    code = "import ieg, sys; assert 'tensorflow' not in sys.modules; assert ieg.__version__"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+    assert {"RobustClassifier", "losses", "meta"} <= set(dir(ieg))
+    assert ieg.meta.meta_gradient and ieg.losses.cross_entropy
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        ieg.nothing  # noqa: B018
+
+
+def test_wrong_labels_are_found_among_features(features: RobustClassifier) -> None:
+    X, y, wrong = blobs()
+    assert features.classes_.tolist() == ["ant", "bee", "cat"]
+    assert features.n_features_in_ == 4 and features.n_iter_ == 30 * 6
+    assert features.label_quality_.shape == (120,)
+    assert features.label_quality_.min() >= 0 and features.label_quality_.max() <= 1
+    assert roc_auc_score(~wrong, features.label_quality_) > 0.95
+    assert features.noise_rate_ == pytest.approx(1 - features.label_quality_.mean())
+    changed = features.suggested_labels_ != y
+    np.testing.assert_array_equal(changed, features.label_quality_ < 0.5)
+    p = features.predict_proba(X)
+    assert p.shape == (120, 3) and p.dtype == np.float32
+    np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(features.predict(X), features.classes_[p.argmax(axis=1)])
+    assert features.score(X[~wrong], y[~wrong]) > 0.95
+
+
+def test_a_fit_is_the_same_each_time(features: RobustClassifier) -> None:
+    X, y, _ = blobs()
+    again = clone(features).fit(X, y)
+    np.testing.assert_allclose(again.predict_proba(X), features.predict_proba(X), atol=1e-6)
+    other = clone(features).set_params(random_state=1).fit(X, y)
+    assert np.abs(other.predict_proba(X) - features.predict_proba(X)).max() > 1e-5
+
+
+def test_a_fitted_classifier_can_be_pickled(features: RobustClassifier) -> None:
+    X, _, _ = blobs()
+    copy = pickle.loads(pickle.dumps(features))
+    np.testing.assert_array_equal(copy.predict_proba(X), features.predict_proba(X))
+    np.testing.assert_array_equal(copy.suggested_labels_, features.suggested_labels_)
+    assert copy.get_params() == features.get_params()
+
+
+def test_a_fitted_classifier_is_saved_as_files(features: RobustClassifier, tmp_path: Path) -> None:
+    X, y, _ = blobs()
+    features.save(tmp_path / "kept")
+    assert {p.name for p in (tmp_path / "kept").iterdir()} == {"model.keras", "classifier.json"}
+    loaded = RobustClassifier.load(tmp_path / "kept")
+    np.testing.assert_array_equal(loaded.predict(X), features.predict(X))
+    np.testing.assert_array_equal(loaded.label_quality_, features.label_quality_)
+    assert loaded.get_params() == features.get_params()
+    assert loaded.classes_.dtype == y.dtype
+    (tmp_path / "kept" / "classifier.json").write_text("{}")
+    with pytest.raises(ieg.InputError, match="kept holds no classifier that can be read"):
+        RobustClassifier.load(tmp_path / "kept")
+
+
+def test_what_is_saved_and_exported_is_not_read_from_a_pickle(
+    features: RobustClassifier, tmp_path: Path
+) -> None:
+    (tmp_path / "classifier.json").write_bytes(pickle.dumps(features.get_params()))
+    with pytest.raises(ieg.InputError, match="holds no classifier"):
+        RobustClassifier.load(tmp_path)
+
+
+def test_an_export_gives_the_same_probabilities(
+    features: RobustClassifier, images: RobustClassifier, tmp_path: Path
+) -> None:
+    for name, classifier, X in [
+        ("features", features, blobs()[0].astype(np.float32)),
+        ("images", images, squares()[0]),
+    ]:
+        classifier.export(tmp_path / name)
+        found = keras.models.load_model(tmp_path / name / "model.keras")(X)
+        np.testing.assert_allclose(found, classifier.predict_proba(X), atol=1e-5)
+        names = json.loads((tmp_path / name / "classes.json").read_text())
+        assert names == classifier.classes_.astype(str).tolist()
+    card = (tmp_path / "features" / "README.md").read_text()
+    assert "Not measured: there were no examples to test on." in card
+    assert f"estimates that {features.noise_rate_:.1%} of the labels are wrong" in card
+
+
+def test_images_of_every_scale_are_the_same_images(images: RobustClassifier) -> None:
+    X, y = squares()
+    expected = images.predict_proba(X)
+    np.testing.assert_allclose(images.predict_proba(X.astype(np.float64)), expected, atol=1e-6)
+    np.testing.assert_allclose(images.predict_proba(X[..., 0].astype(int)), expected, atol=1e-6)
+    unit = RobustClassifier("supervised", **QUICK).fit(X[..., 0] / 255, y)
+    np.testing.assert_allclose(unit.predict_proba(X / 255), expected, atol=1e-4)
+    assert images.n_features_in_ == unit.n_features_in_ == 64
+
+
+def test_a_tf_dataset_is_the_same_as_arrays(images: RobustClassifier) -> None:
+    X, y = squares()
+    pairs = tf.data.Dataset.from_tensor_slices((X, y))
+    for data in (pairs, pairs.batch(7)):
+        fitted = RobustClassifier("supervised", **QUICK).fit(data)
+        np.testing.assert_allclose(fitted.predict_proba(X), images.predict_proba(X), atol=1e-6)
+    only = tf.data.Dataset.from_tensor_slices(X).batch(7)
+    np.testing.assert_array_equal(images.predict(only), images.predict(X))
+    assert images.score(pairs) == images.score(X, y)
+
+
+def test_clean_examples_serve_a_look_ahead() -> None:
+    X, y, wrong = blobs()
+    clean = np.flatnonzero(~wrong)[:12]
+    fitted = RobustClassifier("l2r", **QUICK).fit(X, y, X[clean], y[clean])
+    assert fitted.label_quality_.shape == (120,)
+    with pytest.raises(ieg.InputError, match="^method='l2r' needs clean examples: give X_probe"):
+        RobustClassifier("l2r").fit(X, y)
+    with pytest.raises(ieg.InputError, match="y_probe has the label 'dog', which is no class of y"):
+        RobustClassifier("l2r").fit(X, y, X[:1], ["dog"])
+    with pytest.warns(UserWarning, match="method='supervised' makes no use of X_probe"):
+        RobustClassifier("supervised", **QUICK).fit(X, y, X[clean], y[clean])
+
+
+def test_a_run_folder_keeps_what_the_command_keeps_and_is_gone_on_from(tmp_path: Path) -> None:
+    X, y, _ = blobs()
+    first = RobustClassifier(run_folder=tmp_path, **QUICK).fit(X, y)
+    run = runs.only_run(tmp_path)
+    assert run == tmp_path / "arrays" / "mlp" / "fsr" / "seed0"
+    assert (run / "label_audit.csv").exists() and (run / "result.json").exists()
+    data = json.loads((run / "data.json").read_text())
+    held_out = data["evaluation_images"]  # a tenth of each class
+    assert held_out in (11, 12, 13) and data["training_images"] == 120 - held_out
+    assert f"On the {held_out} validation examples of the data" in first.card_
+    before = runs.snapshot(run)
+    again = RobustClassifier(run_folder=tmp_path, **QUICK).fit(X, y)
+    assert runs.snapshot(run) == before
+    np.testing.assert_array_equal(again.predict_proba(X), first.predict_proba(X))
+    with pytest.raises(ieg.InputError, match="belongs to a run on other files or labels"):
+        RobustClassifier(run_folder=tmp_path, **QUICK).fit(X[::-1], y)
+
+
+def test_test_examples_are_what_accuracy_is_measured_on(tmp_path: Path) -> None:
+    X, y, _ = blobs()
+    RobustClassifier("supervised", run_folder=tmp_path, **QUICK).fit(
+        X[:90], y[:90], X_test=X[90:], y_test=y[90:]
+    )
+    data = json.loads((runs.only_run(tmp_path) / "data.json").read_text())
+    assert (data["training_images"], data["evaluation_images"]) == (90, 30)
+
+
+def test_folders_and_tables_of_images(tmp_path: Path) -> None:
+    photos = trees.write_folder(tmp_path / "photos")
+    small = {"image_size": 8, "batch_size": 6, "max_iteration": 3}
+    fitted = RobustClassifier("supervised", "cnn", settings=small).fit(str(photos))
+    assert fitted.classes_.tolist() == list(trees.CLASSES)
+    assert len(fitted.paths_) == len(fitted.label_quality_) == 30
+    p = fitted.predict_proba(photos / "test")
+    assert p.shape == (len(list((photos / "test").rglob("*.jpg"))), 3)
+    fitted.export(tmp_path / "export")
+    model = keras.models.load_model(tmp_path / "export" / "model.keras")
+    first = sorted((photos / "test").rglob("*.jpg"))[0]
+    image = tf.io.decode_image(first.read_bytes(), 3)[tf.newaxis]
+    np.testing.assert_allclose(model(image), p[:1], atol=1e-5)
+    with pytest.raises(ieg.InputError, match="with a folder or a CSV file as X, labels"):
+        RobustClassifier().fit(str(photos), [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "message"),
+    [
+        (squares()[0] / 255.0 - 0.5, squares()[1], "^pixels are from -0.5 to 0.476471; images are"),
+        (squares()[0] / 10.0, squares()[1], "^pixels are from 0 to 24.9; images are whole numbers"),
+        (squares()[0].astype(int) * 2, squares()[1], "^pixels are from 0 to 498; images are"),
+        (np.full([4, 8, 8, 1], np.nan), [0, 1, 0, 1], "^images contain NaN or infinity; images"),
+        (np.zeros([0, 8, 8, 1]), [], "^images must be an array .* not of shape \\(0, 8, 8, 1\\)$"),
+        (squares()[0].astype(str), squares()[1], "^images of dtype <U"),
+        (squares()[0], squares()[1][:-1], "^X has 60 examples and y 59 labels$"),
+        (
+            squares()[0],
+            np.zeros(60),
+            "^y has one class only, 0.0; a classifier needs two",
+        ),
+        (squares()[0], np.full(60, np.nan), "^y contains NaN, infinity or None"),
+        (squares()[0], np.linspace(0, 1, 60), "^Unknown label type: continuous"),
+        (squares()[0], None, "requires y to be passed, but the target y is None$"),
+    ],
+)
+def test_bad_arrays_are_refused_in_one_line(X: np.ndarray, y: np.ndarray, message: str) -> None:
+    with pytest.raises(ieg.InputError, match=message) as caught:
+        RobustClassifier(**QUICK).fit(X, y)
+    assert "\n" not in str(caught.value)
+
+
+def test_bad_images_to_predict_are_refused(images: RobustClassifier) -> None:
+    X, y = squares()
+    with pytest.raises(ieg.InputError, match="^images are 6x8x1, and the classifier was fitted on"):
+        images.predict(X[:, :6])
+    unit = RobustClassifier("supervised", **QUICK).fit(X / 255, y)
+    with pytest.raises(ieg.InputError, match="^pixels are from 0 to 249; the classifier was fitt"):
+        unit.predict(X.astype(float))
+    with pytest.raises(ieg.InputError, match="^files are colour images, and the classifier was"):
+        images.predict("photos")
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"augmentation": "twist"}, "^augmentation='twist': must be one of none, shift, shift_fl"),
+        ({"method": "magic"}, "^unknown method 'magic'"),
+        ({"network": "resnet32"}, "^--network_name=resnet32 takes images, and the examples of"),
+        ({"settings": {"seed": 1}}, "^settings={'seed': ...}: the classifier sets that itself$"),
+        ({"settings": {"depth": 1}}, "^--depth is no option of --method=fsr$"),
+        ({"settings": {"audit_folds": 3}}, "^settings={'audit_folds': ...} goes with run_folder"),
+    ],
+)
+def test_bad_parameters_are_refused(params: dict, message: str) -> None:
+    X, y, _ = blobs()
+    with pytest.raises(ieg.InputError, match=message):
+        RobustClassifier(**QUICK).set_params(**params).fit(X, y)
+
+
+def test_data_that_come_through_python_have_no_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    from ieg.main import main
+
+    assert main(["ieg", "--dataset=arrays"]) == 2
+    assert "ieg.RobustClassifier().fit(X, y)" in capsys.readouterr().err
+    assert main(["ieg", "--dataset=digits", "--network_name=own"]) == 2
+    assert "takes what ieg.RobustClassifier is given" in capsys.readouterr().err

@@ -1,0 +1,128 @@
+"""docs/extending.md: every file and command of it as it stands there; and files that are wrong."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ieg import own_code
+from ieg.errors import InputError
+from ieg.main import main
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs/extending.md").read_text()
+SMALL = "--max_iteration=4 --eval_freq=2 --batch_size=20 --train_eval_size=50"
+
+#: Runs every command of a page in one process: TensorFlow takes longer to start than they take.
+RUN_ALL = """
+import shlex, sys
+from ieg.main import main
+for command in sys.stdin.read().splitlines():
+    python, module, name, *words = shlex.split(command)
+    assert (python, module, name) == ("python", "-m", "ieg.main"), command
+    assert main(["ieg", *words]) == 0, command
+"""
+
+
+def commands() -> list[str]:
+    blocks = re.findall(r"```bash\n(.*?)```", PAGE, re.S)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+def write_files(folder: Path) -> list[str]:
+    """The files of the page, each named in its first line."""
+    blocks = re.findall(r"```python\n(# (\w+\.py)\n.*?)```", PAGE, re.S)
+    for text, name in blocks:
+        (folder / name).write_text(text)
+    assert len(blocks) == PAGE.count("```python")
+    return [name for _, name in blocks]
+
+
+def run(folder: Path, *words: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *words],
+        input=text,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def result(folder: Path, run: str) -> dict[str, object]:
+    (path,) = (folder / "runs" / run).rglob("result.json")
+    return json.loads(path.read_text())
+
+
+def test_the_examples_of_the_page_train(tmp_path: Path) -> None:
+    assert write_files(tmp_path) == ["my_loss.py", "my_method.py", "my_network.py", "my_data.py"]
+    assert len(commands()) == 5
+    text = "\n".join(f"{command} {SMALL}" for command in commands())
+    done = run(tmp_path, "-c", RUN_ALL, text=text)
+    assert done.returncode == 0, done.stderr
+    assert result(tmp_path, "loss")["settings"]["poly_epsilon"] == 2
+    assert result(tmp_path, "method")["method"] == "small_loss"
+    assert result(tmp_path, "network")["network"] == "two_layers"
+    both = result(tmp_path, "both")
+    assert (both["dataset"], both["noise_rate"]) == ("wine_symmetric_0.2", 0.2)
+    assert both["settings"]["loss"] == "poly"
+    columns = next((tmp_path / "runs/method").rglob("examples.csv")).read_text().splitlines()[0]
+    assert "kept" in columns.split(",")
+    rows = next((tmp_path / "runs/loss").rglob("metrics.csv")).read_text().splitlines()[0]
+    assert "label_probability" in rows.split(",")
+
+
+@pytest.mark.slow
+def test_the_module_itself_takes_them_from_a_file_of_flags_and_says_so_in_help(
+    tmp_path: Path,
+) -> None:
+    write_files(tmp_path)
+    (tmp_path / "flags").write_text("--own_code=my_loss.py,my_method.py\n")
+    done = run(tmp_path, "-m", "ieg.main", "--loss", "poly", "--flagfile=flags", "--help")
+    assert done.returncode == 0, done.stderr
+    assert "--poly_epsilon" in done.stdout and "small_loss" in done.stdout
+    done = run(tmp_path, *commands()[0].split()[1:], *SMALL.split())
+    assert done.returncode == 0, done.stderr
+
+
+BAD = {
+    "missing": (None, r"there is no such Python file \(.py\)$"),
+    "syntax": ("x = 1\ndef f(:\n", r"SyntaxError in line 2: invalid syntax$"),
+    "fails": ("\n\nraise KeyError('a\\nb')\n", r"KeyError in line 3: 'a\\nb'$"),
+    "taken": (
+        "from ieg.losses import register\nregister('ce')(len)\n",
+        r"ValueError in line 2: another loss is named 'ce' already$",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_file_that_cannot_be_imported_is_one_line(tmp_path: Path, name: str) -> None:
+    text, message = BAD[name]
+    path = tmp_path / f"{name}.py"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(InputError, match=f"^--own_code={path}: {message}"):
+        own_code.load(["ieg", "--method", "l2r", f"--own_code={path}"])
+    with pytest.raises(InputError):  # nothing of it stays behind
+        own_code.load(["ieg", f"--own_code={path}"])
+
+
+def test_main_says_it_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ieg", "--own_code=nowhere.py", "--dataset=digits"]) == 2
+    assert capsys.readouterr().err == (
+        "error: --own_code=nowhere.py: there is no such Python file (.py)\n"
+    )
+
+
+def test_a_file_is_imported_once(tmp_path: Path) -> None:
+    path, log = tmp_path / "counts.py", tmp_path / "log"
+    path.write_text(f"open({str(log)!r}, 'a').write('x')\n")
+    for _ in range(2):
+        own_code.load(["ieg", f"--own_code={path}"])
+    assert log.read_text() == "x"

@@ -197,9 +197,13 @@ class Config:
     )
     distribution_strategy: str = option(
         "auto",
-        "none, mirrored (all devices of this machine), or auto: mirrored with several GPUs",
-        choices=("auto", "none", "mirrored"),
+        "none, mirrored (all devices of this machine), auto (mirrored with several GPUs), "
+        "multi_worker_mirrored (the processes of TF_CONFIG or a Slurm step), or tpu",
+        choices=("auto", "none", "mirrored", "multi_worker_mirrored", "tpu"),
         experiment=False,
+    )
+    sync_batch_norm: bool = option(
+        False, "batch norm by the statistics of the global batch, not of each replica's part"
     )
     deterministic: bool | None = option(
         None,
@@ -351,6 +355,8 @@ def resolve(typed: Mapping[str, Any]) -> Settings:
     if origins.get("meta_stepsize") == "default" and values["meta_stepsize"] != rate:
         # A virtual step that is longer than the real ones says nothing about them.
         values["meta_stepsize"], origins["meta_stepsize"] = rate, "the learning rate"
+    if values["sync_batch_norm"]:
+        _keep_collectives_from_forward_mode(values, origins)
     unasked = origins["warmup_epochs"] != "command line"
     if unasked and values["lr_schedule"] in schedules.WITHOUT_WARMUP:
         values["warmup_epochs"], origins["warmup_epochs"] = 0.0, "the schedule"
@@ -367,6 +373,28 @@ def resolve(typed: Mapping[str, Any]) -> Settings:
         options=options_class(**{name: values[name] for name in own}),
         origins=origins,
     )
+
+
+def _keep_collectives_from_forward_mode(values: dict[str, Any], origins: dict[str, str]) -> None:
+    """Through a collective forward mode gives 0 without a word, so tapes differentiate instead.
+
+    Raises:
+      InputError: what was typed contradicts synchronised batch norm.
+    """
+    if "meta_gradient" not in values:
+        return
+    if values["meta_gradient"] != "nested" and origins["meta_gradient"] == "command line":
+        raise InputError(
+            f"--meta_gradient={values['meta_gradient']} --sync_batch_norm: forward mode does not "
+            "see through batch norm that replicas share; leave --meta_gradient out, or give nested"
+        )
+    if values["meta_scope"] == "replica":
+        raise InputError(
+            "--meta_scope=replica --sync_batch_norm: the one leaves each replica alone in the "
+            "look-ahead, the other couples them there; leave one of them out"
+        )
+    if values["meta_gradient"] != "nested":
+        values["meta_gradient"], origins["meta_gradient"] = "nested", "--sync_batch_norm"
 
 
 def _chosen_loss(

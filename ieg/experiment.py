@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
-from ieg import networks
+from ieg import networks, replicas
 from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
 from ieg.config import Config, Settings
@@ -33,6 +33,7 @@ from ieg.training.ledger import Ledger
 from ieg.training.state import TrainState
 from ieg.training.step import COMMON_COLUMNS, UpdateRule, compile_step
 from ieg.training.trainer import Plan, Trainer
+from ieg.training.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Experiment:
       settings: the resolved configuration.
       deterministic: whether the run is the same bit for bit each time.
       strategy: whose replicas share the work.
+      workers: the processes that it spans.
       dataset: what it trains on and is tested on.
       model: the network.
       start: where its weights come from, in words.
@@ -70,6 +72,7 @@ class Experiment:
     settings: Settings
     deterministic: bool
     strategy: tf.distribute.Strategy
+    workers: Workers
     dataset: Dataset
     model: keras.Model
     start: str
@@ -147,6 +150,7 @@ class Experiment:
         """What trains it; the arguments are those of `Trainer`."""
         return Trainer(
             strategy=self.strategy,
+            workers=self.workers,
             method=self.method,
             pipeline=self.pipeline,
             state=self.state,
@@ -238,7 +242,7 @@ class Predictor:
 
     def of_batch(self, images: Any) -> np.ndarray:
         """What a batch has as image, of each replica → outputs of all, replica by replica."""
-        return np.asarray(self._strategy.gather(self._outputs(images), axis=0))
+        return replicas.collect(self._strategy, self._outputs(images))
 
 
 class TrainingPass:
@@ -266,7 +270,7 @@ class TrainingPass:
         strategy, predict = self._experiment.strategy, self._predictor(what)
         indices, outputs = [], []
         for batch in self._experiment.pipeline.batches(strategy, first, stop):
-            indices.append(np.asarray(strategy.gather(batch.index, axis=0)))
+            indices.append(replicas.collect(strategy, batch.index))
             outputs.append(predict.of_batch(batch.strong_image if strong else batch.image))
         return np.concatenate(indices), np.concatenate(outputs)
 
@@ -331,8 +335,17 @@ def build(settings: Settings, fold: Fold | None = None) -> Experiment:
             f"--few_shot_below={config.few_shot_below} must be at most --many_shot_above="
             f"{config.many_shot_above}"
         )
+    if config.distribution_strategy == "multi_worker_mirrored":
+        alone = f"--mode={config.mode}" if config.mode != "train" else ""
+        alone = alone or (f"--audit_folds={config.audit_folds}" if config.audit_folds else "")
+        if alone:
+            raise InputError(f"{alone} needs one process alone; leave --distribution_strategy out")
     deterministic = devices.make_deterministic(config.deterministic)
     strategy = devices.strategy(config.distribution_strategy)
+    workers = Workers(strategy)
+    workers.require_same(
+        {f"--{name}": v for name, v in settings.values().items() if name != "dataset_dir"}
+    )
     method_class = METHODS.get(config.method)
     if method_class.needs.probe and config.probe_dataset_hold_ratio == 0:
         raise InputError(
@@ -345,29 +358,16 @@ def build(settings: Settings, fold: Fold | None = None) -> Experiment:
             f"--method={config.method} starts from the weights of a first stage: train one with "
             "--method=supervised and give its run folder as --pretrained_ckpt"
         )
-    dataset = prepare(
-        config.dataset,
-        seed=config.seed,
-        probe_ratio=config.probe_dataset_hold_ratio if method_class.needs.probe else 0,
-        eval_split=config.eval_split,
-        validation_ratio=config.validation_ratio,
-        dataset_dir=config.dataset_dir,
-        noise_words=config.noise,
-        image_size=config.image_size,
-        imagenet_as_eval=config.use_imagenet_as_eval,
-        damaged_limit=config.damaged_limit,
-        label_corrections=config.label_corrections,
-        fold=fold,
-        source=given.source,
-    )
+    dataset = workers.each(lambda: _dataset(config, method_class, fold, given.source))
+    workers.require_same({"the digest of images and labels": dataset.digest})
     dataset = replace(dataset, weak=_weak(config, dataset))
-    replicas = strategy.num_replicas_in_sync
+    number = strategy.num_replicas_in_sync
     probe_size = config.probe_batch_size or config.batch_size
     pipeline = Pipeline(
         dataset,
-        batch_size=config.batch_size * replicas,
+        batch_size=config.batch_size * number,
         seed=config.seed,
-        probe_size=probe_size * replicas if method_class.needs.probe else 0,
+        probe_size=probe_size * number if method_class.needs.probe else 0,
         strong=_strong(config, dataset) if method_class.needs.strong else None,
         strong_probe=method_class.needs.strong_probe,
         sampling=_sampling(config),
@@ -375,6 +375,8 @@ def build(settings: Settings, fold: Fold | None = None) -> Experiment:
     with strategy.scope():
         folder = folder_of(config, fold)
         model, start = _network(config, dataset, folder, given)
+        if config.sync_batch_norm:
+            parts.synchronise_batch_norm(model)
         context = Context(
             model=model,
             num_classes=dataset.num_classes,
@@ -382,7 +384,7 @@ def build(settings: Settings, fold: Fold | None = None) -> Experiment:
             true_labels=dataset.true_labels,
             train_indices=dataset.train_indices,
             batch_size=pipeline.batch_size,
-            replicas=replicas,
+            replicas=number,
             steps_per_epoch=pipeline.steps_per_epoch,
             total_steps=_total_steps(config, pipeline.steps_per_epoch),
             accumulation_steps=config.accumulation_steps,
@@ -408,6 +410,7 @@ def build(settings: Settings, fold: Fold | None = None) -> Experiment:
         settings,
         deterministic,
         strategy,
+        workers,
         dataset,
         model,
         start,
@@ -421,6 +424,27 @@ def build(settings: Settings, fold: Fold | None = None) -> Experiment:
     experiment.schedule()  # this and the next raise before the folder is made
     experiment.plan()
     return experiment
+
+
+def _dataset(
+    config: Config, method: type[Method], fold: Fold | None, source: Source | None
+) -> Dataset:
+    """The data that the flags name, with probe examples where the method needs them."""
+    return prepare(
+        config.dataset,
+        seed=config.seed,
+        probe_ratio=config.probe_dataset_hold_ratio if method.needs.probe else 0,
+        eval_split=config.eval_split,
+        validation_ratio=config.validation_ratio,
+        dataset_dir=config.dataset_dir,
+        noise_words=config.noise,
+        image_size=config.image_size,
+        imagenet_as_eval=config.use_imagenet_as_eval,
+        damaged_limit=config.damaged_limit,
+        label_corrections=config.label_corrections,
+        fold=fold,
+        source=source,
+    )
 
 
 def _total_steps(config: Config, steps_per_epoch: int) -> int:

@@ -4,14 +4,55 @@ Called in replica context (inside `strategy.run`). Scalars that belong to a batc
 shares: each replica holds its part of a sum over the global batch, and `total` adds the parts.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+import functools
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
+
+#: Each replica is traced in a thread of its own.
+_of_thread = threading.local()
+
+
+@contextlib.contextmanager
+def scope(name: str) -> Iterator[None]:
+    """How far the batch reaches within the block.
+
+    Args:
+      name: "global", over all replicas; or "replica", so that every function here is the identity
+        and each replica takes its own part for the whole. `shares` of what it finds then make up a
+        mean over replicas.
+    """
+    before, _of_thread.alone = _is_alone(), name == "replica"
+    try:
+        yield
+    finally:
+        _of_thread.alone = before
+
+
+def shares(values: Any, name: str) -> Any:
+    """What was found in a `scope` of that name, as shares of the global batch.
+
+    Args:
+      values: a tensor or a tree of tensors.
+      name: with "replica" all are divided by the number of replicas.
+    """
+    if name == "global" or count() == 1:
+        return values
+    return tf.nest.map_structure(lambda value: value / count(), values)
+
+
+def _is_alone() -> bool:
+    return getattr(_of_thread, "alone", False)
 
 
 def count() -> int:
     """Number of replicas that share the global batch."""
+    if _is_alone():
+        return 1
     return int(tf.distribute.get_replica_context().num_replicas_in_sync)
 
 
@@ -20,7 +61,7 @@ def total(values: Any) -> Any:
     if count() == 1:
         return values
     context = tf.distribute.get_replica_context()
-    return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, _placed(values))
 
 
 def mean(values: Any) -> Any:
@@ -28,15 +69,30 @@ def mean(values: Any) -> Any:
     if count() == 1:
         return values
     context = tf.distribute.get_replica_context()
-    return context.all_reduce(tf.distribute.ReduceOp.MEAN, values)
+    return context.all_reduce(tf.distribute.ReduceOp.MEAN, _placed(values))
 
 
 def gather(values: tf.Tensor) -> tf.Tensor:
     """[B, ...] of each replica → [global batch, ...], replica by replica."""
     if count() == 1:
         return values
-    together = tf.distribute.get_replica_context().all_gather(values, axis=0)
+    together = tf.distribute.get_replica_context().all_gather(_placed(values), axis=0)
     return tf.ensure_shape(together, [None, *values.shape[1:]])
+
+
+def _placed(values: Any) -> Any:
+    """The same on this replica's device, as collectives want it; a batch has none by itself."""
+    return tf.nest.map_structure(tf.identity, values)
+
+
+def collect(strategy: tf.distribute.Strategy, values: Any) -> np.ndarray:
+    """In no replica's context: [B, ...] of each, also on other workers → [global batch, ...]."""
+    return np.asarray(_collector(strategy)(values))
+
+
+@functools.cache
+def _collector(strategy: tf.distribute.Strategy) -> Callable[[Any], tf.Tensor]:
+    return tf.function(lambda values: strategy.gather(values, axis=0), reduce_retracing=True)
 
 
 def differentiable_gather(values: tf.Tensor) -> tf.Tensor:
@@ -85,6 +141,8 @@ def global_mean(values: tf.Tensor) -> tf.Tensor:
 
 def own_rows(size: int) -> tf.Tensor:
     """[size] int32: where this replica's rows stand in a gathered [size · replicas, ...] batch."""
+    if count() == 1:
+        return tf.range(size)
     replica = tf.distribute.get_replica_context().replica_id_in_sync_group
     return tf.cast(replica, tf.int32) * size + tf.range(size)
 

@@ -403,3 +403,17 @@ def test_a_virtual_step_is_as_long_as_the_learning_rate_says():
     assert settings.origins["meta_stepsize"] == "the learning rate"
     asked = config.resolve(typed | {"learning_rate": 0.02, "meta_stepsize": 0.1})
     assert asked.options.meta_stepsize == 0.1
+
+
+def test_synchronised_batch_norm_takes_nested_tapes() -> None:
+    settings = resolve({"method": "l2r", "sync_batch_norm": True})
+    assert settings.options.meta_gradient == "nested"
+    assert settings.origins["meta_gradient"] == "--sync_batch_norm"
+    assert resolve({"method": "l2r"}).options.meta_gradient == "forward"
+    typed = {"method": "ieg", "sync_batch_norm": True, "meta_gradient": "nested"}
+    assert resolve(typed).origins["meta_gradient"] == "command line"
+    resolve({"method": "supervised", "sync_batch_norm": True})
+    for name, value in (("meta_gradient", "forward"), ("meta_scope", "replica")):
+        for method in ("l2r", "dynamic_loss"):
+            with pytest.raises(InputError, match=f"--{name}={value} --sync_batch_norm"):
+                resolve({"method": method, "sync_batch_norm": True, name: value})

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from ieg import config, experiment, networks, replicas
+from ieg.methods import StepState
 from ieg.training import devices
 from ieg.training.step import compile_step
 
@@ -13,6 +14,8 @@ STEPS = 20
 
 #: Options that count per replica, beside the batch.
 PER_REPLICA = ("queue_bs", "probe_batch_size")
+#: Batch norm with the statistics of the global batch, differentiated by nested tapes.
+SYNCHRONISED = {"network_name": "cnn", "sync_batch_norm": True}
 
 
 @networks.register("test_no_batch_norm", weight_decay=5e-4)
@@ -29,7 +32,7 @@ def no_batch_norm(input_shape, num_classes, *, dropout_rate):
     )
 
 
-def train(strategy_name, batch_size, tmp_path, **typed):
+def build(strategy_name, batch_size, tmp_path, **typed):
     settings = config.resolve(
         {
             "dataset": "digits_uniform_0.4",
@@ -40,12 +43,15 @@ def train(strategy_name, batch_size, tmp_path, **typed):
             **typed,
         }
     )
-    built = experiment.build(settings)
+    return experiment.build(settings)
+
+
+def train(strategy_name, batch_size, tmp_path, **typed):
+    built = build(strategy_name, batch_size, tmp_path, **typed)
     step = compile_step(built.strategy, built.method, built.state, built.rule())
     schedule = built.schedule()
     scalars = []
-    built.method.on_epoch(0, built.state.method_variables, experiment.TrainingPass(built))
-    plan = built.method.plan(0, built.state.method_variables)
+    plan = prepared_plan(built)
     for s, batch in enumerate(built.pipeline.batches(built.strategy, 0, STEPS, plan)):
         values = step(batch, schedule(s), s, built.method.variant(s))
         scalars.append({name: float(value) for name, value in values.items()})
@@ -86,6 +92,8 @@ def train(strategy_name, batch_size, tmp_path, **typed):
             "mixup_stale": "position",
             "probe_batch_size": 20,
         },
+        {"method": "supervised", **SYNCHRONISED},
+        {"method": "l2r", "l2r_warmup_epochs": 0, **SYNCHRONISED},
     ],
     ids=str,
 )
@@ -95,11 +103,13 @@ def test_one_replica_equals_two(typed, tmp_path):
     one, one_scalars = train("none", 40, tmp_path, **typed)
     two, two_scalars = train("mirrored", 20, tmp_path, **typed | halved)
     assert two.strategy.num_replicas_in_sync == 2
-    before = networks.create("test_no_batch_norm", (8, 8, 1), 10, seed=12345)
+    before = networks.create(one.config.network_name, (8, 8, 1), 10, seed=12345)
     for a, b, start in zip(
         one.state.params, two.state.params, before.trainable_variables, strict=True
     ):
         assert np.abs(a.numpy() - start.numpy()).max() > 1e-3, "training moved nothing"
+        np.testing.assert_allclose(b.numpy(), a.numpy(), atol=1e-5)
+    for a, b in zip(one.state.network_state, two.state.network_state, strict=True):
         np.testing.assert_allclose(b.numpy(), a.numpy(), atol=1e-5)
     for a, b in zip(one.state.average, two.state.average, strict=True):
         np.testing.assert_allclose(b.numpy(), a.numpy(), atol=1e-5)
@@ -110,6 +120,75 @@ def test_one_replica_equals_two(typed, tmp_path):
         np.testing.assert_allclose(values, variable.numpy(), atol=1e-4, err_msg=name)
     for name, column in one.state.ledger.read().items():
         np.testing.assert_allclose(two.state.ledger.read()[name], column, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        {"method": "l2r", "l2r_warmup_epochs": 0},
+        {"method": "ieg"},
+        {"method": "fsr", "meta_start_epoch": 0, "queue_bs": 20, "use_mixup": False,
+         "use_pseudo_loss": "none"},
+        {"method": "mixup_labels", "mixup_variant": "proposal", "mixup_g_scale": "std"},
+        {"method": "dynamic_loss", "dynamic_warmup_epochs": 0},
+    ],
+    ids=lambda typed: typed["method"],
+)  # fmt: skip
+def test_with_meta_scope_replica_each_looks_ahead_for_itself(typed, tmp_path):
+    """The first step's weights, or corrections, are those of two runs on half the batch each."""
+    own = {"network_name": "cnn", "meta_scope": "replica", **typed}
+    two, alone = (build(name, 20, tmp_path, **own) for name in ("mirrored", "none"))
+    plan = prepared_plan(two)
+    (batch,) = two.pipeline.batches(two.strategy, 0, 1, plan)
+    halves = [
+        tf.nest.map_structure(lambda x, r=r: two.strategy.experimental_local_results(x)[r], batch)
+        for r in range(2)
+    ]
+    prepared_plan(alone)
+    found = [look_ahead(alone, half) for half in halves]
+    together = look_ahead(two, batch)
+    if typed["method"] == "dynamic_loss":
+        for one, first, second in zip(together, *found, strict=True):
+            np.testing.assert_allclose(one, (first + second) / 2, rtol=1e-4, atol=1e-8)
+        return
+    np.testing.assert_allclose(together, np.concatenate(found) / 2, rtol=1e-4, atol=1e-7)
+    sums = [half.sum() for half in found]
+    assert sums == pytest.approx([1, 1], abs=2e-3)
+    of_all = look_ahead(build("mirrored", 20, tmp_path, **own | {"meta_scope": "global"}), batch)
+    assert np.abs(of_all - together).max() > 1e-3, "the scope changes nothing"
+
+
+def look_ahead(built, batch):
+    """Example weights of one step [B], or of dynamic_loss the gradients of its φ."""
+    method, state = built.method, built.state
+
+    @tf.function
+    def run():
+        def replica(batch):
+            start = StepState(
+                step=tf.constant(0, tf.int64),
+                learning_rate=tf.constant(0.1),
+                params=[tf.convert_to_tensor(v) for v in state.params],
+                network_state=[tf.convert_to_tensor(v) for v in state.network_state],
+                buffers=[tf.convert_to_tensor(v) for v in state.buffers],
+                variables=state.method_variables,
+            )
+            if built.config.method != "dynamic_loss":
+                weights = method.step(batch, start, method.variant(0)).per_example["weight"]
+                return replicas.gather(weights)
+            drawn = tf.one_hot(batch.label, method.context.num_classes)[:, ::-1]
+            gradient = method._look_ahead(batch, start, method._phi(start), drawn).gradient
+            return replicas.total(tf.nest.flatten(gradient))
+
+        return built.strategy.run(replica, args=(batch,))
+
+    first = built.strategy.experimental_local_results(run())[0]
+    return tf.nest.map_structure(lambda x: x.numpy(), first)
+
+
+def prepared_plan(built):
+    built.method.on_epoch(0, built.state.method_variables, experiment.TrainingPass(built))
+    return built.method.plan(0, built.state.method_variables)
 
 
 def test_replicas_keep_identical_variables(tmp_path):

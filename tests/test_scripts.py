@@ -459,6 +459,52 @@ def test_losses_digits_runs_every_loss_in_a_folder_of_its_own(shell: Shell) -> N
     assert shell.commands() == [] and again.stdout.count("finished already") == 2
 
 
+#: Stands in for a worker: notes TF_CONFIG and its words; the second one ends with status 3.
+WORKER = """#!{python}
+import json, os, sys, time
+
+place = json.loads(os.environ["TF_CONFIG"])
+with open({log!r} + str(place["task"]["index"]), "w") as file:
+    json.dump([place, sys.argv[1:]], file)
+if "--wait" in sys.argv:
+    print("waiting", flush=True)
+    time.sleep(60)
+sys.exit(3 * place["task"]["index"])
+"""
+
+
+def test_two_workers_get_each_other_and_a_place(shell: Shell) -> None:
+    programs = shell.log.parent / "bin"
+    (programs / "python").write_text(WORKER.format(python=sys.executable, log=str(shell.log)))
+    script = ROOT / "scripts/two_workers.sh"
+    done = shell.run(script, "mine", "--max_iteration=5")
+    assert (done.returncode, done.stderr) == (3, "")
+    (first, words), (second, same) = (
+        json.loads(Path(f"{shell.log}{index}").read_text()) for index in range(2)
+    )
+    assert words == same and first["cluster"] == second["cluster"]
+    assert len(set(first["cluster"]["worker"])) == 2
+    assert [place["task"]["index"] for place in (first, second)] == [0, 1]
+    settings = resolved(words[2:]).config
+    assert settings.distribution_strategy == "multi_worker_mirrored"
+    assert (settings.checkpoint_path, settings.max_iteration) == ("mine", 5)
+
+
+def test_a_signal_ends_both_workers(shell: Shell) -> None:
+    programs = shell.log.parent / "bin"
+    (programs / "python").write_text(WORKER.format(python=sys.executable, log=str(shell.log)))
+    process = subprocess.Popen(
+        ["bash", str(ROOT / "scripts/two_workers.sh"), "mine", "--wait"],
+        cwd=shell.folder,
+        env=shell.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert [process.stdout.readline() for _ in range(2)] == ["waiting\n"] * 2
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 128 + signal.SIGTERM
+
+
 def test_evaluate_measures_one_run(shell: Shell) -> None:
     shell.run(ROOT / "scripts/evaluate.sh")
     (words,) = shell.commands()

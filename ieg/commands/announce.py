@@ -23,6 +23,7 @@ def announce(experiment: Experiment, console: Console) -> None:
     pipeline, replicas = experiment.pipeline, experiment.strategy.num_replicas_in_sync
     what = "images" if dataset.weak is not None else "examples"
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    workers = f" on {experiment.workers.count} workers" if experiment.workers.count > 1 else ""
     exact = ", deterministic" if experiment.deterministic else ""
     lines = {
         f"ieg {ieg.__version__}": f"{config.mode} with method {config.method}, seed {config.seed}",
@@ -38,7 +39,7 @@ def announce(experiment: Experiment, console: Console) -> None:
             f"{config.network_name}, {_trainable(experiment.model):,} trainable parameters, "
             f"from {experiment.start}"
         ),
-        "devices": f"{replicas} {kind} replica{'s' if replicas > 1 else ''}{exact}",
+        "devices": f"{replicas} {kind} replica{'s' if replicas > 1 else ''}{workers}{exact}",
         "steps": (
             f"{experiment.last_step:,} with a global batch of {pipeline.batch_size} "
             f"({experiment.last_step / pipeline.steps_per_epoch:.1f} epochs of "

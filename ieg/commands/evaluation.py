@@ -57,6 +57,7 @@ def settings_of_the_run(settings: Settings) -> Settings:
             "--network_name, --seed and --checkpoint_path"
         )
     values = {name: value for name, value in stored["values"].items() if value is not None}
+    values.pop("distribution_strategy", None)  # the devices of the run may be far away
     typed = {
         name: settings.values()[name]
         for name, origin in settings.origins.items()

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
@@ -43,22 +44,27 @@ def run(settings: Settings, console: Console) -> int:
         spreadsheet.require()
     asked = folds.of(settings)
     experiment = build(settings)
-    for part in (experiment, *(folds.build_one(settings, fold) for fold in asked[:1])):
-        _refuse_other_run(part)
-        _read_folder(part)
-    announce(experiment, console)
-    status = _train(experiment, console)
-    if asked and not status:
-        status = folds.train(settings, console, lambda fold: _train(fold, console))
-        if not status:
-            _audit_by_folds(experiment, console)
+    if not experiment.workers.is_chief:
+        console = Console(quiet=True)
+    with experiment.workers.together():
+        experiment.workers.from_chief(lambda: _checked_result(experiment))
+        for fold in asked[:1]:  # of which there are none on several workers
+            _checked_result(folds.build_one(settings, fold))
+        announce(experiment, console)
+        status = _train(experiment, console)
+        if asked and not status:
+            status = folds.train(settings, console, lambda fold: _train(fold, console))
+            if not status:
+                _audit_by_folds(experiment, console)
     return status
 
 
 def _train(experiment: Experiment, console: Console) -> int:
-    """Trains, or says that there is nothing left to do; returns the exit status."""
-    _refuse_other_run(experiment)
-    result = _read_folder(experiment)
+    """Trains, or says that there is nothing left to do; returns the exit status.
+
+    One of the workers runs it, of which the chief alone prints and writes.
+    """
+    result = experiment.workers.from_chief(lambda: _checked_result(experiment))
     going_back = experiment.config.restore_step > 0
     if result is not None and result["steps"] == experiment.last_step and not going_back:
         console.print(
@@ -79,6 +85,12 @@ def _audit_by_folds(experiment: Experiment, console: Console) -> None:
         page.remake(experiment, console)
     finally:
         experiment.folder.close()
+
+
+def _checked_result(experiment: Experiment) -> dict[str, Any] | None:
+    """The result of a finished run, of a folder that this run may go on with."""
+    _refuse_other_run(experiment)
+    return _read_folder(experiment)
 
 
 def _facts(experiment: Experiment) -> dict[str, Any]:
@@ -153,6 +165,7 @@ class _Run:
 
     def __init__(self, experiment: Experiment, console: Console) -> None:
         self.experiment = experiment
+        self.workers = experiment.workers
         self.console = console
         self.folder = experiment.folder
         self.averaged = experiment.predictor(experiment.state.evaluated_weights())
@@ -164,18 +177,13 @@ class _Run:
 
     def execute(self) -> int:
         """Trains and reports; returns the exit status."""
-        self.folder.open()
+        self.workers.from_chief(self.folder.open)
         try:
             # Once more, now that no other process can write here.
-            _refuse_other_run(self.experiment)
-            _read_folder(self.experiment)
+            self.workers.from_chief(lambda: _checked_result(self.experiment))
             self._restore()
-            self.folder.write_json("config.json", _facts(self.experiment))
-            self.folder.write_row("params.csv", outcome.parameters(self.experiment))
-            self.folder.write_json("data.json", outcome.data_facts(self.experiment))
-            if self.experiment.dataset.made_split:
-                self.folder.write_table("split.csv", self.experiment.dataset.made_split)
-            self.events = tf.summary.create_file_writer(str(self.folder.events))
+            if self.workers.is_chief:
+                self._write_start()
             self.started = self.drawn = time.monotonic()
             trainer = self.experiment.trainer(
                 self.experiment.plan(),
@@ -199,14 +207,25 @@ class _Run:
             self.folder.close()
         return 0
 
+    def _write_start(self) -> None:
+        """What is known of a run before it trains."""
+        self.folder.write_json("config.json", _facts(self.experiment))
+        self.folder.write_row("params.csv", outcome.parameters(self.experiment))
+        self.folder.write_json("data.json", outcome.data_facts(self.experiment))
+        if self.experiment.dataset.made_split:
+            self.folder.write_table("split.csv", self.experiment.dataset.made_split)
+        self.events = tf.summary.create_file_writer(str(self.folder.events))
+
     def _restore(self) -> None:
         """Brings state and records to the same step: the latest checkpoint, or --restore_step."""
-        asked = self.experiment.config.restore_step
-        step = self.experiment.checkpoints.restore(asked)
-        self.folder.forget_result()
-        if asked:
-            self.experiment.checkpoints.forget_after(step)
-        self.folder.cut_metrics(step)
+        asked, checkpoints = self.experiment.config.restore_step, self.experiment.checkpoints
+        step = self.workers.from_chief(lambda: checkpoints.find(asked))
+        self.workers.each(lambda: self._restore_step(step))
+        if self.workers.is_chief:
+            self.folder.forget_result()
+            if asked:
+                checkpoints.forget_after(step)
+            self.folder.cut_metrics(step)
         if self.experiment.dataset.damage is not None:
             found = self.folder.read_damaged().items()
             self.experiment.dataset.damage.add({os.fsencode(path): why for path, why in found})
@@ -223,14 +242,30 @@ class _Run:
                 soft_wrap=True,
             )
 
+    def _restore_step(self, step: int) -> None:
+        """Restores what the chief has decided on; 0 leaves all at the start."""
+        if not step:
+            return
+        if step not in self.experiment.checkpoints.steps():
+            raise InputError(
+                f"no checkpoint of step {step} in {self.folder.path}, where the chief has one; "
+                "--checkpoint_path must be a folder that all workers see"
+            )
+        self.experiment.checkpoints.restore(step)
+
     def _saved(self, step: int) -> None:
-        self.folder.write_progress(step, self._seconds())
+        damage = self.experiment.dataset.damage
+        if damage is not None:
+            for found in self.workers.gather(damage.table()):
+                damage.add(dict(zip(map(os.fsencode, found["path"]), found["reason"], strict=True)))
+        if self.workers.is_chief:
+            self.folder.write_progress(step, self._seconds())
         self._list_damaged()
 
     def _list_damaged(self) -> None:
         """Which image files could not be decoded up to now."""
         damage = self.experiment.dataset.damage
-        if damage is not None and damage.count:
+        if damage is not None and damage.count and self.workers.is_chief:
             self.folder.write_table("damaged_images.csv", damage.table())
 
     def _seconds(self) -> float:
@@ -257,6 +292,11 @@ class _Run:
             **{name: tested[name] for name in _TESTED},
             **evaluate.on_training_labels(self.averaged, dataset, self.subset),
         }
+        if self.workers.is_chief:
+            self._report(row)
+
+    def _report(self, row: Mapping[str, Any]) -> None:
+        step = int(row["step"])
         self.folder.add_metrics(row)
         if self.experiment.config.write_xlsx:
             outcome.write_sheets(self.experiment)
@@ -269,8 +309,8 @@ class _Run:
                     tf.summary.scalar(name, value)
         self.events.flush()
         self.console.print(
-            f"step {step}: top-1 {tested['top1']:.4f} (raw {row['top1_raw']:.4f}), "
-            f"loss {training['loss']:.4f}, fit to wrong labels {_share(row['wrong_label_fit'])}, "
+            f"step {step}: top-1 {row['top1']:.4f} (raw {row['top1_raw']:.4f}), "
+            f"loss {row['loss']:.4f}, fit to wrong labels {_share(row['wrong_label_fit'])}, "
             f"recovered {_share(row['recovered'])}",
             highlight=False,
             soft_wrap=True,
@@ -278,7 +318,7 @@ class _Run:
 
     def _finish(self, trainer: Trainer) -> None:
         """result.json, examples.csv, the figures, the label audit and the page of all that."""
-        experiment, dataset, folder = self.experiment, self.experiment.dataset, self.folder
+        experiment, dataset = self.experiment, self.experiment.dataset
         tested, indices = self._test(), dataset.train_indices
         logits = self.averaged(dataset.train.images[indices])
         result = {
@@ -291,13 +331,21 @@ class _Run:
             **{name: tested[name] for name in _TESTED},
             "per_class": tested["per_class"],
             **evaluate.label_fit(logits, dataset, indices),
-            **outcome.best(folder.read_metrics()),
         }
+        # The others stay until all is written: without them the chief would be told to stop.
+        self.workers.from_chief(lambda: self._write_result(result, tested, logits))
+
+    def _write_result(
+        self, result: dict[str, Any], tested: Mapping[str, Any], logits: np.ndarray
+    ) -> None:
+        experiment, folder = self.experiment, self.folder
+        result |= outcome.best(folder.read_metrics())
         record = outcome.record(experiment, folder.read_metrics())
         folder.write_table("examples.csv", dict(record.examples))
         outcome.draw(experiment, tested["confusion"], record)
         if experiment.fold is None:
-            folder.write_table(page.CONFUSION, outcome.confusion_table(tested, dataset.class_names))
+            classes = experiment.dataset.class_names
+            folder.write_table(page.CONFUSION, outcome.confusion_table(tested, classes))
             audit.by_itself(experiment, logits, experiment.last_step, self.console)
             page.write(experiment, result)
         else:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ieg import keys
+from ieg import keys, replicas
 from ieg.augment import strong as strong_views
 from ieg.augment import weak as weak_views
 from ieg.augment.strong import StrongAugmentation
@@ -349,16 +349,16 @@ def sweep(
     Returns:
       [N, ...] in the order of `images`.
     """
-    replicas = strategy.num_replicas_in_sync
-    size = batch_size * replicas
+    number = strategy.num_replicas_in_sync
+    size = batch_size * number
     index = np.pad(np.arange(len(images)), (0, -len(images) % size))
     outputs = []
     for pixels in stored.loader(images).test_batches(index.reshape(-1, size)):
 
         def value(context: Any, pixels: Any = pixels) -> tf.Tensor:
-            part = _part(pixels, context.replica_id_in_sync_group, replicas)
+            part = _part(pixels, context.replica_id_in_sync_group, number)
             return weak_views.network_input(tf.convert_to_tensor(part), weak)
 
         batch = strategy.experimental_distribute_values_from_function(value)
-        outputs.append(np.asarray(strategy.gather(predict(batch), axis=0)))
+        outputs.append(replicas.collect(strategy, predict(batch)))
     return np.concatenate(outputs)[: len(images)]

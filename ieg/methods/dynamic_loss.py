@@ -21,12 +21,12 @@ from ieg.meta import InnerProblem, MetaGradient, meta_gradient
 from ieg.methods import REGISTRY, Context, Method, Needs, Predict, Record, StepOutput, StepState
 from ieg.methods.dynamic import corrector, margins, perceptron, ranks, sampling
 from ieg.methods.dynamic.phi import Phi, Tensors, read, start, update
-from ieg.methods.lookahead import clean_and_wrong, probe_loss, share_of_mean
+from ieg.methods.lookahead import ScopeOptions, clean_and_wrong, probe_loss, share_of_mean
 from ieg.options import option
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(ScopeOptions):
     """Options of Dynamic Loss."""
 
     meta_gradient: str = option(
@@ -324,8 +324,12 @@ class DynamicLoss(Method):
             momentum=self.context.momentum,
             buffers=state.buffers,
         )
-        outer = probe_loss(self, state.network_state, batch.probe)
-        return meta_gradient(inner, outer, state.params, phi, mode=self.options.meta_gradient)
+        scope, mode = self.options.meta_scope, self.options.meta_gradient
+        with replicas.scope(scope):
+            outer = probe_loss(self, state.network_state, batch.probe)
+            meta = meta_gradient(inner, outer, state.params, phi, mode=mode)
+        found = replicas.shares((meta.gradient, meta.outer_loss, meta.aux), scope)
+        return MetaGradient(found[0], meta.params, *found[1:])
 
     def _train(
         self,

@@ -254,14 +254,17 @@ class FSR(Method):
             buffers=state.buffers,
             moving=self._moving,
         )
-        meta = meta_gradient(
-            inner,
-            queue_loss,
-            state.params,
-            replicas.equal_weights(batch.label),
-            mode=self.options.meta_gradient,
-            outer_decay=self.context.probe_decay,
-        )
+        scope = self.options.meta_scope
+        with replicas.scope(scope):
+            meta = meta_gradient(
+                inner,
+                queue_loss,
+                state.params,
+                replicas.equal_weights(batch.label),
+                mode=self.options.meta_gradient,
+                outer_decay=self.context.probe_decay,
+            )
+        meta = meta._replace(outer_loss=replicas.shares(meta.outer_loss, scope))
         after = meta.aux
         if after is None:
             after, _ = self.network(meta.params, state.network_state, batch.image)
@@ -273,19 +276,20 @@ class FSR(Method):
         """[B] weights: equal at first, then of the look-ahead, or averages of each class."""
         if not variant.weighted:
             return replicas.equal_weights(batch.label)
-        everyone = replicas.gather(gradient)
-        if self.options.clip_meta_weight:
-            weights = example_weights(everyone)
-        else:
-            weights = shifted_weights(everyone)
+        normalised = example_weights if self.options.clip_meta_weight else shifted_weights
+        with replicas.scope(self.options.meta_scope):
+            weights = normalised(replicas.gather(gradient))
+            weights = tf.gather(weights, replicas.own_rows(batch.label.shape[0]))
+        weights = replicas.shares(weights, self.options.meta_scope)
         gamma = self.options.moving_weight_gamma
         if gamma:
-            labels, averages = replicas.gather(batch.label), state.variables["class_weight"]
+            averages = state.variables["class_weight"]
             if variant.moving:
-                before = tf.gather(averages, labels)
-                replicas.scatter_update(averages, labels, gamma * before + (1 - gamma) * weights)
-            weights = tf.gather(averages, labels)
-        return tf.gather(weights, replicas.own_rows(batch.label.shape[0]))
+                labels = replicas.gather(batch.label)
+                new = gamma * tf.gather(averages, labels) + (1 - gamma) * replicas.gather(weights)
+                replicas.scatter_update(averages, labels, new)
+            weights = tf.gather(averages, batch.label)
+        return weights
 
     def _remember(
         self, batch: Batch, state: StepState, margins: tf.Tensor, logits: tf.Tensor

@@ -177,18 +177,19 @@ class IEG(Method):
             buffers=state.buffers,
             moving=self._moving,
         )
-        meta = meta_gradient(
-            inner,
-            probe_loss(self, state.network_state, batch.probe),
-            state.params,
-            (
-                replicas.equal_weights(batch.label),
-                tf.fill(tf.shape(batch.label), self.options.grad_eps_init),
-            ),
-            mode=self.options.meta_gradient,
-            outer_decay=self.context.probe_decay,
-        )
-        return _interpret(meta, batch)
+        with replicas.scope(self.options.meta_scope):
+            meta = meta_gradient(
+                inner,
+                probe_loss(self, state.network_state, batch.probe),
+                state.params,
+                (
+                    replicas.equal_weights(batch.label),
+                    tf.fill(tf.shape(batch.label), self.options.grad_eps_init),
+                ),
+                mode=self.options.meta_gradient,
+                outer_decay=self.context.probe_decay,
+            )
+        return _interpret(meta, batch, self.options.meta_scope)
 
     def _mixed_loss(self, batch: Batch, state: StepState, guess: tf.Tensor) -> tf.Tensor:
         """The loss of one more forward pass, on probe images, weak and strong views mixed up."""
@@ -247,15 +248,17 @@ def mixed_loss(targets: tf.Tensor, logits: tf.Tensor, ce_factor: float) -> tf.Te
     return labelled + ce_factor * (weak + strong) / 2
 
 
-def _interpret(meta: MetaGradient, batch: Batch) -> Meta:
+def _interpret(meta: MetaGradient, batch: Batch, scope: str) -> Meta:
     """w̃_i = max(-∂L/∂ω_i, 0) normalised; λ*_i = 1 where ∂L/∂λ_i < 0, else 0."""
     omega, trust_gradient = meta.gradient
-    weight = example_weights(omega, total=replicas.total)
+    with replicas.scope(scope):
+        weight = example_weights(omega, total=replicas.total)
+    weight, probe_loss, probe_accuracy = replicas.shares((weight, meta.outer_loss, meta.aux), scope)
     trust = tf.cast(trust_gradient < 0, tf.float32)
     clean, wrong = clean_and_wrong(batch)
     scalars = {
-        "probe_loss": meta.outer_loss,
-        "probe_accuracy": meta.aux,
+        "probe_loss": probe_loss,
+        "probe_accuracy": probe_accuracy,
         "trust_clean": share_of_mean(trust, clean),
         "trust_wrong": share_of_mean(trust, wrong),
     }

@@ -64,12 +64,14 @@ class L2R(Method):
         )
         scalars = {}
         if variant:
-            decay = self.context.probe_decay
-            meta = gradient_of_weights(
-                self, batch, state, targets, moving=self._moving, probe_decay=decay
-            )
-            weights = example_weights(meta.gradient, self.options.weight_mode, replicas.total)
+            scope, decay = self.options.meta_scope, self.context.probe_decay
+            with replicas.scope(scope):
+                meta = gradient_of_weights(
+                    self, batch, state, targets, moving=self._moving, probe_decay=decay
+                )
+                weights = example_weights(meta.gradient, self.options.weight_mode, replicas.total)
             scalars = {"probe_loss": meta.outer_loss, "probe_accuracy": meta.aux}
+            weights, scalars = replicas.shares((weights, scalars), scope)
         else:
             weights = replicas.equal_weights(batch.label)
         with tf.GradientTape() as tape:

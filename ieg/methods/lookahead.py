@@ -24,7 +24,19 @@ WEIGHT_CURVES = {
 
 
 @dataclass(frozen=True)
-class LookaheadOptions:
+class ScopeOptions:
+    """How far a look-ahead reaches."""
+
+    meta_scope: str = option(
+        "global",
+        "whose batches a look-ahead sees and weights are normalised over: those of all replicas "
+        "together, or of each replica alone (replica), as in the original releases",
+        choices=("global", "replica"),
+    )
+
+
+@dataclass(frozen=True)
+class LookaheadOptions(ScopeOptions):
     """How the virtual step is taken and differentiated."""
 
     meta_stepsize: float = option(

@@ -143,7 +143,11 @@ class MixupLabels(Method):
         """L = Σ w_i ce(q_i, f(x_i; θ)); w_i is 1 where none are learned, else they sum to one."""
         assert isinstance(variant, Variant)
         given = tf.one_hot(batch.label, self.context.num_classes)
-        meta = gradient_of_weights(self, batch, state, given, moving=self._moving, probe_decay=None)
+        scope = self.options.meta_scope
+        with replicas.scope(scope):
+            meta = gradient_of_weights(
+                self, batch, state, given, moving=self._moving, probe_decay=None
+            )
         learned = self._learned(meta.gradient, batch, state, variant)
         weights = learned.get("weight", tf.ones_like(meta.gradient))
         with tf.GradientTape() as tape:
@@ -154,6 +158,7 @@ class MixupLabels(Method):
         if self._remembers_labels:
             _remember(state.variables["soft_label"], batch.index, targets)
         scalars = {"probe_loss": meta.outer_loss, "probe_accuracy": meta.aux}
+        scalars = replicas.shares(scalars, scope)
         unknown = tf.fill(tf.shape(weights), math.nan)
         return StepOutput(
             gradients=tape.gradient(loss, state.params),
@@ -172,14 +177,15 @@ class MixupLabels(Method):
         What is kept of a weight is how it compares with the mean of its batch, so that an image
         that never had one counts as much as the average.
         """
-        if self.options.mixup_g_scale == "std":
-            gradient = standardised(gradient, replicas.global_mean)
-        found = {}
-        if anew.trust:
-            found["trust"] = label_trust(gradient)
-        if anew.weight:
-            weights = example_weights(gradient, "sigmoid", replicas.total)
-            found["weight"] = weights / replicas.equal_weights(weights)
+        scope, found = self.options.meta_scope, {}
+        with replicas.scope(scope):
+            if self.options.mixup_g_scale == "std":
+                gradient = standardised(gradient, replicas.global_mean)
+            if anew.trust:
+                found["trust"] = label_trust(gradient)
+            if anew.weight:
+                weights = example_weights(gradient, "sigmoid", replicas.total)
+                found["weight"] = weights / replicas.equal_weights(weights)
         rows = batch.index
         if self.options.mixup_stale == "position":
             rows = replicas.own_rows(rows.shape[0])
@@ -189,7 +195,9 @@ class MixupLabels(Method):
             elif name in state.variables:
                 found[name] = tf.gather(state.variables[name], rows)
         if "weight" in found:
-            found["weight"] /= replicas.total(tf.reduce_sum(found["weight"]))
+            with replicas.scope(scope):
+                weights = found["weight"] / replicas.total(tf.reduce_sum(found["weight"]))
+            found["weight"] = replicas.shares(weights, scope)
         return found
 
     def _targets(

@@ -69,3 +69,21 @@ def lookahead_variables(model: keras.Model, level: int) -> list[int]:
 def weight_decay(model: keras.Model, coefficient: float) -> list[float]:
     """Decay coefficient of every trainable variable: wd · ½ Σ‖θ‖² over all of them."""
     return [coefficient] * len(model.trainable_variables)
+
+
+def synchronise_batch_norm(model: keras.Model) -> None:
+    """From now on batch norm in training mode takes the statistics of the global batch.
+
+    Its moments are a collective, through which tapes differentiate but forward mode does not.
+    """
+    for layer in layers_within(model):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = True
+
+
+def layers_within(model: keras.Model) -> list[keras.layers.Layer]:
+    """All layers, those of nested models too."""
+    found = []
+    for layer in model.layers:
+        found += layers_within(layer) if isinstance(layer, keras.Model) else [layer]
+    return found

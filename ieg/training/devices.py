@@ -2,8 +2,12 @@
 
 import functools
 import logging
+import os
 
 import tensorflow as tf
+
+from ieg.errors import InputError
+from ieg.training import cluster
 
 
 def strategy(name: str) -> tf.distribute.Strategy:
@@ -11,8 +15,15 @@ def strategy(name: str) -> tf.distribute.Strategy:
 
     Args:
       name: "none"; "mirrored", over all GPUs or, without any, over all logical CPU devices; "auto",
-        which is mirrored when there are several GPUs.
+        which is mirrored when there are several GPUs; "multi_worker_mirrored", over the processes
+        of TF_CONFIG or a Slurm step, which waits for all of them; "tpu".
+    Raises:
+      InputError: the workers or the TPU are not there.
     """
+    if name == "multi_worker_mirrored":
+        return _multi_worker()
+    if name == "tpu":
+        return _tpu()
     gpus = tf.config.list_logical_devices("GPU")
     if name == "none" or (name == "auto" and len(gpus) < 2):
         return tf.distribute.get_strategy()
@@ -23,6 +34,31 @@ def strategy(name: str) -> tf.distribute.Strategy:
 @functools.cache  # a second strategy over the same devices would reuse keys of running collectives
 def _mirrored(devices: tuple[str, ...]) -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy(devices)
+
+
+@functools.cache
+def _multi_worker() -> tf.distribute.Strategy:
+    found = cluster.read()
+    cluster.require_free_port(found)
+    # Of a Slurm step too: only with this resolver TensorFlow counts the GPUs of this process.
+    os.environ["TF_CONFIG"] = found.tf_config
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+@functools.cache
+def _tpu() -> tf.distribute.Strategy:
+    name = os.environ.get("TPU_NAME", "local")
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(name)
+        tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+        return tf.distribute.TPUStrategy(resolver)
+    except (ValueError, RuntimeError, tf.errors.OpError) as error:
+        reason = str(error).partition(".")[0]
+        raise InputError(
+            f"--distribution_strategy=tpu: there is no TPU {name!r} here ({reason}); leave "
+            "the flag out, or name one in TPU_NAME"
+        ) from None
 
 
 def make_deterministic(wanted: bool | None) -> bool:
@@ -40,6 +76,8 @@ def make_deterministic(wanted: bool | None) -> bool:
     if not on:
         return False
     tf.config.experimental.enable_op_determinism()
+    # It adds terms up in another order where some of them come from another device or worker.
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
     if tf.config.threading.get_inter_op_parallelism_threads() != 1:
         try:
             tf.config.threading.set_inter_op_parallelism_threads(1)

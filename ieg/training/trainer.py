@@ -22,6 +22,7 @@ from ieg.training.progress import ProgressBar
 from ieg.training.schedules import Schedule
 from ieg.training.state import TrainState
 from ieg.training.step import TrainStep
+from ieg.training.workers import Workers
 
 #: Steps whose scalars stay on the device before the host looks at them.
 _STEPS_PER_LOOK = 20
@@ -59,6 +60,7 @@ class Trainer:
 
     Args:
       strategy: whose replicas share the work.
+      workers: the processes that it spans.
       method: what a step computes.
       pipeline: its batches.
       state: what training changes.
@@ -77,6 +79,7 @@ class Trainer:
         self,
         *,
         strategy: tf.distribute.Strategy,
+        workers: Workers,
         method: Method,
         pipeline: Pipeline,
         state: TrainState,
@@ -90,6 +93,7 @@ class Trainer:
         console: Console,
     ) -> None:
         self._strategy = strategy
+        self._workers = workers
         self._method = method
         self._pipeline = pipeline
         self._state = state
@@ -134,11 +138,12 @@ class Trainer:
                     self._state.meter.clear()
                     self._save(done)
                     self._looked = time.monotonic()
-                if stop.received and done < self._plan.last_step:
+                received = self._received(stop)
+                if received and done < self._plan.last_step:
                     self._look(done)
                     if done not in self._plan.evaluate_after:
                         self._save(done)
-                    raise Interrupted(stop.received, done)
+                    raise Interrupted(received, done)
 
     def examples_per_second(self) -> float | None:
         """Training images per second in this process; None when it trained no step.
@@ -195,8 +200,18 @@ class Trainer:
         self._unread.clear()
         return scalars
 
+    def _received(self, stop: "_StopSignals") -> int:
+        """The signal that asks this or any other worker to stop; 0 for none.
+
+        Several workers ask each other only when they look at the device anyway, all at one step.
+        """
+        if self._workers.count > 1 and self._unread:
+            return 0
+        return max(self._workers.gather(stop.received))
+
     def _save(self, done: int) -> None:
-        self._checkpoints.save(done)
+        if self._workers.is_chief:
+            self._checkpoints.save(done)
         self._saved(done)
 
 

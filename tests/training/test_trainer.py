@@ -22,6 +22,7 @@ from ieg.training.averaging import ema_decay
 from ieg.training.state import Meter
 from ieg.training.step import compile_step
 from ieg.training.trainer import Interrupted, Plan, Trainer
+from ieg.training.workers import Workers
 
 
 class Recorded:
@@ -70,6 +71,7 @@ class Recorded:
 
         self.trainer = Trainer(
             strategy=tf.distribute.get_strategy(),
+            workers=Workers(tf.distribute.get_strategy()),
             method=SimpleNamespace(
                 variant=lambda step: "odd" if step % 2 else "even",
                 by_epoch=by_epoch,

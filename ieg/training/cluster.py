@@ -1,0 +1,143 @@
+"""Which processes train one network together: what TF_CONFIG or Slurm says, checked in words.
+
+All of it happens before TensorFlow starts its server, which would wait for ever or end the process.
+"""
+
+import json
+import os
+import socket
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from ieg.errors import InputError
+
+_EXAMPLE = (
+    '{"cluster": {"worker": ["HOST:PORT", "HOST:PORT"]}, "task": {"type": "worker", "index": 0}}'
+)
+
+#: Jobs of one Slurm cluster may share a node, so each has ports of its own from here on.
+_FIRST_SLURM_PORT, _TASKS_OF_A_NODE, _JOBS = 10000, 16, 1000
+
+
+class Cluster(NamedTuple):
+    """The workers of one run.
+
+    Attributes:
+      addresses: HOST:PORT of each, the chief's first.
+      place: which of them this process is.
+      tf_config: the same as TensorFlow reads it.
+    """
+
+    addresses: tuple[str, ...]
+    place: int
+    tf_config: str
+
+
+def read() -> Cluster:
+    """The cluster that TF_CONFIG describes, or without it the Slurm step that this process is in.
+
+    Raises:
+      InputError: neither is there, or it does not say who the workers are and which one this is.
+    """
+    text, source = os.environ.get("TF_CONFIG"), "TF_CONFIG"
+    if text is None and "SLURM_PROCID" in os.environ:
+        text, source = _of_slurm(), "the Slurm step"
+    if text is None:
+        raise InputError(
+            "--distribution_strategy=multi_worker_mirrored needs the environment variable "
+            f"TF_CONFIG, like {_EXAMPLE}, or a Slurm step (srun)"
+        )
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"TF_CONFIG is no JSON ({error}); it looks like {_EXAMPLE}") from None
+    try:
+        return _parse(content, text)
+    except ValueError as error:
+        raise InputError(f"{source}: {error}; it looks like {_EXAMPLE}") from None
+
+
+def require_free_port(cluster: Cluster) -> None:
+    """TensorFlow's server shares a port with another process in silence, and both then hang.
+
+    Raises:
+      InputError: the port of this worker is taken, or not to be had.
+    """
+    address = cluster.addresses[cluster.place]
+    with socket.socket() as probe:
+        # A port on which a killed worker had connections is free for a new one.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", _port(address)))
+        except OSError as error:
+            raise InputError(
+                f"worker {cluster.place} cannot listen at {address}: {error.strerror}; name a free "
+                "port in TF_CONFIG, the same for all workers"
+            ) from None
+
+
+def _parse(content: Any, text: str) -> Cluster:
+    """Raises ValueError that says what is wrong."""
+    if not isinstance(content, dict):
+        raise ValueError("it must be a JSON object")
+    jobs, task = content.get("cluster"), content.get("task")
+    if not isinstance(jobs, dict) or not jobs:
+        raise ValueError("'cluster' must say the addresses of the workers")
+    for job, addresses in jobs.items():
+        if job not in ("chief", "worker"):
+            raise ValueError(f"'cluster' has {job!r}, where only 'chief' and 'worker' have a part")
+        if not isinstance(addresses, list) or not addresses:
+            raise ValueError(f"'cluster' must list the addresses of each {job!r}")
+        for address in addresses:
+            _port(address)
+    chiefs = jobs.get("chief", [])
+    if len(chiefs) > 1:
+        raise ValueError("there must be one 'chief' at most")
+    everyone = [*chiefs, *jobs.get("worker", [])]
+    if len(set(everyone)) < len(everyone):
+        raise ValueError("two workers have the same address")
+    if not isinstance(task, dict) or task.get("type") not in jobs:
+        raise ValueError(f"'task' must say a 'type' of {', '.join(jobs)} and an 'index'")
+    kind, index = task["type"], str(task.get("index"))
+    if not index.isdecimal() or int(index) >= len(jobs[kind]):
+        raise ValueError(
+            f"'task' is {kind} {index}, but 'cluster' has {len(jobs[kind])} of that type, from 0 on"
+        )
+    return Cluster(tuple(everyone), int(index) + (len(chiefs) if kind == "worker" else 0), text)
+
+
+def _port(address: Any) -> int:
+    host, _, port = str(address).rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
+        raise ValueError(f"{address!r} is no HOST:PORT")
+    return int(port)
+
+
+def _of_slurm() -> str:
+    """TF_CONFIG of a task in a Slurm step; a task takes all GPUs that Slurm lets it see.
+
+    Raises:
+      InputError: the step is not what TensorFlow's resolver understands.
+    """
+    job = int(os.environ.get("SLURM_JOB_ID", "0")) % _JOBS
+    try:
+        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
+            port_base=_FIRST_SLURM_PORT + _TASKS_OF_A_NODE * job,
+            # It would share out the GPUs of a node once more: it is only asked who is where.
+            gpus_per_node=_TASKS_OF_A_NODE,
+            gpus_per_task=1,
+            auto_set_gpu=False,
+        )
+        jobs = resolver.cluster_spec().as_dict()
+        kind, index = resolver.get_task_info()
+    except (RuntimeError, ValueError) as error:
+        raise InputError(f"the Slurm step cannot be understood: {error}; give TF_CONFIG") from None
+    host = jobs[kind][index].rpartition(":")[0]
+    here = os.environ.get("SLURMD_NODENAME", host)
+    if here != host:  # it sorts node10 before node2, unlike Slurm
+        raise InputError(
+            f"TensorFlow orders nodes by name and takes task {index} of the Slurm step to be on "
+            f"{host}, and it is on {here}; give TF_CONFIG"
+        )
+    return json.dumps({"cluster": jobs, "task": {"type": kind, "index": index}})

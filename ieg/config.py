@@ -205,6 +205,13 @@ class Config:
     sync_batch_norm: bool = option(
         False, "batch norm by the statistics of the global batch, not of each replica's part"
     )
+    steps_per_execution: int | None = option(
+        None,
+        "training steps for each call from Python, with the same results; a signal waits for them; "
+        "unset: 10, or fewer of large images",
+        above=0,
+        experiment=False,
+    )
     deterministic: bool | None = option(
         None,
         "bit for bit the same in every run; unset: on without GPUs, off with",

@@ -31,9 +31,14 @@ from ieg.training import devices, pretrained, schedules
 from ieg.training.checkpoints import Checkpoints, latest
 from ieg.training.ledger import Ledger
 from ieg.training.state import TrainState
-from ieg.training.step import COMMON_COLUMNS, UpdateRule, compile_step
+from ieg.training.step import COMMON_COLUMNS, TrainSteps, UpdateRule
 from ieg.training.trainer import Plan, Trainer
 from ieg.training.workers import Workers
+
+#: Steps that a call from the host runs, unless `--steps_per_execution` says otherwise ..
+STEPS_PER_EXECUTION = 10
+#: .. or the images of so many batches are more numbers than this, for each replica and view.
+LARGEST_BLOCK = 2**22
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,17 @@ class Experiment:
             decay=self.method.context.decay,
         )
 
+    def steps(self, *, block: int = 1) -> TrainSteps:
+        """The compiled training steps, for blocks of so many batches."""
+        return TrainSteps(self.strategy, self.method, self.state, self.rule(), block=block)
+
+    def _block(self) -> int:
+        """Steps for each call from the host; of large images one, which takes long enough alone."""
+        if self.config.steps_per_execution is not None:
+            return self.config.steps_per_execution
+        values = self.config.batch_size * math.prod(self.dataset.train.images.shape[1:])
+        return max(1, min(STEPS_PER_EXECUTION, LARGEST_BLOCK // values))
+
     def schedule(self) -> schedules.Schedule:
         """The learning rate by step.
 
@@ -154,7 +170,7 @@ class Experiment:
             method=self.method,
             pipeline=self.pipeline,
             state=self.state,
-            step=compile_step(self.strategy, self.method, self.state, self.rule()),
+            steps=self.steps(block=self._block()),
             schedule=self.schedule(),
             plan=plan,
             checkpoints=self.checkpoints,

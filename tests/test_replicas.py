@@ -65,7 +65,7 @@ def train(strategy_name, batch_size, tmp_path, steps=STEPS, **typed):
         {"method": "supervised", "classes_per_batch": 10, "weak_rotation": 15.0},
         {"method": "supervised", "sampler": "class_aware"},
         {"method": "supervised", "sampler": "resample"},
-        {"method": "ieg", "meta_gradient": "forward"},
+        {"method": "ieg", "meta_gradient": "forward", "meta_interval": 2},
         {
             "method": "ieg",
             "meta_gradient": "nested",

@@ -25,7 +25,7 @@ from ieg.errors import InputError
 from ieg.evaluation import evaluate
 from ieg.methods import REGISTRY as METHODS
 from ieg.methods import Context, Method, What
-from ieg.networks import parts
+from ieg.networks import parts, precision
 from ieg.run_folder import RunFolder
 from ieg.training import devices, pretrained, schedules
 from ieg.training.checkpoints import Checkpoints, latest
@@ -411,6 +411,7 @@ def build(settings: Settings, fold: Fold | None = None) -> Experiment:
             momentum=config.momentum,
             label_smoothing=config.label_smoothing,
             seed=config.seed,
+            loss_scale=precision.loss_scale(config.precision),
         )
         method = method_class(settings.options, context)
         ledger = Ledger(len(context.given_labels), COMMON_COLUMNS + method.per_example)
@@ -520,6 +521,11 @@ def _network(
 ) -> tuple[keras.Model, str]:
     """The network with its starting weights, and in words where those come from."""
     if given.network is not None:
+        if config.precision != "float32":
+            raise InputError(
+                f"--precision={config.precision}: a network of your own computes in what it was "
+                "made with; set keras.config.set_dtype_policy before you make it"
+            )
         model, start = given.network(), "the weights that it came with"
     else:
         start = "random weights"
@@ -530,6 +536,7 @@ def _network(
             kind=kind(dataset.train.images),
             dropout_rate=config.dropout_rate,
             cosine_classifier=config.cosine_classifier,
+            dtype=config.precision,
             seed=config.seed,
         )
     # A run with a checkpoint of its own goes on from that, even when the other one is gone.

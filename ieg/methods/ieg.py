@@ -132,7 +132,7 @@ class IEG(Method):
                 losses["mixed_loss"] = self._mixed_loss(batch, state, guess)
             loss = tf.add_n(list(losses.values()))
         return StepOutput(
-            gradients=tape.gradient(loss, state.params),
+            gradients=self.gradient(tape, loss, state.params),
             network_state=network_state,
             loss=loss,
             logits=weak,
@@ -148,7 +148,7 @@ class IEG(Method):
             loss = replicas.batch_mean(cross_entropy(given, logits))
         weight = replicas.equal_weights(batch.label)
         return StepOutput(
-            gradients=tape.gradient(loss, state.params),
+            gradients=self.gradient(tape, loss, state.params),
             network_state=network_state,
             loss=loss,
             logits=logits,
@@ -189,6 +189,7 @@ class IEG(Method):
             momentum=self.options.meta_momentum,
             buffers=state.buffers,
             moving=self._moving,
+            scale=self.context.loss_scale,
         )
         with replicas.scope(self.options.meta_scope):
             meta = meta_gradient(

@@ -95,7 +95,7 @@ class L2R(Method):
             logits, network_state = self.network(state.params, state.network_state, batch.image)
             loss = tf.reduce_sum(weights * cross_entropy(targets, logits))
         return StepOutput(
-            gradients=tape.gradient(loss, state.params),
+            gradients=self.gradient(tape, loss, state.params),
             network_state=network_state,
             loss=loss,
             logits=logits,

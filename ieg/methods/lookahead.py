@@ -175,6 +175,7 @@ def gradient_of_weights(
         decay=method.context.decay,
         moving=moving,
         loss_is_zero=True,
+        scale=method.context.loss_scale,
     )
     return meta_gradient(
         inner,

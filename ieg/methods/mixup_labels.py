@@ -164,7 +164,7 @@ class MixupLabels(Method):
         scalars = replicas.shares(scalars, scope)
         unknown = tf.fill(tf.shape(weights), math.nan)
         return StepOutput(
-            gradients=tape.gradient(loss, state.params),
+            gradients=self.gradient(tape, loss, state.params),
             network_state=network_state,
             loss=loss,
             logits=logits,

@@ -95,9 +95,9 @@ def test_a_run_leaves_what_is_promised(l2r: tuple[Path, str]) -> None:
     folder, _ = l2r
     assert folder.parts[-4:] == ("digits_uniform_0.4", "cnn", "l2r", "seed12345")
     assert {path.name for path in folder.iterdir()} == {
-        ".lock", "audit.json", "checkpoints", "config.json", "data.json", "events",
-        "examples.csv", "figures", "label_audit.csv", "metrics.csv", "params.csv",
-        "progress.json", "result.json",
+        ".lock", "audit.json", "checkpoints", "config.json", "confusion.csv", "data.json",
+        "events", "examples.csv", "figures", "label_audit.csv", "metrics.csv", "params.csv",
+        "progress.json", "report.html", "result.json",
     }  # fmt: skip
     assert not list(folder.rglob("*tmp*"))
 

@@ -20,6 +20,7 @@ from ieg.experiment import Experiment, build, stored_config
 from ieg.report import spreadsheet
 from ieg.training.schedules import STRETCHING
 from ieg.training.trainer import Interrupted, Trainer
+from ieg.training.workers import together
 
 #: Test metrics that go into metrics.csv and result.json alike.
 _TESTED = (
@@ -43,10 +44,10 @@ def run(settings: Settings, console: Console) -> int:
     if settings.config.write_xlsx:
         spreadsheet.require()
     asked = folds.of(settings)
-    experiment = build(settings)
-    if not experiment.workers.is_chief:
-        console = Console(quiet=True)
-    with experiment.workers.together():
+    with together(several=settings.config.distribution_strategy == "multi_worker_mirrored"):
+        experiment = build(settings)
+        if not experiment.workers.is_chief:
+            console = Console(quiet=True)
         experiment.workers.from_chief(lambda: _checked_result(experiment))
         for fold in asked[:1]:  # of which there are none on several workers
             _checked_result(folds.build_one(settings, fold))

@@ -115,24 +115,26 @@ class Workers:
             if differing:
                 raise InputError(f"workers differ: {'; '.join(differing)}; start all of them alike")
 
-    @contextlib.contextmanager
-    def together(self) -> Iterator[None]:
-        """Says in words when another worker is lost in the block.
-
-        Raises:
-          TrainingStopped: this worker cannot go on alone.
-        """
-        try:
-            yield
-        except _LOST as error:
-            if self.count == 1:
-                raise
-            raise TrainingStopped(
-                f"worker {self.index} has lost another of the {self.count} workers "
-                f"({type(error).__name__}); start all of them again with the same command, and "
-                "they go on from the last checkpoint"
-            ) from error
-
     def _everyone(self, values: np.ndarray) -> np.ndarray:
         """[n] int32 of each replica → those of all, replica by replica."""
         return self._strategy.experimental_local_results(self._gathered(values))[0].numpy()
+
+
+@contextlib.contextmanager
+def together(several: bool) -> Iterator[None]:
+    """Says in words when another worker is lost in the block.
+
+    Args:
+      several: whether there are others; else errors pass as they are.
+    Raises:
+      TrainingStopped: this worker cannot go on alone.
+    """
+    try:
+        yield
+    except _LOST as error:
+        if not several:
+            raise
+        raise TrainingStopped(
+            f"another worker is lost ({type(error).__name__}); start all of them again with the "
+            "same command, and they go on from the last checkpoint"
+        ) from error

@@ -27,6 +27,7 @@ METHODS = {
     "ieg": (),
     "fsr": ("--meta_start_epoch=0", "--queue_bs=30"),
     "dynamic_loss": ("--dynamic_warmup_epochs=0", "--max_epoch=2"),
+    "mixup_labels": ("--mixup_target=soft",),
 }
 
 Start = Callable[..., Pair]
@@ -77,6 +78,22 @@ def test_two_workers_equal_two_replicas(tmp_path: Path, start: Start, method: st
     chief, other = pair.printed()
     assert "2 CPU replicas on 2 workers" in chief and "\ndone: top-1" in chief
     assert other == ""
+    assert_same_end(tmp_path, *flags)
+
+
+@pytest.mark.slow
+def test_passes_over_the_data_are_the_same_on_every_worker(tmp_path: Path, start: Start) -> None:
+    """Centroids, and a choice of the best features by them, between the epochs of dro_lt."""
+    first = runs.train(tmp_path / "first", *SMALL, "--method=supervised", "--max_iteration=4")
+    flags = (
+        *SMALL,
+        "--method=dro_lt",
+        "--max_epoch=3",
+        "--balanced_clf_nepochs=1",
+        "--dro_selection=best",
+        f"--pretrained_ckpt={first}",
+    )
+    start(*flags).finish()
     assert_same_end(tmp_path, *flags)
 
 

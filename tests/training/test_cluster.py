@@ -1,6 +1,7 @@
 """TF_CONFIG and Slurm: who the workers are, and one line when they do not say it."""
 
 import json
+import re
 import socket
 from pathlib import Path
 
@@ -94,6 +95,16 @@ def test_other_modes_are_for_one_process(tmp_path: Path, capfd: pytest.CaptureFi
     flags = ("--distribution_strategy=multi_worker_mirrored", "--mode=show_data")
     assert main(["ieg", "--dataset=digits", f"--checkpoint_path={tmp_path}", *flags]) == 2
     assert "--mode=show_data needs one process alone" in capfd.readouterr().err
+
+
+def test_the_example_of_the_docs(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs/devices.md").read_text()
+    texts = re.findall(r"^TF_CONFIG='(.*)'", page, re.MULTILINE)
+    assert len(texts) == 2
+    for place, text in enumerate(texts):
+        monkeypatch.setenv("TF_CONFIG", text)
+        found = cluster.read()
+        assert (found.place, len(found.addresses)) == (place, 2)
 
 
 def slurm(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from ieg.errors import InputError, TrainingStopped
-from ieg.training.workers import Workers
+from ieg.training.workers import Workers, together
 
 
 class Told(Workers):
@@ -31,8 +31,6 @@ def test_one_process_talks_to_itself() -> None:
     assert (alone.count, alone.is_chief, alone.gather({"a": 1})) == (1, True, [{"a": 1}])
     assert alone.each(lambda: 3) == alone.from_chief(lambda: 3) == 3
     alone.require_same({"--seed": 1})
-    with pytest.raises(tf.errors.UnavailableError), alone.together():
-        raise tf.errors.UnavailableError(None, None, "of no worker")
 
 
 def test_what_one_worker_cannot_do_is_raised_on_both() -> None:
@@ -63,8 +61,11 @@ def test_workers_of_different_runs_are_refused_with_both_values() -> None:
 
 
 def test_a_lost_worker_is_said_in_words() -> None:
-    lost = pytest.raises(TrainingStopped, match="worker 1 has lost another of the 2")
-    with lost, Told(1).together():
-        raise tf.errors.UnavailableError(None, None, "Socket closed")
-    with pytest.raises(tf.errors.ResourceExhaustedError), Told(1).together():
+    gone = tf.errors.UnavailableError(None, None, "Socket closed")
+    lost = pytest.raises(TrainingStopped, match="^another worker is lost .UnavailableError.; start")
+    with lost, together(several=True):
+        raise gone
+    with pytest.raises(tf.errors.UnavailableError), together(several=False):
+        raise gone
+    with pytest.raises(tf.errors.ResourceExhaustedError), together(several=True):
         raise tf.errors.ResourceExhaustedError(None, None, "out of memory")

@@ -212,6 +212,9 @@ class Config:
         "losses in float32",
         choices=precision.NAMES,
     )
+    jit_compile: bool = option(
+        False, "let XLA compile the training step; not with several replicas", experiment=False
+    )
     steps_per_execution: int | None = option(
         None,
         "training steps for each call from Python, with the same results; a signal waits for them; "

@@ -52,6 +52,7 @@ class TrainSteps:
       state: what it changes; created in the strategy's scope.
       rule: how gradients become new weights.
       block: N, batches that come at once, see `Pipeline.batches`.
+      jit: whether XLA compiles the step; without a strategy only.
     """
 
     def __init__(
@@ -62,8 +63,10 @@ class TrainSteps:
         rule: UpdateRule,
         *,
         block: int = 1,
+        jit: bool = False,
     ) -> None:
         self.block = block
+        self._jit = jit
         self._strategy = strategy
         self._method = method
         self._state = state
@@ -123,8 +126,10 @@ class TrainSteps:
                 last=kind[1],
             )
 
+        run = tf.function(replica_step, jit_compile=True) if self._jit else replica_step
+
         def one(i: tf.Tensor) -> tf.Tensor:
-            found = self._strategy.run(replica_step, args=(block, place + i, rates[i], first + i))
+            found = self._strategy.run(run, args=(block, place + i, rates[i], first + i))
             # Equal on all replicas, as they were added up inside.
             scalars = {
                 name: self._strategy.experimental_local_results(value)[0]

@@ -162,6 +162,18 @@ def test_batches_do_not_depend_on_when_damage_is_found(
         assert_same(batches, expected[start:])
 
 
+def test_damage_within_a_block_changes_no_other_batch_of_it(tmp_path: Path) -> None:
+    indices = []
+    for size in (0, 4):
+        data = dataset(tmp_path)  # knows of no damage yet
+        damage(data, 9)
+        source = pipeline(data)
+        found = source.batches(tf.distribute.get_strategy(), 0, 6, block=size)
+        indices.append(np.concatenate([np.ravel(batch.index) for batch in found]))
+    np.testing.assert_array_equal(indices[0], indices[1][: 6 * 4])
+    assert 9 not in indices[0] and not indices[1][6 * 4 :].any()
+
+
 def test_a_class_without_any_readable_image_ends_the_run(tmp_path: Path) -> None:
     data = dataset(tmp_path)
     for index in range(8, 16):

@@ -248,13 +248,16 @@ class Pipeline:
     ) -> Iterator[Any]:
         """Begins anew at the step at which an image turns out to be damaged."""
         while start < stop:
+            known = self._loader.damaged()
             self._stand_ins = self._find_stand_ins()
             try:
                 for batch in self._distributed(strategy, start, stop, plan, with_probe):
                     yield batch
                     start += 1
             except tf.errors.OpError as error:
-                self._loader.examine(self._examples(start, plan, with_probe), error)
+                # An evaluation or another worker may have found it since these batches began.
+                if np.array_equal(known, self._loader.damaged()):
+                    self._loader.examine(self._examples(start, plan, with_probe), error)
 
     def _distributed(
         self,
@@ -337,7 +340,9 @@ def sweep(
 ) -> np.ndarray:
     """Outputs of a network for every image exactly once, unaugmented, on any number of replicas.
 
-    The last batch is filled up with the first image, whose further outputs are cut off again.
+    The last batch is filled up with the first image, whose further outputs are cut off again. Every
+    worker reads the whole of each batch, so that all learn of the same damaged files, and only the
+    network's work is shared out.
 
     Args:
       images: N images of one shape [H, W, C], or other examples.

@@ -248,7 +248,7 @@ class Pipeline:
     ) -> Iterator[Any]:
         """Begins anew at the step at which an image turns out to be damaged."""
         while start < stop:
-            known = self._loader.damaged()
+            known = self._count_damaged()
             self._stand_ins = self._find_stand_ins()
             try:
                 for batch in self._distributed(strategy, start, stop, plan, with_probe):
@@ -256,7 +256,7 @@ class Pipeline:
                     start += 1
             except tf.errors.OpError as error:
                 # An evaluation or another worker may have found it since these batches began.
-                if np.array_equal(known, self._loader.damaged()):
+                if self._count_damaged() == known:
                     self._loader.examine(self._examples(start, plan, with_probe), error)
 
     def _distributed(
@@ -300,6 +300,11 @@ class Pipeline:
         if probe is not None:
             parts.append(probe)
         return np.concatenate([self._readable(part) for part in parts])
+
+    def _count_damaged(self) -> int:
+        """Training images that are known to be unreadable by now."""
+        damaged = self._loader.damaged()
+        return 0 if damaged is None else int(np.sum(damaged))
 
     def _find_stand_ins(self) -> tf.Tensor | None:
         """[N] int32: each example itself, or who stands in for it; None when all are readable."""

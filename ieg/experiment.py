@@ -394,7 +394,8 @@ def build(settings: Settings, fold: Fold | None = None) -> Experiment:
     )
     with strategy.scope():
         folder = folder_of(config, fold)
-        model, start = _network(config, dataset, folder, given)
+        model = _network(config, dataset, given)
+        start = workers.each(lambda: _start(config, model, folder, given))
         if config.sync_batch_norm:
             parts.synchronise_batch_norm(model)
         context = Context(
@@ -417,7 +418,7 @@ def build(settings: Settings, fold: Fold | None = None) -> Experiment:
             seed=config.seed,
             loss_scale=precision.loss_scale(config.precision),
         )
-        method = method_class(settings.options, context)
+        method = workers.each(lambda: method_class(settings.options, context))
         ledger = Ledger(len(context.given_labels), COMMON_COLUMNS + method.per_example)
         state = TrainState(
             model,
@@ -539,29 +540,30 @@ def _strong(config: Config, dataset: Dataset) -> StrongAugmentation:
     return dataset.strong._replace(policy=policy, per_batch=shared, cutout=cutout)
 
 
-def _network(
-    config: Config, dataset: Dataset, folder: RunFolder, given: Given
-) -> tuple[keras.Model, str]:
-    """The network with its starting weights, and in words where those come from."""
+def _network(config: Config, dataset: Dataset, given: Given) -> keras.Model:
+    """The network as it is made."""
     if given.network is not None:
         if config.precision != "float32":
             raise InputError(
                 f"--precision={config.precision}: a network of your own computes in what it was "
                 "made with; set keras.config.set_dtype_policy before you make it"
             )
-        model, start = given.network(), "the weights that it came with"
-    else:
-        start = "random weights"
-        model = networks.create(
-            config.network_name,
-            dataset.train.images.shape[1:],
-            dataset.num_classes,
-            kind=kind(dataset.train.images),
-            dropout_rate=config.dropout_rate,
-            cosine_classifier=config.cosine_classifier,
-            dtype=config.precision,
-            seed=config.seed,
-        )
+        return given.network()
+    return networks.create(
+        config.network_name,
+        dataset.train.images.shape[1:],
+        dataset.num_classes,
+        kind=kind(dataset.train.images),
+        dropout_rate=config.dropout_rate,
+        cosine_classifier=config.cosine_classifier,
+        dtype=config.precision,
+        seed=config.seed,
+    )
+
+
+def _start(config: Config, model: keras.Model, folder: RunFolder, given: Given) -> str:
+    """Gives the network its starting weights; says where those come from."""
+    start = "random weights" if given.network is None else "the weights that it came with"
     # A run with a checkpoint of its own goes on from that, even when the other one is gone.
     own = latest(folder.checkpoints)
     start = start if own is None else "its last checkpoint"
@@ -576,4 +578,4 @@ def _network(
     if config.fix_network_features:
         pretrained.freeze_features(model)
         start += ", features fixed"
-    return model, start
+    return start

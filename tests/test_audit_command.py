@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -160,6 +161,22 @@ def test_folds_that_do_not_fit(
         (line,) = capsys.readouterr().err.splitlines()
         assert words in line
         assert runs.snapshot(root) == before and not (tmp_path / "no").exists()
+
+
+def test_fewer_folds_than_were_trained_score_too_few_labels(
+    by_folds: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = shutil.copytree(by_folds[0], tmp_path / "runs")
+    for number in (1, 2):  # what the first two of three would have left
+        file = run_below(root) / f"fold{number}" / folds.SCORES
+        with np.load(file) as arrays:
+            fewer = {name: values[:479] for name, values in arrays.items()}
+        np.savez(file, **fewer)
+    before = runs.snapshot(root)
+    assert main(["ieg", f"--checkpoint_path={root}", *DIGITS[:3], "--mode=audit"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--audit_folds=2: these folds score 958 of 1,437 labels, because " in line
+    assert runs.snapshot(root) == before
 
 
 def test_folds_are_no_runs_of_their_own_in_tables(by_folds: tuple[Path, str]) -> None:

@@ -207,6 +207,24 @@ def test_names_of_files_and_classes_come_back_as_they_are(audited: tuple[Path, P
     assert all((photos / row["path"]).is_file() for row in rows)
 
 
+@pytest.mark.parametrize("mode", ["evaluation", "visualize", "audit", "export", "predict"])
+def test_a_folder_that_has_changed_is_not_the_one_that_was_trained_on(
+    audited: tuple[Path, Path], mode: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos, run = audited
+    folder, before = photos / "train" / "ant", runs.snapshot(run)
+    flags = (f"--dataset=folder:{photos}", *FILES[:2], f"--mode={mode}", f"--input={folder}")
+    image = folder / ODD[1]
+    moved = image.rename(folder / "0.jpg")  # as many as before, in another order
+    try:
+        assert main(["ieg", f"--checkpoint_path={run.parents[3]}", *flags]) == 2
+    finally:
+        moved.rename(image)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {run} belongs to a run on other files or labels: images of")
+    assert runs.snapshot(run) == before
+
+
 def test_decisions_return_into_the_next_training(
     audited: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from ieg.commands.announce import announce
-from ieg.commands.evaluation import settings_of_the_run
+from ieg.commands.restored import restored
 from ieg.config import Settings
 from ieg.data import listing
 from ieg.data.files import CHANNELS, Damage, FileImages
@@ -16,7 +15,7 @@ from ieg.data.images import readable
 from ieg.data.listing import LeftOut
 from ieg.errors import InputError
 from ieg.evaluation.confidence import probabilities
-from ieg.experiment import Experiment, build
+from ieg.experiment import Experiment
 
 TABLE = "predictions.csv"
 
@@ -25,19 +24,15 @@ def run(settings: Settings, console: Console) -> int:
     """Writes predictions.csv into the run folder; returns the exit status.
 
     Raises:
-      InputError: there are no images, or there is no such run or checkpoint, or one that was
-        trained on something else than colour images.
+      InputError: see `restored`; or there are no images, or the run was trained on something else
+        than colour images.
     """
     given = settings.config.input
     if given is None:
         raise InputError("--mode=predict needs images: --input=FOLDER, or a CSV file with paths")
     root, paths = list_images(Path(given).expanduser())
-    experiment = build(settings_of_the_run(settings))
+    experiment, step = restored(settings, console)
     images = _as_trained(experiment, root, paths)
-    if not experiment.checkpoints.steps():
-        raise InputError(f"{experiment.folder.path} has no checkpoint yet")
-    step = experiment.checkpoints.restore(settings.config.restore_step)
-    announce(experiment, console)
     logits = experiment.predictor(experiment.state.evaluated_weights())(images)
     usable = readable(images)
     table = columns(paths, probabilities(logits), usable, experiment.dataset.class_names)

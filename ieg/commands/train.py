@@ -13,6 +13,7 @@ from rich.console import Console
 from ieg import memory
 from ieg.commands import audit, folds, outcome, page
 from ieg.commands.announce import announce
+from ieg.commands.restored import refuse_other_data
 from ieg.config import Settings
 from ieg.errors import InputError
 from ieg.evaluation import evaluate
@@ -130,11 +131,7 @@ def _refuse_other_run(experiment: Experiment) -> None:
             f"{folder.path} belongs to a run with other settings: {'; '.join(changed)}; give the "
             "same settings, or another --checkpoint_path"
         )
-    if before.get("data_digest") != experiment.dataset.digest:
-        raise InputError(
-            f"{folder.path} belongs to a run on other files or labels: images of "
-            f"{experiment.dataset.name} have come or gone since; give another --checkpoint_path"
-        )
+    refuse_other_data(experiment, before)
     fold = _facts(experiment)["fold"]
     if before.get("fold") != fold:
         raise InputError(

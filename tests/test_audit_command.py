@@ -248,9 +248,18 @@ def test_decisions_return_into_the_next_training(
     assert json.loads((corrected / "data.json").read_text())["label_corrections"] == {
         "file": str(file), "relabelled": 2, "dropped": 2, "fine": 18, "unsure": 0, "probe": 0,
     }  # fmt: skip
-    assert "finished already" in command(tmp_path / "runs", *flags)
-    assert "class bee" in command(tmp_path / "runs", *flags[:3], "--network_name=cnn",
-                                  "--mode=evaluation")  # fmt: skip
+    result = json.loads((corrected / "result.json").read_text())
+    assert corrected.parts[-4].endswith(f"_corrected-{result['settings']['label_corrections']}")
+    copy = corrected / "label_corrections.csv"
+    assert copy.read_bytes() == file.read_bytes()
+    moved = file.rename(tmp_path / "elsewhere.csv")
+    flags = (flags[0], *FILES)
+    assert "finished already" in command(tmp_path / "runs", *flags, f"--label_corrections={moved}")
+    moved.write_text("index,new_label\n")  # what is decided later stands for another run
+    for mode in ("train", "evaluation"):
+        again = (*flags, f"--label_corrections={copy}", f"--mode={mode}")
+        printed = command(tmp_path / "runs", *again)
+        assert ("finished already" if mode == "train" else "class bee") in printed
 
 
 def test_a_folder_that_changed_since_the_audit(

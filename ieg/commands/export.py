@@ -86,10 +86,12 @@ def card_text(
             f"On the {len(dataset.evaluation.labels):,} {config.eval_split} examples of the data, "
             "which were not trained on. Nobody has checked their labels unless the data say so."
         )
-    values = experiment.settings.experiment()
+    values, notes, done = experiment.settings.experiment(), [dataset.note], dataset.corrections
+    if done is not None:
+        notes.append(f"{done.relabelled} labels corrected and {done.dropped} examples left out")
     facts = card.Facts(
         data=dataset.name,
-        note=dataset.note,
+        note=", ".join(filter(None, notes)) or None,
         method=config.method,
         network=config.network_name,
         examples=(len(dataset.train_indices), dataset.probe_size),

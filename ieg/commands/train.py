@@ -15,6 +15,7 @@ from ieg.commands import audit, folds, outcome, page
 from ieg.commands.announce import announce
 from ieg.commands.restored import refuse_other_data
 from ieg.config import Settings
+from ieg.data import corrections
 from ieg.errors import InputError
 from ieg.evaluation import evaluate
 from ieg.experiment import Experiment, build, stored_config
@@ -212,6 +213,10 @@ class _Run:
         self.folder.write_json("data.json", outcome.data_facts(self.experiment))
         if self.experiment.dataset.made_split:
             self.folder.write_table("split.csv", self.experiment.dataset.made_split)
+        decisions = self.experiment.config.label_corrections
+        if decisions is not None:  # by this copy the run is found when the file has been changed
+            text = corrections.content(decisions).decode(errors="surrogateescape")
+            self.folder.write_text("label_corrections.csv", text)
         self.events = tf.summary.create_file_writer(str(self.folder.events))
 
     def _restore(self) -> None:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from ieg.commands.restored import restored
 from ieg.config import Settings
-from ieg.data import listing
+from ieg.data import listing, names
 from ieg.data.files import CHANNELS, Damage, FileImages
 from ieg.data.images import readable
 from ieg.data.listing import LeftOut
@@ -17,11 +17,9 @@ from ieg.errors import InputError
 from ieg.evaluation.confidence import probabilities
 from ieg.experiment import Experiment
 
-TABLE = "predictions.csv"
-
 
 def run(settings: Settings, console: Console) -> int:
-    """Writes predictions.csv into the run folder; returns the exit status.
+    """Writes a table into the run folder, one for each input and step; returns the exit status.
 
     Raises:
       InputError: see `restored`; or there are no images, or the run was trained on something else
@@ -36,12 +34,12 @@ def run(settings: Settings, console: Console) -> int:
     logits = experiment.predictor(experiment.state.evaluated_weights())(images)
     usable = readable(images)
     table = columns(paths, probabilities(logits), usable, experiment.dataset.class_names)
-    experiment.folder.write_table(TABLE, table)
+    name = f"predictions_step{step}_{names.of_path(given)}.csv"
+    experiment.folder.write_table(name, table)
     damaged = len(paths) - int(usable.sum())
     without = f", {damaged} of which cannot be decoded and have empty cells" if damaged else ""
     console.print(
-        f"{len(paths):,} images{without} by the checkpoint of step {step}; saved as "
-        f"{experiment.folder.path / TABLE}",
+        f"{len(paths):,} images{without}; saved as {experiment.folder.path / name}",
         highlight=False,
         markup=False,
         soft_wrap=True,

@@ -159,7 +159,7 @@ def test_a_file_that_cannot_be_decoded_has_empty_cells(
     whole = sorted((photos / "test").rglob("*.jpg"))[0]
     (tmp_path / 'a, "b" ü.jpg').write_bytes(whole.read_bytes())
     (tmp_path / "broken.jpg").write_text("no image")
-    flags = [*commands["photos"], "--mode=predict", f"--input={tmp_path}", "--damaged_limit=0.5"]
+    flags = [*commands["photos"], "--mode=predict", f"--input={tmp_path}"]
     assert main(flags) == 0
     written = run_of(flags) / f"predictions_step4_{names.of_path(str(tmp_path))}.csv"
     with open(written, newline="") as file:

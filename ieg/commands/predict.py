@@ -114,5 +114,5 @@ def _as_trained(experiment: Experiment, root: Path, paths: list[str]) -> FileIma
             f"--mode=predict reads colour images from files, and {experiment.dataset.name} has "
             f"examples of shape {'x'.join(map(str, shape))}; --mode=export gives a model for them"
         )
-    damage = Damage(len(paths), experiment.config.damaged_limit)
+    damage = Damage(len(paths), 1.0)  # one that is broken says nothing of the others
     return FileImages(str(root), np.array([os.fsencode(name) for name in paths]), shape[0], damage)

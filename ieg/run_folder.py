@@ -85,7 +85,7 @@ class RunFolder:
             file.write("\n")
 
     def write_text(self, name: str, text: str) -> None:
-        """A file of text."""
+        """A file of text, whose line ends stay as they are."""
         with _atomic(self.path / name) as file:
             file.write(text)
 

@@ -6,12 +6,10 @@ import numpy as np
 from rich.console import Console
 
 from ieg.commands import folds, outcome, page
-from ieg.commands.announce import announce
-from ieg.commands.evaluation import settings_of_the_run
+from ieg.commands.restored import restored
 from ieg.config import Settings
 from ieg.data.images import readable
-from ieg.errors import InputError
-from ieg.experiment import Experiment, build
+from ieg.experiment import Experiment
 from ieg.report import audit
 from ieg.training.ledger import SETTLED
 
@@ -22,15 +20,9 @@ def run(settings: Settings, console: Console) -> int:
     """Audits the labels of a run at a checkpoint; returns the exit status.
 
     Raises:
-      InputError: there is no such run, checkpoint or fold, or what was typed contradicts the run.
+      InputError: see `restored`; or a fold has not been trained.
     """
-    experiment = build(settings_of_the_run(settings))
-    folder = experiment.folder
-    if not experiment.checkpoints.steps():
-        raise InputError(f"{folder.path} has no checkpoint yet")
-    step = experiment.checkpoints.restore(settings.config.restore_step)
-    announce(experiment, console)
-    console.print(f"checkpoint of step {step}", highlight=False, markup=False)
+    experiment, step = restored(settings, console)
     if experiment.config.audit_folds:
         by_folds(experiment, step, console)
     else:

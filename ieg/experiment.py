@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
-from ieg import networks, replicas
+from ieg import networks, own_code, replicas
 from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
 from ieg.config import Config, Settings
@@ -363,9 +363,8 @@ def build(settings: Settings, fold: Fold | None = None) -> Experiment:
     if config.jit_compile:
         _check_compilation(settings, strategy)
     workers = Workers(strategy)
-    workers.require_same(
-        {f"--{name}": v for name, v in settings.values().items() if name != "dataset_dir"}
-    )
+    if workers.count > 1:
+        workers.require_same(_alike(settings))
     method_class = METHODS.get(config.method)
     if method_class.needs.probe and config.probe_dataset_hold_ratio == 0:
         raise InputError(
@@ -465,6 +464,14 @@ def _check_compilation(settings: Settings, strategy: tf.distribute.Strategy) -> 
         log.warning(
             "--jit_compile: on CPUs forward mode has been measured 2.5 times slower than without it"
         )
+
+
+def _alike(settings: Settings) -> dict[str, Any]:
+    """What all workers must have in common; the same files may lie at different places."""
+    values = settings.values()
+    files = {"dataset_dir", "own_code"}
+    alike = {f"--{name}": value for name, value in values.items() if name not in files}
+    return alike | {"the digest of --own_code": own_code.digest(settings.config.own_code)}
 
 
 def _dataset(

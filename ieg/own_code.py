@@ -10,6 +10,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 from absl import flags
 
@@ -45,6 +46,17 @@ def load(argv: Sequence[str]) -> None:
         registry.names()  # so that a name that is taken is found in the user's file
     for path in values["own_code"].value.split(","):
         _import(path.strip())
+
+
+def digest(paths: str | None) -> str | None:
+    """Stands for what the files that --own_code names hold, wherever they are; None for none."""
+    if paths is None:
+        return None
+    content = hashlib.sha256()
+    for path in paths.split(","):
+        file = Path(path.strip()).expanduser()
+        content.update(hashlib.sha256(file.read_bytes()).digest())
+    return content.hexdigest()[:16]
 
 
 def _import(path: str) -> None:

@@ -136,3 +136,13 @@ def test_a_file_is_imported_once(tmp_path: Path) -> None:
     for _ in range(2):
         own_code.load(["ieg", f"--own_code={path}"])
     assert log.read_text() == "x"
+
+
+def test_workers_compare_what_files_hold_and_not_where_they_are(tmp_path: Path) -> None:
+    for name, text in (("a", "x = 1"), ("b", "x = 1"), ("c", "x = 2")):
+        (tmp_path / f"{name}.py").write_text(text)
+    a, b, c = (str(tmp_path / f"{name}.py") for name in "abc")
+    assert own_code.digest(None) is None
+    assert own_code.digest(a) == own_code.digest(b) != own_code.digest(c)
+    both = own_code.digest(f"{a}, {c}")
+    assert both == own_code.digest(f"{b},{c}") != own_code.digest(f"{c},{a}")

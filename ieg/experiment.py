@@ -14,6 +14,7 @@ from rich.console import Console
 from ieg import networks, own_code, replicas
 from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
+from ieg.checkpoints import Checkpoints, latest
 from ieg.config import Config, Settings
 from ieg.data import names
 from ieg.data.dataset import Dataset, prepare
@@ -26,10 +27,9 @@ from ieg.errors import InputError
 from ieg.evaluation import evaluate
 from ieg.methods import REGISTRY as METHODS
 from ieg.methods import Context, Method, What
-from ieg.networks import parts, precision
+from ieg.networks import parts, precision, pretrained
 from ieg.run_folder import RunFolder
-from ieg.training import devices, pretrained, schedules
-from ieg.training.checkpoints import Checkpoints, latest
+from ieg.training import devices, schedules
 from ieg.training.ledger import Ledger
 from ieg.training.state import TrainState
 from ieg.training.step import COMMON_COLUMNS, TrainSteps, UpdateRule

@@ -29,10 +29,9 @@ from ieg.methods.lookahead import (
     remember,
     share_of_mean,
 )
-from ieg.networks import parts
+from ieg.networks import parts, pretrained
 from ieg.networks.frozen import Frozen
 from ieg.options import option
-from ieg.training import pretrained
 
 LABELS, PROPOSAL, UPPER_BOUND = "labels", "proposal", "upper_bound"
 

@@ -19,6 +19,7 @@ from ieg.losses import REGISTRY as LOSSES
 from ieg.losses import LossEntry
 from ieg.methods import REGISTRY as METHODS
 from ieg.methods import Method
+from ieg.networks import precision
 from ieg.options import option
 from ieg.training import schedules
 
@@ -205,6 +206,22 @@ class Config:
     )
     sync_batch_norm: bool = option(
         False, "batch norm by the statistics of the global batch, not of each replica's part"
+    )
+    precision: str = option(
+        "float32",
+        "what the network computes in before its classifier; mixed ones keep weights, logits and "
+        "losses in float32",
+        choices=precision.NAMES,
+    )
+    jit_compile: bool = option(
+        False, "let XLA compile the training step; not with several replicas", experiment=False
+    )
+    steps_per_execution: int | None = option(
+        None,
+        "training steps for each call from Python, with the same results; a signal waits for them; "
+        "unset: 10, or fewer of large images",
+        above=0,
+        experiment=False,
     )
     deterministic: bool | None = option(
         None,

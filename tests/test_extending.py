@@ -98,6 +98,15 @@ BAD = {
         "from ieg.losses import register\nregister('ce')(len)\n",
         r"ValueError in line 2: another loss is named 'ce' already$",
     ),
+    "half": (
+        "from ieg.losses import register\nregister('half')(len)\nimport no_such_module\n",
+        r"ModuleNotFoundError in line 3: No module named 'no_such_module'$",
+    ),
+    "refuses": (
+        "from ieg import errors, losses\nlosses.register('half')(len)\n"
+        "raise errors.InputError('not here')\n",
+        r"InputError in line 3: not here$",
+    ),
 }
 
 
@@ -107,10 +116,11 @@ def test_a_file_that_cannot_be_imported_is_one_line(tmp_path: Path, name: str) -
     path = tmp_path / f"{name}.py"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(InputError, match=f"^--own_code={path}: {message}"):
-        own_code.load(["ieg", "--method", "l2r", f"--own_code={path}"])
-    with pytest.raises(InputError):  # nothing of it stays behind
-        own_code.load(["ieg", f"--own_code={path}"])
+    before = [registry.names() for registry in own_code.REGISTRIES]
+    for _ in range(2):  # nothing of it stays behind
+        with pytest.raises(InputError, match=f"^--own_code={path}: {message}"):
+            own_code.load(["ieg", "--method", "l2r", f"--own_code={path}"])
+        assert [registry.names() for registry in own_code.REGISTRIES] == before
 
 
 def test_main_says_it_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

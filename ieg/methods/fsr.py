@@ -192,7 +192,7 @@ class FSR(Method):
         scalars["margin_clean"] = share_of_mean(margins, clean)
         scalars["margin_wrong"] = share_of_mean(margins, wrong)
         return StepOutput(
-            gradients=tape.gradient(loss, state.params),
+            gradients=self.gradient(tape, loss, state.params),
             network_state=network_state,
             loss=loss,
             logits=after if self.options.use_mixup else logits,
@@ -253,6 +253,7 @@ class FSR(Method):
             momentum=self.options.meta_momentum,
             buffers=state.buffers,
             moving=self._moving,
+            scale=self.context.loss_scale,
         )
         scope = self.options.meta_scope
         with replicas.scope(scope):

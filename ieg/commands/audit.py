@@ -11,9 +11,8 @@ from ieg.config import Settings
 from ieg.data.images import readable
 from ieg.experiment import Experiment
 from ieg.report import audit
+from ieg.run_folder import AUDIT, LABEL_AUDIT
 from ieg.training.ledger import SETTLED
-
-TABLE, SUMMARY = page.AUDIT, "audit.json"
 
 
 def run(settings: Settings, console: Console) -> int:
@@ -85,8 +84,8 @@ def _write(
         "true_labels_known": int(known.sum()),
         **audit.measure(found.score[known], (true != given)[known]),
     }
-    folder.write_table(TABLE, audit.table(examples, found, dataset.class_names))
-    folder.write_json(SUMMARY, facts)
+    folder.write_table(LABEL_AUDIT, audit.table(examples, found, dataset.class_names))
+    folder.write_json(AUDIT, facts)
     console.print(_line(facts), highlight=False, markup=False, soft_wrap=True)
 
 
@@ -105,5 +104,5 @@ def _line(facts: dict[str, Any]) -> str:
     return (
         f"label audit{by}: {facts['suspicious']:,} of {facts['examples']:,} labels are probably "
         f"wrong, estimated noise rate {facts['noise_rate']:.3f}; "
-        f"{', '.join([*measured, f'see {TABLE}'])}"
+        f"{', '.join([*measured, f'see {LABEL_AUDIT}'])}"
     )

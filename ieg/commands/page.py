@@ -22,8 +22,9 @@ from ieg.report.page import charts, matrices, tables
 from ieg.report.page.charts import Line
 from ieg.report.page.document import Audit, Page, render
 from ieg.report.page.markup import Html
+from ieg.run_folder import CONFUSION, LABEL_AUDIT
 
-PAGE, AUDIT, CONFUSION = "report.html", "label_audit.csv", "confusion.csv"
+PAGE = "report.html"
 
 #: Columns of label_audit.csv that are not evidence.
 _LABELS = ("index", "path", "given_label", "suggested_label", "score", "true_label")
@@ -72,7 +73,7 @@ def remake(experiment: Experiment, console: Console) -> None:
 
 def _audit(experiment: Experiment) -> Audit | None:
     """label_audit.csv with pictures of its first rows."""
-    table = experiment.folder.read_table(AUDIT)
+    table = experiment.folder.read_table(LABEL_AUDIT)
     if table is None:
         return None
     dataset = experiment.dataset

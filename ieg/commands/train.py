@@ -20,6 +20,7 @@ from ieg.errors import InputError
 from ieg.evaluation import evaluate
 from ieg.experiment import Experiment, build, stored_config
 from ieg.report import spreadsheet
+from ieg.run_folder import CONFUSION
 from ieg.training.schedules import STRETCHING
 from ieg.training.trainer import Interrupted, Trainer
 from ieg.training.workers import together
@@ -348,7 +349,7 @@ class _Run:
         outcome.draw(experiment, tested["confusion"], record)
         if experiment.fold is None:
             classes = experiment.dataset.class_names
-            folder.write_table(page.CONFUSION, outcome.confusion_table(tested, classes))
+            folder.write_table(CONFUSION, outcome.confusion_table(tested, classes))
             audit.by_itself(experiment, logits, experiment.last_step, self.console)
             page.write(experiment, result)
         else:

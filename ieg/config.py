@@ -375,6 +375,11 @@ def resolve(typed: Mapping[str, Any]) -> Settings:
         values["meta_stepsize"], origins["meta_stepsize"] = rate, "the learning rate"
     if values["sync_batch_norm"]:
         _keep_collectives_from_forward_mode(values, origins)
+    if values.get("meta_low_memory") and values["meta_gradient"] != "forward":
+        raise InputError(
+            f"--meta_low_memory --meta_gradient={values['meta_gradient']}: nested tapes need all "
+            "activations at once; it goes with forward mode"
+        )
     unasked = origins["warmup_epochs"] != "command line"
     if unasked and values["lr_schedule"] in schedules.WITHOUT_WARMUP:
         values["warmup_epochs"], origins["warmup_epochs"] = 0.0, "the schedule"

@@ -457,6 +457,10 @@ def _check_compilation(settings: Settings, strategy: tf.distribute.Strategy) -> 
         raise InputError(
             "--jit_compile compiles the step of one device alone; give --distribution_strategy=none"
         )
+    if settings.values().get("meta_low_memory"):
+        raise InputError(
+            "--jit_compile --meta_low_memory: XLA merges passes as it likes; leave one of them out"
+        )
     log = logging.getLogger("ieg")
     log.warning("--jit_compile: dropout and MixUp draw other random numbers than without it")
     on_cpu = not tf.config.list_logical_devices("GPU")

@@ -18,6 +18,7 @@ up; the result for per-example φ belongs to the examples of this replica, and f
 replicas have in common it is a share.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -46,6 +47,8 @@ class InnerProblem:
         forward mode then spares the inner backward pass.
       scale: what all passes through the network are multiplied with and their results divided by,
         for networks in float16, where small numbers are lost.
+      apart: forward mode's pass begins when the outer one is over, and repeats the forward pass of
+        others over the same examples, so that no pass holds the activations of another.
     """
 
     predict: Callable[[Tensors], Any]
@@ -57,6 +60,7 @@ class InnerProblem:
     moving: Sequence[int] | None = None
     loss_is_zero: bool = False
     scale: float = 1.0
+    apart: bool = False
 
 
 class MetaGradient(NamedTuple):
@@ -109,6 +113,15 @@ def meta_gradient(
     return _forward(inner, outer_loss, params, phi, moving, outer_decay)
 
 
+def after(values: Any) -> contextlib.AbstractContextManager[None]:
+    """What is computed within the block waits for all of these tensors.
+
+    In a graph that also keeps it apart from the same computation elsewhere, with which TensorFlow
+    would merge it otherwise. For no tensors the block is like any other.
+    """
+    return tf.control_dependencies(tf.nest.flatten(values))
+
+
 def decay_loss(params: Sequence[tf.Tensor], decay: Sequence[float]) -> tf.Tensor:
     """Σ_j decay_j ½‖θ_j‖², a scalar."""
     return tf.add_n([c * tf.nn.l2_loss(p) for p, c in zip(params, decay, strict=True)])
@@ -136,7 +149,11 @@ def _forward(
     ahead = _virtual_step(inner, params, moving, gradients)
     share, aux, v = _outer_gradient(inner, outer_loss, ahead, moving, outer_decay)
 
-    with tf.autodiff.ForwardAccumulator(subset, [inner.scale * x for x in v]) as accumulator:
+    tangents_in = [inner.scale * x for x in v]
+    with (
+        after(v if inner.apart else []),
+        tf.autodiff.ForwardAccumulator(subset, tangents_in) as accumulator,
+    ):
         outputs = predict(subset)
     flat = tf.nest.flatten(outputs)
     tangents = accumulator.jvp(flat, unconnected_gradients=tf.UnconnectedGradients.ZERO)  # Ż

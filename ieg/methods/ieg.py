@@ -28,6 +28,7 @@ from ieg.methods.lookahead import (
     IntervalOptions,
     MomentumLookaheadOptions,
     Weighing,
+    after_look_ahead,
     clean_and_wrong,
     memories,
     normalised,
@@ -114,7 +115,7 @@ class IEG(Method):
             return self._plain_step(batch, state, given)
         found = self._look_ahead if variant is Weighing.LOOK_AHEAD else self._remembered
         meta = found(batch, state, given)
-        with tf.GradientTape() as tape:
+        with after_look_ahead(self.options, (meta.weight, meta.trust)), tf.GradientTape() as tape:
             tape.watch(state.params)
             (weak, strong), network_state = self._views(batch, state, state.params)
             guess = tf.stop_gradient(label_guess((weak, strong), TEMPERATURE, replicas.global_mean))
@@ -190,6 +191,7 @@ class IEG(Method):
             buffers=state.buffers,
             moving=self._moving,
             scale=self.context.loss_scale,
+            apart=self.options.meta_low_memory,
         )
         with replicas.scope(self.options.meta_scope):
             meta = meta_gradient(

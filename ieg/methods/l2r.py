@@ -19,6 +19,7 @@ from ieg.methods.lookahead import (
     IntervalOptions,
     LookaheadOptions,
     Weighing,
+    after_look_ahead,
     gradient_of_weights,
     memories,
     normalised,
@@ -90,7 +91,7 @@ class L2R(Method):
             weights = normalised(tf.gather(state.variables["weight"], batch.index), scope)
         else:
             weights = replicas.equal_weights(batch.label)
-        with tf.GradientTape() as tape:
+        with after_look_ahead(self.options, weights), tf.GradientTape() as tape:
             tape.watch(state.params)
             logits, network_state = self.network(state.params, state.network_state, batch.image)
             loss = tf.reduce_sum(weights * cross_entropy(targets, logits))

@@ -3,14 +3,16 @@
 import enum
 import math
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import tensorflow as tf
 
 from ieg import replicas
 from ieg.data.pipeline import Batch, Probe
 from ieg.losses import cross_entropy
-from ieg.meta import InnerProblem, MetaGradient, meta_gradient
+from ieg.meta import InnerProblem, MetaGradient, after, meta_gradient
 from ieg.meta.lookahead import Tensors
 from ieg.methods import Context, Method, StepState
 from ieg.options import option
@@ -52,6 +54,11 @@ class LookaheadOptions(ScopeOptions):
         -1,
         "variables that take the look-ahead: 0 classifier, k the last k stages and after, -1 all",
         at_least=-1,
+    )
+    meta_low_memory: bool = option(
+        False,
+        "keep the passes of a step apart, so that none holds another's activations, for one more "
+        "pass forward",
     )
 
 
@@ -176,6 +183,7 @@ def gradient_of_weights(
         moving=moving,
         loss_is_zero=True,
         scale=method.context.loss_scale,
+        apart=method.options.meta_low_memory,
     )
     return meta_gradient(
         inner,
@@ -185,6 +193,11 @@ def gradient_of_weights(
         mode=method.options.meta_gradient,
         outer_decay=probe_decay,
     )
+
+
+def after_look_ahead(options: LookaheadOptions, found: Any) -> AbstractContextManager[None]:
+    """With `meta_low_memory` the block waits for what the look-ahead has found."""
+    return after(found if options.meta_low_memory else [])
 
 
 def weight_scalars(weights: tf.Tensor, batch: Batch) -> dict[str, tf.Tensor]:

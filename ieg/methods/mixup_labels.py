@@ -22,6 +22,7 @@ from ieg.meta import example_weights, label_trust, standardised
 from ieg.methods import REGISTRY, Context, Method, Needs, StepOutput, StepState
 from ieg.methods.lookahead import (
     LookaheadOptions,
+    after_look_ahead,
     clean_and_wrong,
     gradient_of_weights,
     normalised,
@@ -156,7 +157,7 @@ class MixupLabels(Method):
             )
         learned = self._learned(meta.gradient, batch, state, variant)
         weights = learned.get("weight", tf.ones_like(meta.gradient))
-        with tf.GradientTape() as tape:
+        with after_look_ahead(self.options, learned), tf.GradientTape() as tape:
             tape.watch(state.params)
             logits, network_state = self.network(state.params, state.network_state, batch.image)
             targets = tf.stop_gradient(self._targets(batch, state, logits, learned.get("trust")))

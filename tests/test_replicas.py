@@ -72,7 +72,7 @@ def train(strategy_name, batch_size, tmp_path, steps=STEPS, **typed):
             "aug_type": "randaug",
             "probe_batch_size": 20,
         },
-        {"method": "fsr", "meta_start_epoch": 0, "queue_bs": 60},
+        {"method": "fsr", "meta_start_epoch": 0, "queue_bs": 60, "meta_interval": 2},
         {"method": "dynamic_loss", "dynamic_warmup_epochs": 0, "meta_gradient": "forward"},
         {"method": "dynamic_loss", "dynamic_warmup_epochs": 0, "meta_gradient": "nested"},
         {"method": "dynamic_loss", "dynamic_warmup_epochs": 1},

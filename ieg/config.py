@@ -41,7 +41,8 @@ class Config:
     label_corrections: str | None = option(
         None,
         "CSV file of decisions on given labels (index or path, decision, new_label), which are "
-        "applied before training",
+        "applied before training; a run belongs to what the file says, not to its path",
+        experiment=False,
     )
     image_size: int = option(
         0, "side in pixels to which image files are brought; 0: what the data set says", at_least=0

@@ -11,9 +11,10 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
-from ieg import networks, replicas
+from ieg import networks, own_code, replicas
 from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
+from ieg.checkpoints import Checkpoints, latest
 from ieg.config import Config, Settings
 from ieg.data import names
 from ieg.data.dataset import Dataset, prepare
@@ -26,10 +27,9 @@ from ieg.errors import InputError
 from ieg.evaluation import evaluate
 from ieg.methods import REGISTRY as METHODS
 from ieg.methods import Context, Method, What
-from ieg.networks import parts, precision
+from ieg.networks import parts, precision, pretrained
 from ieg.run_folder import RunFolder
-from ieg.training import devices, pretrained, schedules
-from ieg.training.checkpoints import Checkpoints, latest
+from ieg.training import devices, schedules
 from ieg.training.ledger import Ledger
 from ieg.training.state import TrainState
 from ieg.training.step import COMMON_COLUMNS, TrainSteps, UpdateRule
@@ -363,9 +363,8 @@ def build(settings: Settings, fold: Fold | None = None) -> Experiment:
     if config.jit_compile:
         _check_compilation(settings, strategy)
     workers = Workers(strategy)
-    workers.require_same(
-        {f"--{name}": v for name, v in settings.values().items() if name != "dataset_dir"}
-    )
+    if workers.count > 1:
+        workers.require_same(_alike(settings))
     method_class = METHODS.get(config.method)
     if method_class.needs.probe and config.probe_dataset_hold_ratio == 0:
         raise InputError(
@@ -394,7 +393,8 @@ def build(settings: Settings, fold: Fold | None = None) -> Experiment:
     )
     with strategy.scope():
         folder = folder_of(config, fold)
-        model, start = _network(config, dataset, folder, given)
+        model = _network(config, dataset, given)
+        start = workers.each(lambda: _start(config, model, folder, given))
         if config.sync_batch_norm:
             parts.synchronise_batch_norm(model)
         context = Context(
@@ -417,7 +417,7 @@ def build(settings: Settings, fold: Fold | None = None) -> Experiment:
             seed=config.seed,
             loss_scale=precision.loss_scale(config.precision),
         )
-        method = method_class(settings.options, context)
+        method = workers.each(lambda: method_class(settings.options, context))
         ledger = Ledger(len(context.given_labels), COMMON_COLUMNS + method.per_example)
         state = TrainState(
             model,
@@ -468,6 +468,14 @@ def _check_compilation(settings: Settings, strategy: tf.distribute.Strategy) -> 
         log.warning(
             "--jit_compile: on CPUs forward mode has been measured 2.5 times slower than without it"
         )
+
+
+def _alike(settings: Settings) -> dict[str, Any]:
+    """What all workers must have in common; the same files may lie at different places."""
+    values = settings.values()
+    files = {"dataset_dir", "own_code"}
+    alike = {f"--{name}": value for name, value in values.items() if name not in files}
+    return alike | {"the digest of --own_code": own_code.digest(settings.config.own_code)}
 
 
 def _dataset(
@@ -543,29 +551,30 @@ def _strong(config: Config, dataset: Dataset) -> StrongAugmentation:
     return dataset.strong._replace(policy=policy, per_batch=shared, cutout=cutout)
 
 
-def _network(
-    config: Config, dataset: Dataset, folder: RunFolder, given: Given
-) -> tuple[keras.Model, str]:
-    """The network with its starting weights, and in words where those come from."""
+def _network(config: Config, dataset: Dataset, given: Given) -> keras.Model:
+    """The network as it is made."""
     if given.network is not None:
         if config.precision != "float32":
             raise InputError(
                 f"--precision={config.precision}: a network of your own computes in what it was "
                 "made with; set keras.config.set_dtype_policy before you make it"
             )
-        model, start = given.network(), "the weights that it came with"
-    else:
-        start = "random weights"
-        model = networks.create(
-            config.network_name,
-            dataset.train.images.shape[1:],
-            dataset.num_classes,
-            kind=kind(dataset.train.images),
-            dropout_rate=config.dropout_rate,
-            cosine_classifier=config.cosine_classifier,
-            dtype=config.precision,
-            seed=config.seed,
-        )
+        return given.network()
+    return networks.create(
+        config.network_name,
+        dataset.train.images.shape[1:],
+        dataset.num_classes,
+        kind=kind(dataset.train.images),
+        dropout_rate=config.dropout_rate,
+        cosine_classifier=config.cosine_classifier,
+        dtype=config.precision,
+        seed=config.seed,
+    )
+
+
+def _start(config: Config, model: keras.Model, folder: RunFolder, given: Given) -> str:
+    """Gives the network its starting weights; says where those come from."""
+    start = "random weights" if given.network is None else "the weights that it came with"
     # A run with a checkpoint of its own goes on from that, even when the other one is gone.
     own = latest(folder.checkpoints)
     start = start if own is None else "its last checkpoint"
@@ -580,4 +589,4 @@ def _network(
     if config.fix_network_features:
         pretrained.freeze_features(model)
         start += ", features fixed"
-    return model, start
+    return start

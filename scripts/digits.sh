@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The table of results on digits in the README: every method on five kinds of wrong labels, three seeds.
+# The first table of docs/results.md: four methods on five kinds of wrong labels, three seeds.
 #
 #   bash scripts/digits.sh [FOLDER] [FLAG ...]        default runs/digits
 #   METHODS=ieg DATASETS=digits_uniform_0.8 SEEDS=1 bash scripts/digits.sh runs/one

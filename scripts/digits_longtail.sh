@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The table on long-tailed digits in the README: FSR without clean data beside supervised training, three seeds.
+# The table on long-tailed digits in docs/results.md: FSR without clean data beside supervised training, three seeds.
 #
 #   bash scripts/digits_longtail.sh [FOLDER] [FLAG ...]        default runs/digits_longtail; FLAGs go to ieg.main
 #

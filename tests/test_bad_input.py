@@ -9,7 +9,7 @@ import pytest
 
 from ieg import config, experiment
 from ieg.main import main
-from ieg.training import pretrained
+from ieg.networks import pretrained
 from tests import runs
 
 SMALL = (

@@ -1,52 +1,44 @@
 """`--mode=predict`: probabilities of the classes for image files that nobody has labelled."""
 
-import csv
 import os
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 
-from ieg.commands.announce import announce
-from ieg.commands.evaluation import settings_of_the_run
+from ieg.commands.restored import restored
 from ieg.config import Settings
-from ieg.data import listing
+from ieg.data import names
 from ieg.data.files import CHANNELS, Damage, FileImages
 from ieg.data.images import readable
-from ieg.data.listing import LeftOut
+from ieg.data.listing import list_images
 from ieg.errors import InputError
 from ieg.evaluation.confidence import probabilities
-from ieg.experiment import Experiment, build
-
-TABLE = "predictions.csv"
+from ieg.experiment import Experiment
 
 
 def run(settings: Settings, console: Console) -> int:
-    """Writes predictions.csv into the run folder; returns the exit status.
+    """Writes a table into the run folder, one for each input and step; returns the exit status.
 
     Raises:
-      InputError: there are no images, or there is no such run or checkpoint, or one that was
-        trained on something else than colour images.
+      InputError: see `restored`; or there are no images, or the run was trained on something else
+        than colour images.
     """
     given = settings.config.input
     if given is None:
         raise InputError("--mode=predict needs images: --input=FOLDER, or a CSV file with paths")
     root, paths = list_images(Path(given).expanduser())
-    experiment = build(settings_of_the_run(settings))
+    experiment, step = restored(settings, console)
     images = _as_trained(experiment, root, paths)
-    if not experiment.checkpoints.steps():
-        raise InputError(f"{experiment.folder.path} has no checkpoint yet")
-    step = experiment.checkpoints.restore(settings.config.restore_step)
-    announce(experiment, console)
     logits = experiment.predictor(experiment.state.evaluated_weights())(images)
     usable = readable(images)
     table = columns(paths, probabilities(logits), usable, experiment.dataset.class_names)
-    experiment.folder.write_table(TABLE, table)
+    name = f"predictions_step{step}_{names.of_path(given)}.csv"
+    experiment.folder.write_table(name, table)
     damaged = len(paths) - int(usable.sum())
     without = f", {damaged} of which cannot be decoded and have empty cells" if damaged else ""
     console.print(
-        f"{len(paths):,} images{without} by the checkpoint of step {step}; saved as "
-        f"{experiment.folder.path / TABLE}",
+        f"{len(paths):,} images{without}; saved as {experiment.folder.path / name}",
         highlight=False,
         markup=False,
         soft_wrap=True,
@@ -75,43 +67,6 @@ def columns(
     }
 
 
-def list_images(path: Path) -> tuple[Path, list[str]]:
-    """The folder that paths are relative to, and the paths of all images in it.
-
-    Args:
-      path: a folder, with all that is below it, or a CSV file with a column path, relative to the
-        file.
-    Raises:
-      InputError: there is no such thing, or no image in it.
-    """
-    left_out = LeftOut()
-    if path.is_dir():
-        root = path
-        paths = listing.images_below(root, "", left_out)
-    elif path.is_file():
-        root = path.parent
-        listed = dict.fromkeys(os.path.relpath(root / name, root) for name in _column(path))
-        paths = [name for name in listed if listing.is_usable(root, name, left_out)]
-    else:
-        raise InputError(f"--input={path}: there is no such folder or CSV file")
-    left_out.warn()
-    if not paths:
-        raise InputError(f"--input={path} has no image ({' '.join(listing.ENDINGS)})")
-    return root, paths
-
-
-def _column(path: Path) -> list[str]:
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, strict=True)
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"--input: {path} cannot be read as a CSV file: {error}") from None
-    if "path" not in (reader.fieldnames or ()):
-        raise InputError(f"--input: {path} lacks the column path; its first line must name it")
-    return [row["path"] for row in rows if row["path"]]
-
-
 def _as_trained(experiment: Experiment, root: Path, paths: list[str]) -> FileImages:
     """The files as images of the size that the network was trained on."""
     trained = experiment.dataset.train.images
@@ -121,5 +76,5 @@ def _as_trained(experiment: Experiment, root: Path, paths: list[str]) -> FileIma
             f"--mode=predict reads colour images from files, and {experiment.dataset.name} has "
             f"examples of shape {'x'.join(map(str, shape))}; --mode=export gives a model for them"
         )
-    damage = Damage(len(paths), experiment.config.damaged_limit)
+    damage = Damage(len(paths), 1.0)  # one that is broken says nothing of the others
     return FileImages(str(root), np.array([os.fsencode(name) for name in paths]), shape[0], damage)

@@ -254,15 +254,18 @@ class Pipeline:
         """Begins anew at the step at which an image turns out to be damaged."""
         size = block or 1
         while start < stop:
+            known = self._count_damaged()
             self._stand_ins = self._find_stand_ins()
             try:
                 for batch in self._distributed(strategy, start, stop, plan, with_probe, block):
                     yield batch
                     start += size
             except tf.errors.OpError as error:
-                steps = range(start, min(start + size, stop))
-                examples = [self._examples(step, plan, with_probe) for step in steps]
-                self._loader.examine(np.concatenate(examples), error)
+                # An evaluation or another worker may have found it since these batches began.
+                if self._count_damaged() == known:
+                    steps = range(start, min(start + size, stop))
+                    examples = [self._examples(step, plan, with_probe) for step in steps]
+                    self._loader.examine(np.concatenate(examples), error)
 
     def _distributed(
         self,
@@ -304,6 +307,11 @@ class Pipeline:
         if probe is not None:
             parts.append(probe)
         return np.concatenate([self._readable(part) for part in parts])
+
+    def _count_damaged(self) -> int:
+        """Training images that are known to be unreadable by now."""
+        damaged = self._loader.damaged()
+        return 0 if damaged is None else int(np.sum(damaged))
 
     def _find_stand_ins(self) -> tf.Tensor | None:
         """[N] int32: each example itself, or who stands in for it; None when all are readable."""
@@ -358,7 +366,9 @@ def sweep(
 ) -> np.ndarray:
     """Outputs of a network for every image exactly once, unaugmented, on any number of replicas.
 
-    The last batch is filled up with the first image, whose further outputs are cut off again.
+    The last batch is filled up with the first image, whose further outputs are cut off again. Every
+    worker reads the whole of each batch, so that all learn of the same damaged files, and only the
+    network's work is shared out.
 
     Args:
       images: N images of one shape [H, W, C], or other examples.

@@ -20,19 +20,21 @@ def write(folder: Path, model: keras.Model, class_names: Sequence[str], card: st
     Args:
       folder: where to; the folder above it exists.
       model: raw examples → probabilities, see `inference.probability_model`.
-      class_names: K names, in the order of the probabilities.
+      class_names: K names, in the order of the probabilities. Bytes of a folder's name that are no
+        UTF-8, which none of these files can hold, become an escape such as `\\udcff`.
       card: text of README.md.
     Raises:
       InputError: the folder cannot be written.
     """
+    names, card = [_utf8(name) for name in class_names], _utf8(card)
     new, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
     try:
         for leftover in (new, old):
             shutil.rmtree(leftover, ignore_errors=True)
         new.mkdir(parents=True)
         model.save(new / "model.keras")
-        _saved_model(new / "saved_model", model, class_names)
-        classes = json.dumps(list(class_names), ensure_ascii=False, indent=2)
+        _saved_model(new / "saved_model", model, names)
+        classes = json.dumps(names, ensure_ascii=False, indent=2)
         (new / "classes.json").write_text(f"{classes}\n", encoding="utf-8")
         (new / "README.md").write_text(card, encoding="utf-8")
         if folder.exists():
@@ -43,9 +45,12 @@ def write(folder: Path, model: keras.Model, class_names: Sequence[str], card: st
         raise InputError(f"cannot write {folder}: {error.strerror or error}") from None
 
 
-def _saved_model(path: Path, model: keras.Model, class_names: Sequence[str]) -> None:
+def _utf8(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _saved_model(path: Path, model: keras.Model, names: list[str]) -> None:
     """Its one signature also returns the names, so that they cannot get lost."""
-    names = list(class_names)
     (example,) = model.inputs
 
     def serve(examples: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -215,7 +215,8 @@ class Method:
     def init_state(self) -> dict[str, tf.Variable]:
         """Variables of the method's own: per example, tables, second optimizers; checkpointed.
 
-        Created inside the strategy's scope. Write them with `replicas.assign`.
+        Created inside the strategy's scope, by all workers together: what a method refuses, or
+        reads from a file, belongs into `__init__`. Write them with `replicas.assign`.
         """
         return {}
 

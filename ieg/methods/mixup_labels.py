@@ -30,10 +30,9 @@ from ieg.methods.lookahead import (
     remember,
     share_of_mean,
 )
-from ieg.networks import parts
+from ieg.networks import parts, pretrained
 from ieg.networks.frozen import Frozen
 from ieg.options import option
-from ieg.training import pretrained
 
 LABELS, PROPOSAL, UPPER_BOUND = "labels", "proposal", "upper_bound"
 
@@ -109,6 +108,10 @@ class MixupLabels(Method):
         _check(options, context)
         self._moving = parts.lookahead_variables(context.model, options.meta_partial_level)
         self._clean = Frozen(context.model, "clean")
+        # Read here already: where several workers make variables, all must do it.
+        self._clean_weights = None
+        if options.mixup_variant == UPPER_BOUND:
+            self._clean_weights = _clean_weights(context, options.mixup_clean_ckpt)
 
     @property
     def _remembers_labels(self) -> bool:
@@ -127,8 +130,8 @@ class MixupLabels(Method):
             by_example = options.mixup_stale == "memory"
             size = len(context.given_labels) if by_example else context.batch_size
             values |= {"trust": tf.ones([size]), "weight": tf.ones([size])}
-        if options.mixup_variant == UPPER_BOUND:
-            values |= self._clean.named(_clean_weights(context, options.mixup_clean_ckpt))
+        if self._clean_weights is not None:
+            values |= self._clean.named(self._clean_weights)
         keep = {"trainable": False, "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
         return {name: tf.Variable(value, **keep) for name, value in values.items()}
 

@@ -14,10 +14,10 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
+from ieg.checkpoints import Checkpoints
 from ieg.data.pipeline import EpochPlan, Pipeline
 from ieg.errors import TrainingStopped
 from ieg.methods import Method, Predict
-from ieg.training.checkpoints import Checkpoints
 from ieg.training.progress import ProgressBar
 from ieg.training.schedules import Schedule
 from ieg.training.state import TrainState

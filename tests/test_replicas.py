@@ -72,7 +72,7 @@ def train(strategy_name, batch_size, tmp_path, steps=STEPS, **typed):
         {"method": "supervised", "sampler": "resample"},
         {"method": "ieg", "meta_gradient": "forward", "meta_interval": 2},
         {"method": "ieg", "meta_gradient": "nested", "aug_type": "randaug"},
-        {"method": "fsr", "meta_start_epoch": 0, "queue_bs": 60},
+        {"method": "fsr", "meta_start_epoch": 0, "queue_bs": 60, "meta_interval": 2},
         {"method": "dynamic_loss", "dynamic_warmup_epochs": 0, "meta_gradient": "forward"},
         {"method": "dynamic_loss", "dynamic_warmup_epochs": 0, "meta_gradient": "nested"},
         {"method": "dynamic_loss", "dynamic_warmup_epochs": 1},

@@ -35,9 +35,13 @@ from ieg.meta.dictionary import lowest_scores, updated_scores
 from ieg.methods import REGISTRY, Context, Method, Predict, StepOutput, StepState
 from ieg.methods.lookahead import (
     WEIGHT_CURVES,
+    IntervalOptions,
     MomentumLookaheadOptions,
     after_look_ahead,
     clean_and_wrong,
+    normalised,
+    relative,
+    remember,
     share_of_mean,
     weight_scalars,
 )
@@ -51,7 +55,7 @@ _CAPACITY = 2000
 
 
 @dataclass(frozen=True)
-class Options(MomentumLookaheadOptions):
+class Options(IntervalOptions, MomentumLookaheadOptions):
     """Options of FSR."""
 
     # The classifier alone looks ahead: one matrix product in the place of a pass.
@@ -95,10 +99,11 @@ class Options(MomentumLookaheadOptions):
 
 
 class Variant(NamedTuple):
-    """What a step does: whether the look-ahead's weights are used, whether averages still move."""
+    """What a step does: whether examples are weighed, averages still move, and it looks ahead."""
 
     weighted: bool
     moving: bool
+    looks_ahead: bool
 
 
 @REGISTRY.register("fsr")
@@ -128,7 +133,10 @@ class FSR(Method):
         self._capacity = _capacity(options, context)
 
     def init_state(self) -> dict[str, tf.Variable]:
-        """Scores [N], dictionary [K, m], and running logits [N, K], class weights [K] if used."""
+        """Scores [N], dictionary [K, m], and running logits [N, K], class weights [K] if used.
+
+        With `meta_interval` also each example's weight, as a multiple of the mean, and margin [N].
+        """
         context, options = self.context, self.options
         size = len(context.given_labels)
         values = {"score": tf.zeros([size]), "dictionary": self._choose(np.zeros(size))}
@@ -136,6 +144,8 @@ class FSR(Method):
             values["running_logits"] = tf.zeros([size, context.num_classes])
         if options.moving_weight_gamma:
             values["class_weight"] = tf.fill([context.num_classes], 1 / context.batch_size)
+        if options.meta_interval > 1:
+            values |= {"weight": tf.ones([size]), "margin": tf.zeros([size])}
         keep = {"trainable": False, "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
         return {name: tf.Variable(value, **keep) for name, value in values.items()}
 
@@ -166,37 +176,48 @@ class FSR(Method):
     def variant(self, step: int) -> Variant:
         """Which stage of the run a step belongs to."""
         epoch, end = step // self.context.steps_per_epoch, self.options.meta_moving_end_epoch
-        return Variant(epoch >= self.options.meta_start_epoch, not end or epoch < end)
+        weighted = epoch >= self.options.meta_start_epoch
+        return Variant(weighted, not end or epoch < end, step % self.options.meta_interval == 0)
 
     def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:
         """L = Σ w_i c_i + pseudo loss, with c_i = ce(q_i, f(x_i; θ)) of a mixed image."""
         assert isinstance(variant, Variant)
         images, targets, pseudo = self._training_batch(batch, state)
-        meta, after = self._look_ahead(batch, state, images, targets)
-        weights = self._weights(meta.gradient, batch, state, variant)
-        with after_look_ahead(self.options, (weights, after)), tf.GradientTape() as tape:
+        scalars, gradient, after = {}, None, None
+        if variant.looks_ahead:
+            meta, after = self._look_ahead(batch, state, images, targets)
+            scalars, gradient = {"queue_loss": meta.outer_loss}, meta.gradient
+        elif self.options.use_mixup:  # the only logits that are of one example
+            after = self._logits(batch, state, state.params)
+        weights = self._weights(gradient, batch, state, variant)
+        waited_for = [x for x in (weights, after) if x is not None]
+        with after_look_ahead(self.options, waited_for), tf.GradientTape() as tape:
             tape.watch(state.params)
             logits, network_state = self.network(state.params, state.network_state, images)
             losses = cross_entropy(targets, logits)
             loss = tf.reduce_sum(weights * losses)
-            scalars = {"queue_loss": meta.outer_loss}
             if self._pseudo is not None and variant.weighted:
                 scalars["pseudo_loss"] = self._pseudo.weight * replicas.batch_mean(
                     cross_entropy(pseudo, logits)
                 )
                 loss += scalars["pseudo_loss"]
-        given = tf.one_hot(batch.label, self.context.num_classes)
-        margins = tf.stop_gradient(losses - cross_entropy(given, after))
+        if variant.looks_ahead:
+            given = tf.one_hot(batch.label, self.context.num_classes)
+            margins = tf.stop_gradient(losses - cross_entropy(given, after))
+            self._score(batch, state, margins)
+            clean, wrong = clean_and_wrong(batch)
+            scalars["margin_clean"] = share_of_mean(margins, clean)
+            scalars["margin_wrong"] = share_of_mean(margins, wrong)
+        else:
+            margins = tf.gather(state.variables["margin"], batch.index)
         # Of a mixed image the logits say nothing of either example.
-        self._remember(batch, state, margins, after if self.options.use_mixup else logits)
-        clean, wrong = clean_and_wrong(batch)
-        scalars["margin_clean"] = share_of_mean(margins, clean)
-        scalars["margin_wrong"] = share_of_mean(margins, wrong)
+        single = after if self.options.use_mixup else logits
+        self._run_logits(batch, state, single)
         return StepOutput(
             gradients=self.gradient(tape, loss, state.params),
             network_state=network_state,
             loss=loss,
-            logits=after if self.options.use_mixup else logits,
+            logits=single,
             scalars=scalars | weight_scalars(weights, batch),
             per_example={"weight": weights, "margin": margins},
         )
@@ -270,43 +291,65 @@ class FSR(Method):
         meta = meta._replace(outer_loss=replicas.shares(meta.outer_loss, scope))
         after = meta.aux
         if after is None:
-            after, _ = self.network(meta.params, state.network_state, batch.image)
+            after = self._logits(batch, state, meta.params)
         return meta, tf.stop_gradient(after)
 
+    def _logits(self, batch: Batch, state: StepState, params: Tensors) -> tf.Tensor:
+        """[B, K] of the images themselves, without a gradient."""
+        logits, _ = self.network(params, state.network_state, batch.image)
+        return tf.stop_gradient(logits)
+
     def _weights(
-        self, gradient: tf.Tensor, batch: Batch, state: StepState, variant: Variant
+        self, gradient: tf.Tensor | None, batch: Batch, state: StepState, variant: Variant
     ) -> tf.Tensor:
-        """[B] weights: equal at first, then of the look-ahead, or averages of each class."""
+        """[B] weights: equal at first, then of the look-ahead, or averages of each class.
+
+        Without a gradient they are those of the last look-ahead of each example.
+        """
         if not variant.weighted:
             return replicas.equal_weights(batch.label)
+        gamma, averages = self.options.moving_weight_gamma, state.variables.get("class_weight")
+        if gradient is None and not gamma:
+            kept = tf.gather(state.variables["weight"], batch.index)
+            return normalised(kept, self.options.meta_scope)
+        if gradient is not None:
+            weights = self._new_weights(gradient, batch, state)
+            if not gamma:
+                return weights
+            if variant.moving:
+                labels = replicas.gather(batch.label)
+                new = gamma * tf.gather(averages, labels) + (1 - gamma) * replicas.gather(weights)
+                replicas.scatter_update(averages, labels, new)
+        return tf.gather(averages, batch.label)
+
+    def _new_weights(self, gradient: tf.Tensor, batch: Batch, state: StepState) -> tf.Tensor:
+        """[B] weights of a look-ahead, which are remembered where they are needed again."""
         normalised = example_weights if self.options.clip_meta_weight else shifted_weights
         with replicas.scope(self.options.meta_scope):
             weights = normalised(replicas.gather(gradient))
             weights = tf.gather(weights, replicas.own_rows(batch.label.shape[0]))
         weights = replicas.shares(weights, self.options.meta_scope)
-        gamma = self.options.moving_weight_gamma
-        if gamma:
-            averages = state.variables["class_weight"]
-            if variant.moving:
-                labels = replicas.gather(batch.label)
-                new = gamma * tf.gather(averages, labels) + (1 - gamma) * replicas.gather(weights)
-                replicas.scatter_update(averages, labels, new)
-            weights = tf.gather(averages, batch.label)
+        if "weight" in state.variables:
+            remember(state.variables["weight"], batch.index, relative(weights))
         return weights
 
-    def _remember(
-        self, batch: Batch, state: StepState, margins: tf.Tensor, logits: tf.Tensor
-    ) -> None:
-        """Enters margins into the scores and logits into the running ones."""
+    def _score(self, batch: Batch, state: StepState, margins: tf.Tensor) -> None:
+        """Enters margins [B] into the scores."""
         index, variables = replicas.gather(batch.index), state.variables
         scores = tf.gather(variables["score"], index)
         scores = updated_scores(scores, replicas.gather(margins), self.options.queue_beta)
         replicas.scatter_update(variables["score"], index, scores)
-        if self._pseudo is not None:
-            running = tf.gather(variables["running_logits"], index)
-            logits = replicas.gather(tf.stop_gradient(logits))
-            running = running_logits(running, logits, self._pseudo.momentum)
-            replicas.scatter_update(variables["running_logits"], index, running)
+        if "margin" in variables:
+            remember(variables["margin"], batch.index, margins)
+
+    def _run_logits(self, batch: Batch, state: StepState, logits: tf.Tensor) -> None:
+        """Enters logits [B, K] into the running ones."""
+        if self._pseudo is None:
+            return
+        memory, index = state.variables["running_logits"], replicas.gather(batch.index)
+        logits = replicas.gather(tf.stop_gradient(logits))
+        new = running_logits(tf.gather(memory, index), logits, self._pseudo.momentum)
+        replicas.scatter_update(memory, index, new)
 
     def _choose(self, scores: np.ndarray) -> np.ndarray:
         return lowest_scores(

@@ -8,7 +8,7 @@ import tensorflow as tf
 from ieg import networks
 from ieg.data.pipeline import Batch, Probe
 from ieg.errors import InputError
-from ieg.losses import PseudoLoss
+from ieg.losses import PseudoLoss, running_logits
 from ieg.meta.dictionary import lowest_scores, updated_scores
 from ieg.meta.weights import shifted_weights
 from ieg.methods import fsr
@@ -143,6 +143,36 @@ def test_class_averages_of_the_weights_stand_still_in_the_end():
     assert (averages != np.float32(1 / B)).any()
     step(one, variables, 3)
     np.testing.assert_array_equal(variables["class_weight"].numpy(), averages)
+
+
+@pytest.mark.parametrize("use_mixup", (True, False))
+def test_between_look_aheads_weights_and_margins_are_remembered(use_mixup):
+    options = {"clip_meta_weight": False, "use_mixup": use_mixup}
+    one, always = method(meta_interval=2, **options), method(**options)
+    variables = one.init_state()
+    looked, wanted = step(one, variables), step(always, always.init_state())
+    for name, values in wanted.per_example.items():
+        np.testing.assert_array_equal(looked.per_example[name], values)
+    score, running = (variables[name].numpy() for name in ("score", "running_logits"))
+    after = step(one, variables, 1)
+    weights = looked.per_example["weight"].numpy()
+    np.testing.assert_allclose(after.per_example["weight"], weights / weights.sum(), rtol=1e-5)
+    np.testing.assert_array_equal(after.per_example["margin"], looked.per_example["margin"])
+    np.testing.assert_array_equal(variables["score"], score)
+    index = batch().index.numpy()
+    newer = running_logits(running[index], after.logits, 0.1)
+    np.testing.assert_allclose(variables["running_logits"].numpy()[index], newer, rtol=1e-5)
+    assert {"queue_loss", "margin_clean"} <= looked.scalars.keys() - after.scalars.keys()
+
+
+def test_between_look_aheads_class_averages_stand_still():
+    one = method(moving_weight_gamma=0.9, meta_interval=2)
+    variables = one.init_state()
+    step(one, variables)
+    averages = variables["class_weight"].numpy()
+    weights = step(one, variables, 1).per_example["weight"]
+    np.testing.assert_array_equal(variables["class_weight"], averages)
+    np.testing.assert_array_equal(weights, averages[batch().label.numpy()])
 
 
 @pytest.mark.parametrize("level", (0, -1))

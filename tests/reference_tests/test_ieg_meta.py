@@ -11,6 +11,7 @@ from ieg.losses import cross_entropy, kl_divergence, label_guess, rms_normalize,
 from ieg.meta import InnerProblem, example_weights, meta_gradient
 from ieg.meta.lookahead import decay_loss
 from ieg.methods import ieg
+from ieg.methods.lookahead import Weighing
 from tests import contexts
 from tests.reference_tests import tiny
 
@@ -180,7 +181,7 @@ def test_the_method_weighs_and_trusts_like_the_original(data, mode, through):
         context = contexts.context(model, labels, data["dense_bias"].size, decay=decay)
         buffers = tiny.params(data, "momentum_")
         state = contexts.start(model, params=tiny.params(data), buffers=buffers)
-        output = ieg.IEG(options, context).step(batch, state, True)
+        output = ieg.IEG(options, context).step(batch, state, Weighing.LOOK_AHEAD)
         tiny.close(output.per_example["weight"], data[f"{prefix}weights"][i], "weights")
         tiny.close(output.per_example["trust"], data[f"{prefix}trust"][i], "weights")
         probe_loss = data[f"{prefix}probe_loss"][i]

@@ -166,7 +166,7 @@ def test_a_file_that_cannot_be_decoded_has_empty_cells(
     ("name", "flags", "message"),
     [
         ("photos", ["--mode=predict"], "--mode=predict needs images: --input=FOLDER"),
-        ("photos", ["--mode=predict", "--input=none"], "--input=none: there is no such folder"),
+        ("photos", ["--mode=predict", "--input=none"], "none: there is no such folder or CSV file"),
         ("digits", ["--mode=predict", "--input={photos}"], "reads colour images from files, and"),
         ("photos", ["--mode=export", "--restore_step=3"], "--restore_step=3: no such checkpoint"),
         ("photos", ["--mode=export", "--seed=7"], "no run in "),

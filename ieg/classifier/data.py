@@ -19,8 +19,7 @@ from ieg.classifier.examples import (
     one_line,
     pixels,
 )
-from ieg.commands import predict
-from ieg.data import sources
+from ieg.data import listing, sources
 from ieg.data.files import CHANNELS, Damage, FileImages
 from ieg.data.images import Images
 from ieg.data.sources import FileRequest, Source, arrays
@@ -187,7 +186,7 @@ def to_predict(estimator: BaseEstimator, X: Any, form: Form) -> Images:
             f"files are colour images, and the classifier was fitted on images of "
             f"{height}x{width}x{channels}"
         )
-    root, paths = predict.list_images(Path(X).expanduser())
+    root, paths = listing.list_images(Path(X).expanduser())
     names = np.array([os.fsencode(name) for name in paths])
     return FileImages(str(root), names, height, Damage(len(paths), 0.0))
 

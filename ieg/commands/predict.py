@@ -1,6 +1,5 @@
 """`--mode=predict`: probabilities of the classes for image files that nobody has labelled."""
 
-import csv
 import os
 from pathlib import Path
 
@@ -10,10 +9,9 @@ from rich.console import Console
 from ieg.commands.announce import announce
 from ieg.commands.evaluation import settings_of_the_run
 from ieg.config import Settings
-from ieg.data import listing
 from ieg.data.files import CHANNELS, Damage, FileImages
 from ieg.data.images import readable
-from ieg.data.listing import LeftOut
+from ieg.data.listing import list_images
 from ieg.errors import InputError
 from ieg.evaluation.confidence import probabilities
 from ieg.experiment import Experiment, build
@@ -73,43 +71,6 @@ def columns(
         "probability": p[np.arange(len(p)), best].tolist(),
         **{f"p({name})": p[:, k].tolist() for k, name in enumerate(class_names)},
     }
-
-
-def list_images(path: Path) -> tuple[Path, list[str]]:
-    """The folder that paths are relative to, and the paths of all images in it.
-
-    Args:
-      path: a folder, with all that is below it, or a CSV file with a column path, relative to the
-        file.
-    Raises:
-      InputError: there is no such thing, or no image in it.
-    """
-    left_out = LeftOut()
-    if path.is_dir():
-        root = path
-        paths = listing.images_below(root, "", left_out)
-    elif path.is_file():
-        root = path.parent
-        listed = dict.fromkeys(os.path.relpath(root / name, root) for name in _column(path))
-        paths = [name for name in listed if listing.is_usable(root, name, left_out)]
-    else:
-        raise InputError(f"--input={path}: there is no such folder or CSV file")
-    left_out.warn()
-    if not paths:
-        raise InputError(f"--input={path} has no image ({' '.join(listing.ENDINGS)})")
-    return root, paths
-
-
-def _column(path: Path) -> list[str]:
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, strict=True)
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"--input: {path} cannot be read as a CSV file: {error}") from None
-    if "path" not in (reader.fieldnames or ()):
-        raise InputError(f"--input: {path} lacks the column path; its first line must name it")
-    return [row["path"] for row in rows if row["path"]]
 
 
 def _as_trained(experiment: Experiment, root: Path, paths: list[str]) -> FileImages:

@@ -1,5 +1,6 @@
 """Lists of image files: class folders, what is left out of them, and the source that they make."""
 
+import csv
 import logging
 import os
 import stat
@@ -102,6 +103,43 @@ def is_usable(root: Path, path: str, left_out: LeftOut) -> bool:
     if not found.st_size:
         left_out.empty.append(path)
     return found.st_size > 0
+
+
+def list_images(path: Path) -> tuple[Path, list[str]]:
+    """Images that nobody has labelled: the folder that paths are relative to, and the paths.
+
+    Args:
+      path: a folder, with all that is below it, or a CSV file with a column path, relative to the
+        file.
+    Raises:
+      InputError: there is no such thing, or no image in it.
+    """
+    left_out = LeftOut()
+    if path.is_dir():
+        root = path
+        paths = images_below(root, "", left_out)
+    elif path.is_file():
+        root = path.parent
+        listed = dict.fromkeys(os.path.relpath(root / name, root) for name in _path_column(path))
+        paths = [name for name in listed if is_usable(root, name, left_out)]
+    else:
+        raise InputError(f"{path}: there is no such folder or CSV file")
+    left_out.warn()
+    if not paths:
+        raise InputError(f"{path} has no image ({' '.join(ENDINGS)})")
+    return root, paths
+
+
+def _path_column(path: Path) -> list[str]:
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, strict=True)
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read as a CSV file: {error}") from None
+    if "path" not in (reader.fieldnames or ()):
+        raise InputError(f"{path} lacks the column path; its first line must name it")
+    return [row["path"] for row in rows if row["path"]]
 
 
 def class_tree(

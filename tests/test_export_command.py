@@ -149,17 +149,21 @@ def test_predictions_of_a_folder_and_of_a_table_are_those_of_evaluation(
 
 
 def test_a_file_that_cannot_be_decoded_has_empty_cells(
-    commands: dict[str, list[str]], photos: Path, tmp_path: Path
+    commands: dict[str, list[str]],
+    photos: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     whole = sorted((photos / "test").rglob("*.jpg"))[0]
     (tmp_path / 'a, "b" ü.jpg').write_bytes(whole.read_bytes())
     (tmp_path / "broken.jpg").write_text("no image")
-    flags = [*commands["photos"], "--mode=predict", f"--input={tmp_path}", "--damaged_limit=0.5"]
+    flags = [*commands["photos"], "--mode=predict", f"--input={tmp_path}"]
     assert main(flags) == 0
     with open(run_of(flags) / "predictions.csv", newline="") as file:
         first, second = csv.DictReader(file)
     assert first["path"] == 'a, "b" ü.jpg' and first["probability"]
     assert [value for name, value in second.items() if value] == ["broken.jpg"]
+    assert "1 of 2 files cannot be decoded, and nothing is said of them: broken.jpg" in caplog.text
 
 
 @pytest.mark.parametrize(

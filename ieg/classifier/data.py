@@ -20,7 +20,7 @@ from ieg.classifier.examples import (
     pixels,
 )
 from ieg.data import listing, sources
-from ieg.data.files import CHANNELS, Damage, FileImages
+from ieg.data.files import CHANNELS
 from ieg.data.images import Images
 from ieg.data.sources import FileRequest, Source, arrays
 from ieg.errors import InputError
@@ -187,8 +187,7 @@ def to_predict(estimator: BaseEstimator, X: Any, form: Form) -> Images:
             f"{height}x{width}x{channels}"
         )
     root, paths = listing.list_images(Path(X).expanduser())
-    names = np.array([os.fsencode(name) for name in paths])
-    return FileImages(str(root), names, height, Damage(len(paths), 0.0))
+    return listing.to_predict(root, paths, height)
 
 
 def raw_input(form: Form, *, exported: bool) -> RawInput:

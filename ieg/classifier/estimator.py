@@ -21,6 +21,9 @@ from ieg.classifier.data import Prepared
 from ieg.classifier.examples import checked_labels, collected, is_path
 from ieg.classifier.saved import Fitted
 from ieg.config import Settings
+from ieg.data import listing
+from ieg.data.files import FileImages
+from ieg.data.images import readable
 from ieg.data.pipeline import sweep
 from ieg.data.sources import FileRequest, arrays
 from ieg.errors import InputError
@@ -150,12 +153,19 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """[N] labels of examples like those of `fit`; of a folder in the order of the paths."""
-        best = np.argmax(self.predict_proba(X), axis=1)
-        return self.classes_[best]
+        """[N] labels of examples like those of `fit`; of a folder in the order of the paths.
+
+        An image file that cannot be decoded has the label "".
+        """
+        p = self.predict_proba(X)
+        labels = self.classes_[np.argmax(p, axis=1)]
+        unknown = np.isnan(p).all(axis=1)
+        return np.where(unknown, "", labels) if unknown.any() else labels
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """[N, K] float32 probabilities in the order of `classes_`.
+
+        Those of an image file that cannot be decoded are nan; a warning says how many there are.
 
         Raises:
           InputError: the examples are not like those of `fit`.
@@ -163,7 +173,11 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "model_")
         examples = data.to_predict(self, X, self.form_)
         strategy = tf.distribute.get_strategy()
-        return sweep(examples, strategy, self._outputs, batch_size=_PREDICT_BATCH, weak=None)
+        p = sweep(examples, strategy, self._outputs, batch_size=_PREDICT_BATCH, weak=None)
+        if isinstance(examples, FileImages):
+            p[~readable(examples)] = np.nan
+            listing.warn_of_damage(examples)
+        return p
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Accuracy; y is None for a tf.data.Dataset of (x, y)."""

@@ -1,6 +1,5 @@
 """`--mode=predict`: probabilities of the classes for image files that nobody has labelled."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +8,9 @@ from rich.console import Console
 from ieg.commands.announce import announce
 from ieg.commands.evaluation import settings_of_the_run
 from ieg.config import Settings
-from ieg.data.files import CHANNELS, Damage, FileImages
+from ieg.data import listing
+from ieg.data.files import CHANNELS, FileImages
 from ieg.data.images import readable
-from ieg.data.listing import list_images
 from ieg.errors import InputError
 from ieg.evaluation.confidence import probabilities
 from ieg.experiment import Experiment, build
@@ -29,7 +28,7 @@ def run(settings: Settings, console: Console) -> int:
     given = settings.config.input
     if given is None:
         raise InputError("--mode=predict needs images: --input=FOLDER, or a CSV file with paths")
-    root, paths = list_images(Path(given).expanduser())
+    root, paths = listing.list_images(Path(given).expanduser())
     experiment = build(settings_of_the_run(settings))
     images = _as_trained(experiment, root, paths)
     if not experiment.checkpoints.steps():
@@ -40,10 +39,9 @@ def run(settings: Settings, console: Console) -> int:
     usable = readable(images)
     table = columns(paths, probabilities(logits), usable, experiment.dataset.class_names)
     experiment.folder.write_table(TABLE, table)
-    damaged = len(paths) - int(usable.sum())
-    without = f", {damaged} of which cannot be decoded and have empty cells" if damaged else ""
+    listing.warn_of_damage(images)
     console.print(
-        f"{len(paths):,} images{without} by the checkpoint of step {step}; saved as "
+        f"{int(usable.sum()):,} images by the checkpoint of step {step}; saved as "
         f"{experiment.folder.path / TABLE}",
         highlight=False,
         markup=False,
@@ -82,5 +80,4 @@ def _as_trained(experiment: Experiment, root: Path, paths: list[str]) -> FileIma
             f"--mode=predict reads colour images from files, and {experiment.dataset.name} has "
             f"examples of shape {'x'.join(map(str, shape))}; --mode=export gives a model for them"
         )
-    damage = Damage(len(paths), experiment.config.damaged_limit)
-    return FileImages(str(root), np.array([os.fsencode(name) for name in paths]), shape[0], damage)
+    return listing.to_predict(root, paths, shape[0])

@@ -142,6 +142,34 @@ def _path_column(path: Path) -> list[str]:
     return [row["path"] for row in rows if row["path"]]
 
 
+def to_predict(root: Path, paths: Sequence[str], side: int) -> FileImages:
+    """Listed files as images; however many turn out to be damaged, the others are looked at.
+
+    Args:
+      root: the folder that the paths are relative to.
+      paths: N files.
+      side: of the images that the network was trained on.
+    """
+    names = np.array([os.fsencode(path) for path in paths])
+    return FileImages(str(root), names, side, Damage(len(paths), limit=1.0))
+
+
+def warn_of_damage(images: FileImages) -> None:
+    """One line with the number of files that could not be decoded, if any, and the first of them.
+
+    Args:
+      images: after they have been looked at.
+    """
+    damaged = images.damage.table()["path"]
+    if damaged:
+        logging.getLogger("ieg").warning(
+            "%d of %d files cannot be decoded, and nothing is said of them: %s",
+            len(damaged),
+            len(images),
+            first_few(damaged),
+        )
+
+
 def class_tree(
     root: Path,
     folder: str,

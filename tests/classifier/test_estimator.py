@@ -192,7 +192,7 @@ def test_test_examples_are_what_accuracy_is_measured_on(tmp_path: Path) -> None:
     assert (data["training_images"], data["evaluation_images"]) == (90, 30)
 
 
-def test_folders_and_tables_of_images(tmp_path: Path) -> None:
+def test_folders_and_tables_of_images(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     photos = trees.write_folder(tmp_path / "photos")
     small = {"image_size": 8, "batch_size": 6, "max_iteration": 3}
     fitted = RobustClassifier("supervised", "cnn", settings=small).fit(str(photos))
@@ -205,6 +205,11 @@ def test_folders_and_tables_of_images(tmp_path: Path) -> None:
     first = sorted((photos / "test").rglob("*.jpg"))[0]
     image = tf.io.decode_image(first.read_bytes(), 3)[tf.newaxis]
     np.testing.assert_allclose(model(image), p[:1], atol=1e-5)
+    (photos / "test" / "0.jpg").write_text("no image")  # the first of the folder
+    again = fitted.predict_proba(photos / "test")
+    assert np.isnan(again[0]).all() and fitted.predict(photos / "test")[0] == ""
+    np.testing.assert_allclose(again[1:], p, atol=1e-6)
+    assert "1 of 10 files cannot be decoded, and nothing is said of them: 0.jpg" in caplog.text
     with pytest.raises(ieg.InputError, match="with a folder or a CSV file as X, labels"):
         RobustClassifier().fit(str(photos), [1, 2])
 

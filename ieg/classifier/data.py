@@ -42,7 +42,7 @@ class Prepared(NamedTuple):
       dataset: value of the flag.
       source: the data.
       form: what an example is like.
-      classes: [K] labels, sorted.
+      classes: [K] labels in the order of their numbers.
       feature_names: [D] of a table whose columns have names, else None.
     """
 

@@ -61,7 +61,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
       settings: further flags of the command by name, such as {"lr_schedule": "constant"}.
 
     Attributes:
-      classes_: [K] labels, sorted.
+      classes_: [K] labels, sorted; those of a CSV file that are numbers, by their value.
       n_features_in_: numbers in one example.
       label_quality_: [N] in [0, 1], estimated probability that the label of a training example is
         right, in the order of X; nan for an image file that cannot be decoded.
@@ -323,6 +323,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         if fitted.feature_names is not None:
             self.feature_names_in_ = np.array(fitted.feature_names, dtype=object)
         self.label_quality_ = fitted.label_quality
+        self._suggested = fitted.suggested
         self.suggested_labels_ = fitted.classes[fitted.suggested]
         self.noise_rate_ = fitted.noise_rate
         self.n_iter_ = fitted.steps
@@ -342,7 +343,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
             classes=self.classes_,
             form=self.form_,
             label_quality=self.label_quality_,
-            suggested=np.searchsorted(self.classes_, self.suggested_labels_),
+            suggested=self._suggested,
             noise_rate=self.noise_rate_,
             steps=self.n_iter_,
             card=self.card_,

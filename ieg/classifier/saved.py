@@ -23,7 +23,7 @@ class Fitted:
 
     Attributes:
       model: examples (pixels in 0 .. 255, or features) → probabilities.
-      classes: [K] labels, sorted.
+      classes: [K] labels in the order of the probabilities.
       form: what an example is like.
       label_quality: [N] in [0, 1] that the given label is right.
       suggested: [N] number of the class that it should be.

@@ -16,6 +16,8 @@ from sklearn.metrics import roc_auc_score
 
 import ieg
 from ieg import RobustClassifier
+from ieg.classifier import saved
+from ieg.classifier.examples import Form
 from tests import runs
 from tests.data import trees
 
@@ -104,6 +106,32 @@ def test_a_fitted_classifier_is_saved_as_files(features: RobustClassifier, tmp_p
     (tmp_path / "kept" / "classifier.json").write_text("{}")
     with pytest.raises(ieg.InputError, match="kept holds no classifier that can be read"):
         RobustClassifier.load(tmp_path / "kept")
+
+
+def test_suggestions_are_kept_where_classes_are_not_in_the_order_of_text(tmp_path: Path) -> None:
+    inputs = keras.Input((2,))
+    outputs = keras.layers.Softmax()(keras.layers.Dense(3)(inputs))
+    fitted = saved.Fitted(
+        model=keras.Model(inputs, outputs),
+        classes=np.array(["2", "9", "10"]),  # as a CSV file has them
+        form=Form("features", (2,)),
+        label_quality=np.array([0.9, 0.1, 0.2, 0.3]),
+        suggested=np.array([0, 2, 1, 2]),
+        noise_rate=0.5,
+        steps=1,
+        card="",
+        feature_names=None,
+        paths=None,
+    )
+    saved.write(tmp_path / "first", fitted, {})
+    first = RobustClassifier.load(tmp_path / "first")
+    first.save(tmp_path / "second")
+    for copy in (
+        first,
+        RobustClassifier.load(tmp_path / "second"),
+        pickle.loads(pickle.dumps(first)),
+    ):
+        assert copy.suggested_labels_.tolist() == ["2", "10", "9", "10"]
 
 
 def test_what_is_saved_and_exported_is_not_read_from_a_pickle(

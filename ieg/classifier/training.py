@@ -76,7 +76,7 @@ def fitted(experiment: Experiment, prepared: Prepared) -> Fitted:
     if config.audit_folds:
         logits, loss = folds.out_of_fold(experiment), np.full(len(rows), np.nan)
     else:
-        logits, loss = predict(images[rows]), state.ledger.read()["loss"][rows]
+        logits, loss = predict(images[rows]), state.ledger.settled_loss()[rows]
     usable = np.flatnonzero(readable(images[rows]))
     found = audit.estimate(logits[usable], dataset.given_labels[rows[usable]], loss[usable])
     # Files in the order of the list, arrays in that of the caller.

@@ -13,7 +13,6 @@ from ieg.data.images import readable
 from ieg.errors import InputError
 from ieg.experiment import Experiment, build
 from ieg.report import audit
-from ieg.training.ledger import SETTLED
 
 TABLE, SUMMARY = page.AUDIT, "audit.json"
 
@@ -51,7 +50,7 @@ def by_itself(experiment: Experiment, logits: np.ndarray, step: int, console: Co
       console: where to print.
     """
     examples = outcome.examples_table(experiment)
-    loss = np.where(examples["visits"] < SETTLED, np.nan, examples["loss"])
+    loss = experiment.state.ledger.settled_loss()[experiment.dataset.train_indices]
     _write(experiment, examples, logits, loss, step, console)
 
 

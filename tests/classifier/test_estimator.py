@@ -1,5 +1,6 @@
 """RobustClassifier: what goes in, what comes out, and that fitted ones can be kept."""
 
+import csv
 import json
 import pickle
 import subprocess
@@ -213,11 +214,17 @@ def test_a_run_folder_keeps_what_the_command_keeps_and_is_gone_on_from(tmp_path:
 
 def test_test_examples_are_what_accuracy_is_measured_on(tmp_path: Path) -> None:
     X, y, _ = blobs()
-    RobustClassifier("supervised", run_folder=tmp_path, **QUICK).fit(
+    fitted = RobustClassifier("supervised", run_folder=tmp_path, **QUICK).fit(
         X[:90], y[:90], X_test=X[90:], y_test=y[90:]
     )
-    data = json.loads((runs.only_run(tmp_path) / "data.json").read_text())
+    run = runs.only_run(tmp_path)
+    data = json.loads((run / "data.json").read_text())
     assert (data["training_images"], data["evaluation_images"]) == (90, 30)
+    with open(run / "label_audit.csv", newline="") as file:
+        audited = list(csv.DictReader(file))
+    rows = [int(row["index"]) for row in audited]
+    scores = [float(row["score"]) for row in audited]
+    np.testing.assert_allclose(fitted.label_quality_[rows], 1 - np.array(scores), atol=1e-6)
 
 
 def test_folders_and_tables_of_images(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

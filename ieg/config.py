@@ -297,8 +297,8 @@ def help_text() -> str:
     ]
     lines += [f"methods: {', '.join(METHODS.names())}"]
     lines += [f"losses:  {', '.join(LOSSES.names())}"]
-    lines += [f"data:    {', '.join(sources.REGISTRY.names())}", "", "networks:"]
-    for name in networks.REGISTRY.names():
+    lines += [f"data:    {', '.join(sources.names())}", "", "networks:"]
+    for name in networks.names():
         lines.append(f"  {name:<14} {networks.REGISTRY.get(name).description}")
     for who, cls in option_classes().items():
         title = "for every method" if who == "common" else f"for {who}"

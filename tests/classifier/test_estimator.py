@@ -16,9 +16,10 @@ from sklearn.datasets import make_blobs
 from sklearn.metrics import roc_auc_score
 
 import ieg
-from ieg import RobustClassifier
+from ieg import RobustClassifier, config, networks
 from ieg.classifier import saved
 from ieg.classifier.examples import Form
+from ieg.data import names
 from tests import runs
 from tests.data import trees
 
@@ -29,8 +30,8 @@ def blobs(count: int = 120) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features, labels as text, and which of these are wrong: every fifth."""
     X, truth = make_blobs(count, n_features=4, centers=3, cluster_std=0.5, random_state=0)
     wrong = np.arange(count) % 5 == 0
-    names = np.array(["ant", "bee", "cat"])
-    return 1e4 + X, names[np.where(wrong, (truth + 1) % 3, truth)], wrong
+    given = np.array(["ant", "bee", "cat"])
+    return 1e4 + X, given[np.where(wrong, (truth + 1) % 3, truth)], wrong
 
 
 def squares(count: int = 60, side: int = 8) -> tuple[np.ndarray, np.ndarray]:
@@ -153,8 +154,8 @@ def test_an_export_gives_the_same_probabilities(
         classifier.export(tmp_path / name)
         found = keras.models.load_model(tmp_path / name / "model.keras")(X)
         np.testing.assert_allclose(found, classifier.predict_proba(X), atol=1e-5)
-        names = json.loads((tmp_path / name / "classes.json").read_text())
-        assert names == classifier.classes_.astype(str).tolist()
+        classes = json.loads((tmp_path / name / "classes.json").read_text())
+        assert classes == classifier.classes_.astype(str).tolist()
     card = (tmp_path / "features" / "README.md").read_text()
     assert "Not measured: there were no examples to test on." in card
     assert f"estimates that {features.noise_rate_:.1%} of the labels are wrong" in card
@@ -309,4 +310,13 @@ def test_data_that_come_through_python_have_no_flag(capsys: pytest.CaptureFixtur
     assert main(["ieg", "--dataset=arrays"]) == 2
     assert "ieg.RobustClassifier().fit(X, y)" in capsys.readouterr().err
     assert main(["ieg", "--dataset=digits", "--network_name=own"]) == 2
-    assert "takes what ieg.RobustClassifier is given" in capsys.readouterr().err
+    said = "error: --network_name=own comes through Python: ieg.RobustClassifier(network=...)\n"
+    assert capsys.readouterr().err == said
+    with pytest.raises(ieg.InputError, match="networks for those: mlp$"):
+        networks.create("cnn", (4,), 3, kind="features")
+    with pytest.raises(ieg.InputError, match="unknown data set; .* with BASE") as caught:
+        names.parse("array")
+    assert "arrays" not in str(caught.value) and "digits" in str(caught.value)
+    listed = config.help_text().splitlines()
+    assert not any(line.startswith("  own ") for line in listed)
+    assert not any(line.startswith("data:") and "arrays" in line for line in listed)

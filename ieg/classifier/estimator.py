@@ -245,14 +245,20 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         """The configuration that the parameters stand for."""
         typed, num_classes = self._typed(prepared, seed, tested=tested), len(prepared.classes)
         typed["checkpoint_path"] = scratch if self.run_folder is None else str(self.run_folder)
-        make = None
+        make, facts = None, {}
+        if prepared.form.kind == "images":
+            facts["augmentation"] = self.augmentation
         if self.network is not None and not isinstance(self.network, str):
             seen = prepared.as_seen()
             make = network.maker(self.network, seen, num_classes, seed)
             typed["network_name"] = "own"
             typed = network.settings_for(make, self.method, seen, num_classes) | typed
+            if self.run_folder is not None:
+                facts["network"] = network.fingerprint(self.network, make)
         settings = config.resolve(typed)
-        return dataclasses.replace(settings, given=Given(prepared.source, make))
+        origins = {**settings.origins, **dict.fromkeys(facts, "the caller")}
+        given = Given(prepared.source, make)
+        return dataclasses.replace(settings, given=given, facts=facts, origins=origins)
 
     def _typed(self, prepared: Prepared, seed: int, *, tested: bool) -> dict[str, Any]:
         """Flag → value as if they had been typed, without what is told from the network."""

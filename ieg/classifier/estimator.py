@@ -53,7 +53,10 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
       batch_size, learning_rate: as the flags of that name; None: what suits the data.
       augmentation: of images in training: "shift" by up to an eighth of their size, "shift_flip"
         (also mirrored), or "none".
-      random_state: an int for the same result in every call, a RandomState, or None.
+      random_state: an int for the same start, order of the examples and views in every fit; a
+        RandomState or None for others. Rounding may still differ from fit to fit where TensorFlow
+        adds up in several threads, and training magnifies it: settings={"deterministic": True}
+        makes fits equal to the last bit, in a process where TensorFlow has done nothing before.
       run_folder: below it everything is kept that the command keeps (metrics, figures, label audit,
         checkpoints), and an interrupted fit goes on; accuracy is then measured on X_test, or else
         on a tenth of the examples, which is not trained on. None keeps nothing.

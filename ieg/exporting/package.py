@@ -25,14 +25,15 @@ def write(folder: Path, model: keras.Model, class_names: Sequence[str], card: st
     Raises:
       InputError: the folder cannot be written.
     """
+    names, card = [_escaped(name) for name in class_names], _escaped(card)
     new, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
     try:
         for leftover in (new, old):
             shutil.rmtree(leftover, ignore_errors=True)
         new.mkdir(parents=True)
         model.save(new / "model.keras")
-        _saved_model(new / "saved_model", model, class_names)
-        classes = json.dumps(list(class_names), ensure_ascii=False, indent=2)
+        _saved_model(new / "saved_model", model, names)
+        classes = json.dumps(names, ensure_ascii=False, indent=2)
         (new / "classes.json").write_text(f"{classes}\n", encoding="utf-8")
         (new / "README.md").write_text(card, encoding="utf-8")
         if folder.exists():
@@ -43,9 +44,13 @@ def write(folder: Path, model: keras.Model, class_names: Sequence[str], card: st
         raise InputError(f"cannot write {folder}: {error.strerror or error}") from None
 
 
-def _saved_model(path: Path, model: keras.Model, class_names: Sequence[str]) -> None:
-    """Its one signature also returns the names, so that they cannot get lost."""
-    names = list(class_names)
+def _escaped(text: str) -> str:
+    """Text that is UTF-8; bytes in names of folders that are none become `\\udcXX`."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _saved_model(path: Path, model: keras.Model, names: list[str]) -> None:
+    """Its one signature also returns the names of the classes, so that they cannot get lost."""
     (example,) = model.inputs
 
     def serve(examples: tf.Tensor) -> dict[str, tf.Tensor]:

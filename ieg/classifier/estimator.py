@@ -286,8 +286,9 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         for name in (self.settings or {}).keys() & taken:
             raise InputError(f"settings={{{name!r}: ...}}: the classifier sets that itself")
         typed |= {name: value for name, value in asked.items() if value is not None}
-        if self.run_folder is not None and not tested and prepared.form.kind != "files":
-            typed.setdefault("eval_split", "validation")
+        untested = self.run_folder is not None and not tested and prepared.form.kind != "files"
+        if untested and typed.setdefault("eval_split", "validation") == "test":
+            raise InputError("settings={'eval_split': 'test'} with run_folder needs X_test")
         return typed | self._sized(prepared, typed)
 
     def _seed(self) -> int:

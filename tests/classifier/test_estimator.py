@@ -144,6 +144,12 @@ def test_suggestions_are_kept_where_classes_are_not_in_the_order_of_text(tmp_pat
     saved.write(tmp_path / "first", fitted, {})
     first = RobustClassifier.load(tmp_path / "first")
     first.save(tmp_path / "second")
+    params = {"run_folder": tmp_path, "settings": {"max_epoch": np.int64(3)}, "network": keras}
+    with pytest.warns(UserWarning, match="^random_state cannot be saved and will be the default"):
+        saved.write(tmp_path / "first", fitted, {**params, "random_state": np.random})
+    _, kept = saved.read(tmp_path / "first")
+    assert kept == {"run_folder": str(tmp_path), "settings": {"max_epoch": 3}}
+    assert {p.name for p in (tmp_path / "first").iterdir()} == {"model.keras", "classifier.json"}
     for copy in (
         first,
         RobustClassifier.load(tmp_path / "second"),
@@ -310,6 +316,10 @@ def test_bad_images_to_predict_are_refused(images: RobustClassifier) -> None:
         ({"method": "magic"}, "^unknown method 'magic'"),
         ({"network": "resnet32"}, "^--network_name=resnet32 takes images, and the examples of"),
         ({"settings": {"seed": 1}}, "^settings={'seed': ...}: the classifier sets that itself$"),
+        (
+            {"settings": {"eval_split": "test"}, "run_folder": "never_made"},
+            "^settings={'eval_split': 'test'} with run_folder needs X_test$",
+        ),
         ({"settings": {"depth": 1}}, "^--depth is no option of --method=fsr$"),
         ({"settings": {"audit_folds": 3}}, "^settings={'audit_folds': ...} goes with run_folder"),
     ],

@@ -31,12 +31,12 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from threadpoolctl import threadpool_limits
 
 from benchmarks import peers
-from ieg.commands.audit import TABLE
 from ieg.commands.folds import SCORES
 from ieg.data.dataset import Dataset, prepare
 from ieg.errors import InputError
 from ieg.evaluation import ranking
 from ieg.report import audit
+from ieg.run_folder import LABEL_AUDIT
 
 DATASETS = ("digits_uniform_0.4", "digits_uniform_0.8", "digits_asymmetric_0.4")
 METHODS = ("supervised", "l2r", "ieg", "fsr")
@@ -100,11 +100,11 @@ def measured(
         command += [f"--checkpoint_path={runs}", *flags]
         if method == "supervised":
             run = trained(runs, name, method, seed, [*command, f"--audit_folds={FOLDS}"])
-            by_folds, probabilities = read(run / TABLE), out_of_fold(run, dataset)
+            by_folds, probabilities = read(run / LABEL_AUDIT), out_of_fold(run, dataset)
             _ieg([*command[:4], "--mode=audit", "--audit_folds=0"])
-            found |= {method: read(run / TABLE), BY_FOLDS: by_folds}
+            found |= {method: read(run / LABEL_AUDIT), BY_FOLDS: by_folds}
         else:
-            found[method] = read(trained(runs, name, method, seed, command) / TABLE)
+            found[method] = read(trained(runs, name, method, seed, command) / LABEL_AUDIT)
     if with_cleanlab:
         found["cleanlab, same network"] = cleanlab(probabilities, dataset)
         found["cleanlab, RBF SVM"] = cleanlab(of_svm(dataset, seed), dataset)

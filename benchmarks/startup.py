@@ -68,7 +68,6 @@ def _first_step(dataset_dir: str, method: str, network: str) -> None:
     import ieg.quiet  # noqa: F401
 
     from ieg import config, experiment, memory
-    from ieg.training.step import compile_step
 
     typed = {
         "dataset": "cifar10_uniform_0.4",
@@ -77,10 +76,9 @@ def _first_step(dataset_dir: str, method: str, network: str) -> None:
         "network_name": network,
     }
     built = experiment.build(config.resolve(typed))
-    step = compile_step(built.strategy, built.method, built.state, built.rule())
     plan = built.method.plan(0, built.state.method_variables)
-    (batch,) = built.pipeline.batches(built.strategy, 0, 1, plan)
-    step(batch, 0.1, 0, built.method.variant(0))["loss"].numpy()
+    (block,) = built.pipeline.batches(built.strategy, 0, 1, plan, block=1)
+    built.steps()(block, 0, 0, [0.1]).values.numpy()
     print(f"peak memory {memory.peak_bytes() / 2**20:,.0f} MB")
 
 

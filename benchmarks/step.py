@@ -28,7 +28,6 @@ from rich.table import Table
 from benchmarks.steps import interleaved, make_step
 from ieg import config, experiment, networks
 from ieg.training import devices
-from ieg.training.step import compile_step
 
 Rows = dict[str, tuple[str, dict[str, Any], float]]
 
@@ -115,17 +114,17 @@ def _waiting_share(arguments: argparse.Namespace) -> float:
         "deterministic": arguments.deterministic,
     }
     built = experiment.build(config.resolve(typed))
-    step = compile_step(built.strategy, built.method, built.state, built.rule())
+    steps = built.steps()
     stop = _WARM_UP_STEPS + arguments.steps
-    batches = iter(built.pipeline.batches(built.strategy, 0, stop))
+    blocks = iter(built.pipeline.batches(built.strategy, 0, stop, block=1))
     waited, started = 0.0, 0.0
     for number in range(stop):
         if number == _WARM_UP_STEPS:
             waited, started = 0.0, time.perf_counter()
         before = time.perf_counter()
-        batch = next(batches)
+        block = next(blocks)
         waited += time.perf_counter() - before
-        step(batch, 0.01, number, built.method.variant(number))["loss"].numpy()
+        steps(block, 0, number, [0.01]).values.numpy()
     return waited / (time.perf_counter() - started)
 
 

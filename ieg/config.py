@@ -19,6 +19,7 @@ from ieg.losses import REGISTRY as LOSSES
 from ieg.losses import LossEntry
 from ieg.methods import REGISTRY as METHODS
 from ieg.methods import Method
+from ieg.networks import precision
 from ieg.options import option
 from ieg.training import schedules
 
@@ -40,7 +41,8 @@ class Config:
     label_corrections: str | None = option(
         None,
         "CSV file of decisions on given labels (index or path, decision, new_label), which are "
-        "applied before training",
+        "applied before training; a run belongs to what the file says, not to its path",
+        experiment=False,
     )
     image_size: int = option(
         0, "side in pixels to which image files are brought; 0: what the data set says", at_least=0
@@ -205,6 +207,22 @@ class Config:
     sync_batch_norm: bool = option(
         False, "batch norm by the statistics of the global batch, not of each replica's part"
     )
+    precision: str = option(
+        "float32",
+        "what the network computes in before its classifier; mixed ones keep weights, logits and "
+        "losses in float32",
+        choices=precision.NAMES,
+    )
+    jit_compile: bool = option(
+        False, "let XLA compile the training step; not with several replicas", experiment=False
+    )
+    steps_per_execution: int | None = option(
+        None,
+        "training steps for each call from Python, with the same results; a signal waits for them; "
+        "unset: 10, or fewer of large images",
+        above=0,
+        experiment=False,
+    )
     deterministic: bool | None = option(
         None,
         "bit for bit the same in every run; unset: on without GPUs, off with",
@@ -360,6 +378,11 @@ def resolve(typed: Mapping[str, Any]) -> Settings:
         values["meta_stepsize"], origins["meta_stepsize"] = rate, "the learning rate"
     if values["sync_batch_norm"]:
         _keep_collectives_from_forward_mode(values, origins)
+    if values.get("meta_low_memory") and values["meta_gradient"] != "forward":
+        raise InputError(
+            f"--meta_low_memory --meta_gradient={values['meta_gradient']}: nested tapes need all "
+            "activations at once; it goes with forward mode"
+        )
     unasked = origins["warmup_epochs"] != "command line"
     if unasked and values["lr_schedule"] in schedules.WITHOUT_WARMUP:
         values["warmup_epochs"], origins["warmup_epochs"] = 0.0, "the schedule"

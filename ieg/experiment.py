@@ -1,5 +1,6 @@
 """Where everything meets: a configuration becomes data, network, method and training state."""
 
+import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -10,9 +11,10 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
-from ieg import networks, replicas
+from ieg import networks, own_code, replicas
 from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
+from ieg.checkpoints import Checkpoints, latest
 from ieg.config import Config, Settings
 from ieg.data import names
 from ieg.data.dataset import Dataset, prepare
@@ -25,18 +27,22 @@ from ieg.errors import InputError
 from ieg.evaluation import evaluate
 from ieg.methods import REGISTRY as METHODS
 from ieg.methods import Context, Method, What
-from ieg.networks import parts
+from ieg.networks import parts, precision, pretrained
 from ieg.run_folder import RunFolder
-from ieg.training import devices, pretrained, schedules
-from ieg.training.checkpoints import Checkpoints, latest
+from ieg.training import devices, schedules
 from ieg.training.ledger import Ledger
 from ieg.training.state import TrainState
-from ieg.training.step import COMMON_COLUMNS, UpdateRule, compile_step
+from ieg.training.step import COMMON_COLUMNS, TrainSteps, UpdateRule
 from ieg.training.trainer import Plan, Trainer
 from ieg.training.workers import Workers
 
 #: What `Settings.facts` may hold.
 BROUGHT = frozenset({"augmentation", "network"})
+
+#: Steps that a call from the host runs, unless `--steps_per_execution` says otherwise ..
+STEPS_PER_EXECUTION = 10
+#: .. or the images of so many batches are more numbers than this, for each replica and view.
+LARGEST_BLOCK = 2**22
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,18 @@ class Experiment:
             decay=self.method.context.decay,
         )
 
+    def steps(self, *, block: int = 1) -> TrainSteps:
+        """The compiled training steps, for blocks of so many batches."""
+        jit = self.config.jit_compile
+        return TrainSteps(self.strategy, self.method, self.state, self.rule(), block=block, jit=jit)
+
+    def _block(self) -> int:
+        """Steps for each call from the host; of large images one, which takes long enough alone."""
+        if self.config.steps_per_execution is not None:
+            return self.config.steps_per_execution
+        values = self.config.batch_size * math.prod(self.dataset.train.images.shape[1:])
+        return max(1, min(STEPS_PER_EXECUTION, LARGEST_BLOCK // values))
+
     def schedule(self) -> schedules.Schedule:
         """The learning rate by step.
 
@@ -157,7 +175,7 @@ class Experiment:
             method=self.method,
             pipeline=self.pipeline,
             state=self.state,
-            step=compile_step(self.strategy, self.method, self.state, self.rule()),
+            steps=self.steps(block=self._block()),
             schedule=self.schedule(),
             plan=plan,
             checkpoints=self.checkpoints,
@@ -352,10 +370,11 @@ def build(settings: Settings, fold: Fold | None = None) -> Experiment:
             raise InputError(f"{alone} needs one process alone; leave --distribution_strategy out")
     deterministic = devices.make_deterministic(config.deterministic)
     strategy = devices.strategy(config.distribution_strategy)
+    if config.jit_compile:
+        _check_compilation(settings, strategy)
     workers = Workers(strategy)
-    workers.require_same(
-        {f"--{name}": v for name, v in settings.values().items() if name != "dataset_dir"}
-    )
+    if workers.count > 1:
+        workers.require_same(_alike(settings))
     method_class = METHODS.get(config.method)
     if method_class.needs.probe and config.probe_dataset_hold_ratio == 0:
         raise InputError(
@@ -384,7 +403,8 @@ def build(settings: Settings, fold: Fold | None = None) -> Experiment:
     )
     with strategy.scope():
         folder = folder_of(config, fold)
-        model, start = _network(config, dataset, folder, given)
+        model = _network(config, dataset, given)
+        start = workers.each(lambda: _start(config, model, folder, given))
         if config.sync_batch_norm:
             parts.synchronise_batch_norm(model)
         context = Context(
@@ -405,8 +425,9 @@ def build(settings: Settings, fold: Fold | None = None) -> Experiment:
             momentum=config.momentum,
             label_smoothing=config.label_smoothing,
             seed=config.seed,
+            loss_scale=precision.loss_scale(config.precision),
         )
-        method = method_class(settings.options, context)
+        method = workers.each(lambda: method_class(settings.options, context))
         ledger = Ledger(len(context.given_labels), COMMON_COLUMNS + method.per_example)
         state = TrainState(
             model,
@@ -434,6 +455,37 @@ def build(settings: Settings, fold: Fold | None = None) -> Experiment:
     experiment.schedule()  # this and the next raise before the folder is made
     experiment.plan()
     return experiment
+
+
+def _check_compilation(settings: Settings, strategy: tf.distribute.Strategy) -> None:
+    """Says what XLA changes.
+
+    Raises:
+      InputError: replicas share the work, whose sums over all of them it cannot compile.
+    """
+    if strategy is not tf.distribute.get_strategy():
+        raise InputError(
+            "--jit_compile compiles the step of one device alone; give --distribution_strategy=none"
+        )
+    if settings.values().get("meta_low_memory"):
+        raise InputError(
+            "--jit_compile --meta_low_memory: XLA merges passes as it likes; leave one of them out"
+        )
+    log = logging.getLogger("ieg")
+    log.warning("--jit_compile: dropout and MixUp draw other random numbers than without it")
+    on_cpu = not tf.config.list_logical_devices("GPU")
+    if on_cpu and settings.values().get("meta_gradient") == "forward":
+        log.warning(
+            "--jit_compile: on CPUs forward mode has been measured 2.5 times slower than without it"
+        )
+
+
+def _alike(settings: Settings) -> dict[str, Any]:
+    """What all workers must have in common; the same files may lie at different places."""
+    values = settings.values()
+    files = {"dataset_dir", "own_code"}
+    alike = {f"--{name}": value for name, value in values.items() if name not in files}
+    return alike | {"the digest of --own_code": own_code.digest(settings.config.own_code)}
 
 
 def _dataset(
@@ -509,23 +561,30 @@ def _strong(config: Config, dataset: Dataset) -> StrongAugmentation:
     return dataset.strong._replace(policy=policy, per_batch=shared, cutout=cutout)
 
 
-def _network(
-    config: Config, dataset: Dataset, folder: RunFolder, given: Given
-) -> tuple[keras.Model, str]:
-    """The network with its starting weights, and in words where those come from."""
+def _network(config: Config, dataset: Dataset, given: Given) -> keras.Model:
+    """The network as it is made."""
     if given.network is not None:
-        model, start = given.network(), "the weights that it came with"
-    else:
-        start = "random weights"
-        model = networks.create(
-            config.network_name,
-            dataset.train.images.shape[1:],
-            dataset.num_classes,
-            kind=kind(dataset.train.images),
-            dropout_rate=config.dropout_rate,
-            cosine_classifier=config.cosine_classifier,
-            seed=config.seed,
-        )
+        if config.precision != "float32":
+            raise InputError(
+                f"--precision={config.precision}: a network of your own computes in what it was "
+                "made with; set keras.config.set_dtype_policy before you make it"
+            )
+        return given.network()
+    return networks.create(
+        config.network_name,
+        dataset.train.images.shape[1:],
+        dataset.num_classes,
+        kind=kind(dataset.train.images),
+        dropout_rate=config.dropout_rate,
+        cosine_classifier=config.cosine_classifier,
+        dtype=config.precision,
+        seed=config.seed,
+    )
+
+
+def _start(config: Config, model: keras.Model, folder: RunFolder, given: Given) -> str:
+    """Gives the network its starting weights; says where those come from."""
+    start = "random weights" if given.network is None else "the weights that it came with"
     # A run with a checkpoint of its own goes on from that, even when the other one is gone.
     own = latest(folder.checkpoints)
     start = start if own is None else "its last checkpoint"
@@ -540,4 +599,4 @@ def _network(
     if config.fix_network_features:
         pretrained.freeze_features(model)
         start += ", features fixed"
-    return model, start
+    return start

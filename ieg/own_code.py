@@ -3,12 +3,14 @@
 A file beside one's results needs no copy in the package, and no installation of it.
 """
 
+import contextlib
 import hashlib
 import importlib.util
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 from absl import flags
 
@@ -46,8 +48,19 @@ def load(argv: Sequence[str]) -> None:
         _import(path.strip())
 
 
+def digest(paths: str | None) -> str | None:
+    """Stands for what the files that --own_code names hold, wherever they are; None for none."""
+    if paths is None:
+        return None
+    content = hashlib.sha256()
+    for path in paths.split(","):
+        file = Path(path.strip()).expanduser()
+        content.update(hashlib.sha256(file.read_bytes()).digest())
+    return content.hexdigest()[:16]
+
+
 def _import(path: str) -> None:
-    """Imports one file; a second time does nothing."""
+    """Imports one file, or leaves nothing of it behind; a second time does nothing."""
     place = os.path.abspath(os.path.expanduser(path))
     name = f"ieg_own_code_{hashlib.sha256(os.fsencode(place)).hexdigest()[:16]}"
     if name in sys.modules:
@@ -56,14 +69,16 @@ def _import(path: str) -> None:
     if spec is None or spec.loader is None or not os.path.isfile(place):
         raise InputError(f"--own_code={path}: there is no such Python file (.py)")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # where dataclasses look their types up
-    try:
-        spec.loader.exec_module(module)
-    except InputError:
-        raise
-    except Exception as error:
-        del sys.modules[name]
-        raise InputError(f"--own_code={path}: {_what(error, place)}") from None
+    with contextlib.ExitStack() as undo:
+        for registry in REGISTRIES:
+            undo.callback(registry.restore, registry.entries())
+        undo.callback(sys.modules.pop, name, None)
+        sys.modules[name] = module  # where dataclasses look their types up
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            raise InputError(f"--own_code={path}: {_what(error, place)}") from None
+        undo.pop_all()
 
 
 def _what(error: Exception, place: str) -> str:

@@ -61,6 +61,14 @@ class Registry(Generic[T]):
             raise InputError(f"unknown {self.kind} {name!r}{hint}; there are: {known}")
         return self._entries[name]
 
+    def entries(self) -> dict[str, T]:
+        """What is registered by now."""
+        return dict(self._entries)
+
+    def restore(self, entries: dict[str, T]) -> None:
+        """Goes back to earlier `entries`."""
+        self._entries = dict(entries)
+
     def _import_modules(self) -> None:
         if self._complete:
             return

@@ -15,6 +15,9 @@ import numpy as np
 
 from ieg.errors import InputError
 
+#: Files that one command writes and others read.
+LABEL_AUDIT, AUDIT, CONFUSION = "label_audit.csv", "audit.json", "confusion.csv"
+
 
 class RunFolder:
     """`<root>/<dataset>/<network>/<method>/seed<seed>` with config, metrics, result and figures.
@@ -85,13 +88,13 @@ class RunFolder:
             file.write("\n")
 
     def write_text(self, name: str, text: str) -> None:
-        """A file of text."""
+        """A file of text, whose line ends stay as they are."""
         with _atomic(self.path / name) as file:
             file.write(text)
 
     def read_audit(self) -> dict[str, Any] | None:
         """What the label audit says of all labels together, or None without one."""
-        return self._read_json("audit.json", {"suspicious": int, "noise_rate": float})
+        return self._read_json(AUDIT, {"suspicious": int, "noise_rate": float})
 
     def read_seconds(self) -> float:
         """Seconds that this run has taken so far, over all its processes."""

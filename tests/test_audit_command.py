@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -162,6 +163,22 @@ def test_folds_that_do_not_fit(
         assert runs.snapshot(root) == before and not (tmp_path / "no").exists()
 
 
+def test_fewer_folds_than_were_trained_score_too_few_labels(
+    by_folds: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = shutil.copytree(by_folds[0], tmp_path / "runs")
+    for number in (1, 2):  # what the first two of three would have left
+        file = run_below(root) / f"fold{number}" / folds.SCORES
+        with np.load(file) as arrays:
+            fewer = {name: values[:479] for name, values in arrays.items()}
+        np.savez(file, **fewer)
+    before = runs.snapshot(root)
+    assert main(["ieg", f"--checkpoint_path={root}", *DIGITS[:3], "--mode=audit"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--audit_folds=2: these folds score 958 of 1,437 labels, because " in line
+    assert runs.snapshot(root) == before
+
+
 def test_folds_are_no_runs_of_their_own_in_tables(by_folds: tuple[Path, str]) -> None:
     from ieg.report import table as report
 
@@ -190,6 +207,24 @@ def test_names_of_files_and_classes_come_back_as_they_are(audited: tuple[Path, P
     assert all((photos / row["path"]).is_file() for row in rows)
 
 
+@pytest.mark.parametrize("mode", ["evaluation", "visualize", "audit", "export", "predict"])
+def test_a_folder_that_has_changed_is_not_the_one_that_was_trained_on(
+    audited: tuple[Path, Path], mode: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos, run = audited
+    folder, before = photos / "train" / "ant", runs.snapshot(run)
+    flags = (f"--dataset=folder:{photos}", *FILES[:2], f"--mode={mode}", f"--input={folder}")
+    image = folder / ODD[1]
+    moved = image.rename(folder / "0.jpg")  # as many as before, in another order
+    try:
+        assert main(["ieg", f"--checkpoint_path={run.parents[3]}", *flags]) == 2
+    finally:
+        moved.rename(image)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {run} belongs to a run on other files or labels: images of")
+    assert runs.snapshot(run) == before
+
+
 def test_decisions_return_into_the_next_training(
     audited: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -213,9 +248,18 @@ def test_decisions_return_into_the_next_training(
     assert json.loads((corrected / "data.json").read_text())["label_corrections"] == {
         "file": str(file), "relabelled": 2, "dropped": 2, "fine": 18, "unsure": 0, "probe": 0,
     }  # fmt: skip
-    assert "finished already" in command(tmp_path / "runs", *flags)
-    assert "class bee" in command(tmp_path / "runs", *flags[:3], "--network_name=cnn",
-                                  "--mode=evaluation")  # fmt: skip
+    result = json.loads((corrected / "result.json").read_text())
+    assert corrected.parts[-4].endswith(f"_corrected-{result['settings']['label_corrections']}")
+    copy = corrected / "label_corrections.csv"
+    assert copy.read_bytes() == file.read_bytes()
+    moved = file.rename(tmp_path / "elsewhere.csv")
+    flags = (flags[0], *FILES)
+    assert "finished already" in command(tmp_path / "runs", *flags, f"--label_corrections={moved}")
+    moved.write_text("index,new_label\n")  # what is decided later stands for another run
+    for mode in ("train", "evaluation"):
+        again = (*flags, f"--label_corrections={copy}", f"--mode={mode}")
+        printed = command(tmp_path / "runs", *again)
+        assert ("finished already" if mode == "train" else "class bee") in printed
 
 
 def test_a_folder_that_changed_since_the_audit(

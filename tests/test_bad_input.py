@@ -9,7 +9,7 @@ import pytest
 
 from ieg import config, experiment
 from ieg.main import main
-from ieg.training import pretrained
+from ieg.networks import pretrained
 from tests import runs
 
 SMALL = (
@@ -82,7 +82,7 @@ NAMES = [
     ("--method=l2rr", "unknown method 'l2rr'", "did you mean 'l2r'", "supervised"),
     ("--network_name=cnnn", "unknown network 'cnnn'", "did you mean 'cnn'", "resnet32"),
     ("--loss=proself", "unknown loss 'proself'", "did you mean 'proselflc'", "balanced_softmax"),
-    ("--mode=predict", "--mode=predict", "train, evaluation"),
+    ("--mode=test", "--mode=test", "train, evaluation"),
     ("--eval_split=train", "--eval_split=train", "test, validation"),
     ("--lr_schedule=steps", "--lr_schedule=steps", "cosine_epoch, custom_step"),
     ("--meta_stepsize=0.1", "--meta_stepsize is no option of --method=supervised"),

@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from ieg import config
+from ieg.data import names
 from ieg.experiment import build
 from ieg.main import main
 from tests import runs
@@ -135,9 +136,12 @@ def test_predictions_of_a_folder_and_of_a_table_are_those_of_evaluation(
         tmp_path / "some.csv", [f"{path}" for path in sorted((photos / "test").rglob("*.jpg"))],
         "path",
     )  # fmt: skip
+    written = []
     for given in (photos / "test", table):
         assert main([*flags, "--mode=predict", f"--input={given}"]) == 0
-        with open(run_of(flags) / "predictions.csv", newline="") as file:
+        name = f"predictions_step4_{names.of_path(str(given))}.csv"
+        written.append(name)
+        with open(run_of(flags) / name, newline="") as file:
             rows = list(csv.DictReader(file))
         p = np.array([[float(row[f"p({name})"]) for name in trees.CLASSES] for row in rows])
         np.testing.assert_allclose(p, expected, atol=1e-5)
@@ -146,6 +150,7 @@ def test_predictions_of_a_folder_and_of_a_table_are_those_of_evaluation(
         ]
         assert [float(row["probability"]) for row in rows] == p.max(axis=1).tolist()
         assert all(row["path"].endswith(".jpg") for row in rows)
+    assert len(set(written)) == 2 and all((run_of(flags) / name).exists() for name in written)
 
 
 def test_a_file_that_cannot_be_decoded_has_empty_cells(
@@ -159,7 +164,8 @@ def test_a_file_that_cannot_be_decoded_has_empty_cells(
     (tmp_path / "broken.jpg").write_text("no image")
     flags = [*commands["photos"], "--mode=predict", f"--input={tmp_path}"]
     assert main(flags) == 0
-    with open(run_of(flags) / "predictions.csv", newline="") as file:
+    written = run_of(flags) / f"predictions_step4_{names.of_path(str(tmp_path))}.csv"
+    with open(written, newline="") as file:
         first, second = csv.DictReader(file)
     assert first["path"] == 'a, "b" ü.jpg' and first["probability"]
     assert [value for name, value in second.items() if value] == ["broken.jpg"]

@@ -98,6 +98,15 @@ BAD = {
         "from ieg.losses import register\nregister('ce')(len)\n",
         r"ValueError in line 2: another loss is named 'ce' already$",
     ),
+    "half": (
+        "from ieg.losses import register\nregister('half')(len)\nimport no_such_module\n",
+        r"ModuleNotFoundError in line 3: No module named 'no_such_module'$",
+    ),
+    "refuses": (
+        "from ieg import errors, losses\nlosses.register('half')(len)\n"
+        "raise errors.InputError('not here')\n",
+        r"InputError in line 3: not here$",
+    ),
 }
 
 
@@ -107,10 +116,11 @@ def test_a_file_that_cannot_be_imported_is_one_line(tmp_path: Path, name: str) -
     path = tmp_path / f"{name}.py"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(InputError, match=f"^--own_code={path}: {message}"):
-        own_code.load(["ieg", "--method", "l2r", f"--own_code={path}"])
-    with pytest.raises(InputError):  # nothing of it stays behind
-        own_code.load(["ieg", f"--own_code={path}"])
+    before = [registry.names() for registry in own_code.REGISTRIES]
+    for _ in range(2):  # nothing of it stays behind
+        with pytest.raises(InputError, match=f"^--own_code={path}: {message}"):
+            own_code.load(["ieg", "--method", "l2r", f"--own_code={path}"])
+        assert [registry.names() for registry in own_code.REGISTRIES] == before
 
 
 def test_main_says_it_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -126,3 +136,13 @@ def test_a_file_is_imported_once(tmp_path: Path) -> None:
     for _ in range(2):
         own_code.load(["ieg", f"--own_code={path}"])
     assert log.read_text() == "x"
+
+
+def test_workers_compare_what_files_hold_and_not_where_they_are(tmp_path: Path) -> None:
+    for name, text in (("a", "x = 1"), ("b", "x = 1"), ("c", "x = 2")):
+        (tmp_path / f"{name}.py").write_text(text)
+    a, b, c = (str(tmp_path / f"{name}.py") for name in "abc")
+    assert own_code.digest(None) is None
+    assert own_code.digest(a) == own_code.digest(b) != own_code.digest(c)
+    both = own_code.digest(f"{a}, {c}")
+    assert both == own_code.digest(f"{b},{c}") != own_code.digest(f"{c},{a}")

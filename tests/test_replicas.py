@@ -8,7 +8,6 @@ import tensorflow as tf
 from ieg import config, experiment, networks, replicas
 from ieg.methods import StepState
 from ieg.training import devices
-from ieg.training.step import compile_step
 
 STEPS = 20
 
@@ -46,13 +45,13 @@ def build(strategy_name, batch_size, tmp_path, **typed):
 
 def train(strategy_name, batch_size, tmp_path, steps=STEPS, **typed):
     built = build(strategy_name, batch_size, tmp_path, **typed)
-    step = compile_step(built.strategy, built.method, built.state, built.rule())
+    run = built.steps()
     schedule = built.schedule()
     scalars = []
     plan = prepared_plan(built)
-    for s, batch in enumerate(built.pipeline.batches(built.strategy, 0, steps, plan)):
-        values = step(batch, schedule(s), s, built.method.variant(s))
-        scalars.append({name: float(value) for name, value in values.items()})
+    for s, block in enumerate(built.pipeline.batches(built.strategy, 0, steps, plan, block=1)):
+        names, values = run(block, 0, s, [schedule(s)])
+        scalars.append(dict(zip(names, values[0].numpy().tolist(), strict=True)))
     return built, scalars
 
 
@@ -61,18 +60,18 @@ def train(strategy_name, batch_size, tmp_path, steps=STEPS, **typed):
     [
         {"method": "supervised"},
         {"method": "l2r", "l2r_warmup_epochs": 0, "meta_gradient": "forward"},
-        {"method": "l2r", "l2r_warmup_epochs": 0, "meta_gradient": "nested"},
+        {
+            "method": "l2r",
+            "l2r_warmup_epochs": 0,
+            "meta_gradient": "nested",
+            "probe_batch_size": 20,
+        },
         {"method": "supervised", "accumulation_steps": 2, "clip_norm": 0.5},
         {"method": "supervised", "classes_per_batch": 10, "weak_rotation": 15.0},
         {"method": "supervised", "sampler": "class_aware"},
         {"method": "supervised", "sampler": "resample"},
-        {"method": "ieg", "meta_gradient": "forward"},
-        {
-            "method": "ieg",
-            "meta_gradient": "nested",
-            "aug_type": "randaug",
-            "probe_batch_size": 20,
-        },
+        {"method": "ieg", "meta_gradient": "forward", "meta_interval": 2},
+        {"method": "ieg", "meta_gradient": "nested", "aug_type": "randaug"},
         {"method": "fsr", "meta_start_epoch": 0, "queue_bs": 60},
         {"method": "dynamic_loss", "dynamic_warmup_epochs": 0, "meta_gradient": "forward"},
         {"method": "dynamic_loss", "dynamic_warmup_epochs": 0, "meta_gradient": "nested"},

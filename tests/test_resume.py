@@ -33,7 +33,7 @@ DIGITS = (
 
 #: Epochs have 34 steps: kills hit all stages.
 OWN_FLAGS = {
-    "l2r": ("--l2r_warmup_epochs=1",),
+    "l2r": ("--l2r_warmup_epochs=1", "--meta_interval=3"),
     "fsr": ("--meta_start_epoch=1",),
     "mixup_labels": ("--mixup_variant=proposal", "--mixup_target=soft"),  # all its memories
 }

@@ -27,7 +27,7 @@ def transform(
     Returns:
       [n, H, W, C] of the same dtype.
     """
-    known = images.shape[1:3].is_fully_defined()
+    known = tf.TensorShape(images.shape[1:3]).is_fully_defined()
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
         transforms=matrices,

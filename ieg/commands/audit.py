@@ -6,30 +6,21 @@ import numpy as np
 from rich.console import Console
 
 from ieg.commands import folds, outcome, page
-from ieg.commands.announce import announce
-from ieg.commands.evaluation import settings_of_the_run
+from ieg.commands.restored import restored
 from ieg.config import Settings
 from ieg.data.images import readable
-from ieg.errors import InputError
-from ieg.experiment import Experiment, build
+from ieg.experiment import Experiment
 from ieg.report import audit
-
-TABLE, SUMMARY = page.AUDIT, "audit.json"
+from ieg.run_folder import AUDIT, LABEL_AUDIT
 
 
 def run(settings: Settings, console: Console) -> int:
     """Audits the labels of a run at a checkpoint; returns the exit status.
 
     Raises:
-      InputError: there is no such run, checkpoint or fold, or what was typed contradicts the run.
+      InputError: see `restored`; or a fold has not been trained.
     """
-    experiment = build(settings_of_the_run(settings))
-    folder = experiment.folder
-    if not experiment.checkpoints.steps():
-        raise InputError(f"{folder.path} has no checkpoint yet")
-    step = experiment.checkpoints.restore(settings.config.restore_step)
-    announce(experiment, console)
-    console.print(f"checkpoint of step {step}", highlight=False, markup=False)
+    experiment, step = restored(settings, console)
     if experiment.config.audit_folds:
         by_folds(experiment, step, console)
     else:
@@ -92,8 +83,8 @@ def _write(
         "true_labels_known": int(known.sum()),
         **audit.measure(found.score[known], (true != given)[known]),
     }
-    folder.write_table(TABLE, audit.table(examples, found, dataset.class_names))
-    folder.write_json(SUMMARY, facts)
+    folder.write_table(LABEL_AUDIT, audit.table(examples, found, dataset.class_names))
+    folder.write_json(AUDIT, facts)
     console.print(_line(facts), highlight=False, markup=False, soft_wrap=True)
 
 
@@ -112,5 +103,5 @@ def _line(facts: dict[str, Any]) -> str:
     return (
         f"label audit{by}: {facts['suspicious']:,} of {facts['examples']:,} labels are probably "
         f"wrong, estimated noise rate {facts['noise_rate']:.3f}; "
-        f"{', '.join([*measured, f'see {TABLE}'])}"
+        f"{', '.join([*measured, f'see {LABEL_AUDIT}'])}"
     )

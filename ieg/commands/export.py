@@ -6,12 +6,10 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from ieg.commands.announce import announce
-from ieg.commands.evaluation import settings_of_the_run
+from ieg.commands.restored import restored
 from ieg.config import Settings
 from ieg.data.files import FileImages
-from ieg.errors import InputError
-from ieg.experiment import Experiment, build
+from ieg.experiment import Experiment
 from ieg.exporting import card, inference, package
 from ieg.exporting.inference import RawInput
 
@@ -22,14 +20,9 @@ def run(settings: Settings, console: Console) -> int:
     """Writes `export/` into the run folder; returns the exit status.
 
     Raises:
-      InputError: there is no such run or checkpoint, or what was typed contradicts the run.
+      InputError: see `restored`.
     """
-    experiment = build(settings_of_the_run(settings))
-    if not experiment.checkpoints.steps():
-        raise InputError(f"{experiment.folder.path} has no checkpoint yet")
-    step = experiment.checkpoints.restore(settings.config.restore_step)
-    announce(experiment, console)
-    console.print(f"checkpoint of step {step}", highlight=False, markup=False)
+    experiment, step = restored(settings, console)
     tested = experiment.test(experiment.predictor(experiment.state.evaluated_weights()))
     write(experiment, experiment.folder.path / FOLDER, step, tested)
     console.print(

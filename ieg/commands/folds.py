@@ -82,10 +82,12 @@ def out_of_fold(experiment: Experiment) -> np.ndarray:
     """[n, K] logits for the examples of a run, each of the fold that left it out.
 
     Raises:
-      InputError: a fold has not been trained, or its file is not that of this run.
+      InputError: a fold has not been trained, its file is not that of this run, or there are folds
+        more than those asked for, so that some examples were left out by none of them.
     """
     indices = experiment.dataset.train_indices
     together = np.full([len(indices), experiment.dataset.num_classes], np.nan, np.float32)
+    scored = np.zeros(len(indices), bool)
     for fold in of(experiment.settings):
         path = folder_of(experiment.config, fold).path / SCORES
         try:
@@ -94,11 +96,17 @@ def out_of_fold(experiment: Experiment) -> np.ndarray:
             rows = np.searchsorted(indices, index)
             if not np.array_equal(indices[rows], index):
                 raise ValueError("it scores images that are not those of this run")
-            together[rows] = logits
+            together[rows], scored[rows] = logits, True
         except FileNotFoundError:
             raise InputError(
                 f"{path.parent} has not been trained; --mode=train does that"
             ) from None
         except (OSError, ValueError, IndexError, KeyError) as error:
             raise InputError(f"{path} is damaged: {error}; delete its folder") from None
+    if not scored.all():
+        raise InputError(
+            f"--audit_folds={experiment.config.audit_folds}: these folds score {scored.sum():,} of "
+            f"{len(scored):,} labels, because {experiment.folder.path} has been trained with more; "
+            "give as many --audit_folds as before"
+        )
     return together

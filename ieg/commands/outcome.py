@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ieg.data import corrections
 from ieg.data.files import FileImages
 from ieg.experiment import Experiment
 from ieg.methods import Record
@@ -24,6 +25,8 @@ def identity(experiment: Experiment) -> dict[str, Any]:
     """What result.json says of which run it is."""
     config, noise = experiment.config, experiment.dataset.noise
     settings = {k: v for k, v in experiment.settings.experiment().items() if k != "seed"}
+    if config.label_corrections is not None:
+        settings["label_corrections"] = corrections.digest(config.label_corrections)
     for name in settings:
         if name.endswith("_ckpt") and settings[name]:
             # Runs of several seeds that build on one run each are repetitions of one experiment.

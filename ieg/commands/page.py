@@ -17,12 +17,14 @@ from ieg.evaluation import shots
 from ieg.experiment import Experiment
 from ieg.methods import Record
 from ieg.report import canvas, figures, thumbnails
+from ieg.report.audit import FIRST, THRESHOLD
 from ieg.report.page import charts, matrices, tables
 from ieg.report.page.charts import Line
 from ieg.report.page.document import Audit, Page, render
 from ieg.report.page.markup import Html
+from ieg.run_folder import CONFUSION, LABEL_AUDIT
 
-PAGE, AUDIT, CONFUSION = "report.html", "label_audit.csv", "confusion.csv"
+PAGE = "report.html"
 
 #: Columns of label_audit.csv that are not evidence.
 _LABELS = ("index", "path", "given_label", "suggested_label", "score", "true_label")
@@ -71,7 +73,7 @@ def remake(experiment: Experiment, console: Console) -> None:
 
 def _audit(experiment: Experiment) -> Audit | None:
     """label_audit.csv with pictures of its first rows."""
-    table = experiment.folder.read_table(AUDIT)
+    table = experiment.folder.read_table(LABEL_AUDIT)
     if table is None:
         return None
     dataset = experiment.dataset
@@ -118,7 +120,7 @@ def _headline(result: Result, audit: Result | None) -> dict[str, tuple[str, str]
         "Balanced accuracy": (_percent(result["balanced_accuracy"]), "mean over the classes"),
     }
     if audit is not None:
-        of = f"of {audit['examples']:,} labels, score above 0.5"
+        of = f"of {audit['examples']:,} labels, score above {THRESHOLD:g}"
         shown["Probably wrong labels"] = (f"{audit['suspicious']:,}", of)
         truth = result["noise_rate"]
         known = "true labels unknown" if truth is None else f"measured: {_percent(truth)}"
@@ -168,7 +170,7 @@ def _facts(
     if audit is not None:
         folds = f", by {audit['audit_folds']} folds" if audit["audit_folds"] else ""
         measured["label audit"] = f"at step {audit['step']:,}{folds}"
-        measured["precision at 100"] = _text(audit["precision_at_100"], "{:.4f}")
+        measured[f"precision at {FIRST}"] = _text(audit[f"precision_at_{FIRST}"], "{:.4f}")
     named = {"Run": run, "Data": of_data, "Result": measured}
     return {title: [(k, v) for k, v in pairs.items() if v] for title, pairs in named.items()}
 
@@ -195,7 +197,7 @@ def _histograms(audited: Audit | None) -> list[Html]:
     known = audited.true >= 0
     wrong, words = audited.given != audited.true, ("right label", "wrong label")
     if not known.any():
-        known, wrong = np.ones(len(known), bool), audited.score > 0.5
+        known, wrong = np.ones(len(known), bool), audited.score > THRESHOLD
         words = ("label probably right", "label probably wrong")
     drawn = []
     shown = {"score": audited.score, **audited.evidence}
@@ -229,7 +231,7 @@ def _tables(experiment: Experiment, result: Result, audited: Audit | None) -> li
     config, counts = experiment.config, experiment.dataset.class_counts
     suspected = None
     if audited is not None:
-        wrong = audited.given[audited.score > 0.5]
+        wrong = audited.given[audited.score > THRESHOLD]
         suspected = np.bincount(wrong, minlength=len(counts))
     group = shots.groups(counts, config.many_shot_above, config.few_shot_below)
     return tables.accuracies(

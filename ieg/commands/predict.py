@@ -5,44 +5,37 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from ieg.commands.announce import announce
-from ieg.commands.evaluation import settings_of_the_run
+from ieg.commands.restored import restored
 from ieg.config import Settings
-from ieg.data import listing
+from ieg.data import listing, names
 from ieg.data.files import CHANNELS, FileImages
 from ieg.data.images import readable
 from ieg.errors import InputError
 from ieg.evaluation.confidence import probabilities
-from ieg.experiment import Experiment, build
-
-TABLE = "predictions.csv"
+from ieg.experiment import Experiment
 
 
 def run(settings: Settings, console: Console) -> int:
-    """Writes predictions.csv into the run folder; returns the exit status.
+    """Writes a table into the run folder, one for each input and step; returns the exit status.
 
     Raises:
-      InputError: there are no images, or there is no such run or checkpoint, or one that was
-        trained on something else than colour images.
+      InputError: see `restored`; or there are no images, or the run was trained on something else
+        than colour images.
     """
     given = settings.config.input
     if given is None:
         raise InputError("--mode=predict needs images: --input=FOLDER, or a CSV file with paths")
     root, paths = listing.list_images(Path(given).expanduser())
-    experiment = build(settings_of_the_run(settings))
+    experiment, step = restored(settings, console)
     images = _as_trained(experiment, root, paths)
-    if not experiment.checkpoints.steps():
-        raise InputError(f"{experiment.folder.path} has no checkpoint yet")
-    step = experiment.checkpoints.restore(settings.config.restore_step)
-    announce(experiment, console)
     logits = experiment.predictor(experiment.state.evaluated_weights())(images)
     usable = readable(images)
     table = columns(paths, probabilities(logits), usable, experiment.dataset.class_names)
-    experiment.folder.write_table(TABLE, table)
+    name = f"predictions_step{step}_{names.of_path(given)}.csv"
+    experiment.folder.write_table(name, table)
     listing.warn_of_damage(images)
     console.print(
-        f"{int(usable.sum()):,} images by the checkpoint of step {step}; saved as "
-        f"{experiment.folder.path / TABLE}",
+        f"{int(usable.sum()):,} images; saved as {experiment.folder.path / name}",
         highlight=False,
         markup=False,
         soft_wrap=True,

@@ -13,11 +13,14 @@ from rich.console import Console
 from ieg import memory
 from ieg.commands import audit, folds, outcome, page
 from ieg.commands.announce import announce
+from ieg.commands.restored import refuse_other_data
 from ieg.config import Settings
+from ieg.data import corrections
 from ieg.errors import InputError
 from ieg.evaluation import evaluate
 from ieg.experiment import Experiment, build, stored_config
 from ieg.report import spreadsheet
+from ieg.run_folder import CONFUSION
 from ieg.training.schedules import STRETCHING
 from ieg.training.trainer import Interrupted, Trainer
 from ieg.training.workers import together
@@ -130,11 +133,7 @@ def _refuse_other_run(experiment: Experiment) -> None:
             f"{folder.path} belongs to a run with other settings: {'; '.join(changed)}; give the "
             "same settings, or another --checkpoint_path"
         )
-    if before.get("data_digest") != experiment.dataset.digest:
-        raise InputError(
-            f"{folder.path} belongs to a run on other files or labels: images of "
-            f"{experiment.dataset.name} have come or gone since; give another --checkpoint_path"
-        )
+    refuse_other_data(experiment, before)
     fold = _facts(experiment)["fold"]
     if before.get("fold") != fold:
         raise InputError(
@@ -215,6 +214,10 @@ class _Run:
         self.folder.write_json("data.json", outcome.data_facts(self.experiment))
         if self.experiment.dataset.made_split:
             self.folder.write_table("split.csv", self.experiment.dataset.made_split)
+        decisions = self.experiment.config.label_corrections
+        if decisions is not None:  # by this copy the run is found when the file has been changed
+            text = corrections.content(decisions).decode(errors="surrogateescape")
+            self.folder.write_text("label_corrections.csv", text)
         self.events = tf.summary.create_file_writer(str(self.folder.events))
 
     def _restore(self) -> None:
@@ -346,7 +349,7 @@ class _Run:
         outcome.draw(experiment, tested["confusion"], record)
         if experiment.fold is None:
             classes = experiment.dataset.class_names
-            folder.write_table(page.CONFUSION, outcome.confusion_table(tested, classes))
+            folder.write_table(CONFUSION, outcome.confusion_table(tested, classes))
             audit.by_itself(experiment, logits, experiment.last_step, self.console)
             page.write(experiment, result)
         else:

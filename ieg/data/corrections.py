@@ -8,6 +8,7 @@ corrected run may be put below those that it was corrected by.
 """
 
 import csv
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -54,6 +55,23 @@ class Corrections(NamedTuple):
     fine: int
     unsure: int
     probe: int
+
+
+def content(path: str) -> bytes:
+    """What a file of decisions holds.
+
+    Raises:
+      InputError: it cannot be read.
+    """
+    try:
+        return Path(path).expanduser().read_bytes()
+    except OSError as error:
+        raise InputError(f"--label_corrections: cannot read {path}: {error.strerror}") from None
+
+
+def digest(path: str) -> str:
+    """Eight digits that stand for what a file of decisions holds, wherever it lies."""
+    return hashlib.sha256(content(path)).hexdigest()[:8]
 
 
 def read(path: Path) -> list[Decision]:

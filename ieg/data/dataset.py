@@ -79,7 +79,7 @@ class Dataset:
         """Distinct clean probe examples."""
         return 0 if self.probe_indices is None else len(np.unique(self.probe_indices))
 
-    @property
+    @functools.cached_property
     def digest(self) -> str | None:
         """Stands for which examples there are and how they are labelled, where that may change.
 

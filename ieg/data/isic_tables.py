@@ -73,11 +73,12 @@ def read_list(path: Path, truth: Mapping[str, int] | None = None) -> list[Row]:
 
     Args:
       path: the file; blank lines and a header are passed over.
-      truth: image → number of its true class, for marks that do not say it; those that do are
-        compared with it.
+      truth: image → number of its true class, for marks that do not say it; all else is compared
+        with it.
     Raises:
       InputError: it cannot be read, a line is not as described above, lines are of several kinds,
-        a mark contradicts the labels, or the true class of a marked image is not known.
+        a mark contradicts the labels, a wrong label has no mark, or the true class of a marked
+        image is not known.
     """
     rows, kinds = [], set()
     for number, cells in _lines(path):
@@ -100,6 +101,11 @@ def _row(
     path: Path, number: int, marks: Sequence[str], name: str, label: int, truth: Mapping[str, int]
 ) -> Row:
     if not marks:
+        if truth.get(name, label) != label:
+            raise InputError(
+                f"{path}, line {number}: {name} is not {CLASSES[label]} but {CLASSES[truth[name]]} "
+                "in the ground truth; wrong labels must be marked, see data/README.md"
+            )
         return Row(name, label, label)
     wrong = {"0": False, "1": True}.get(marks[0])
     known = len(marks) == 2 and marks[1].isdecimal() and int(marks[1]) < len(CLASSES)

@@ -5,9 +5,9 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from ieg.data import imbalance, noise, sources
+from ieg.data.corrections import digest
 from ieg.errors import InputError
 
 
@@ -77,24 +77,20 @@ def folder_name(
     Raises:
       InputError: the name does not fit the grammar, or that file cannot be read.
     """
-    asked, corrected = parse(name, noise_words), _corrected(label_corrections)
+    asked = parse(name, noise_words)
+    corrected = "" if label_corrections is None else f"_corrected-{digest(label_corrections)}"
     if not asked.path:
         return name + corrected
-    path = os.path.abspath(os.path.expanduser(asked.path))
-    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
-    stem = re.sub(r"[^A-Za-z0-9]+", "-", os.path.basename(path)).strip("-")[:40]
-    parts = filter(None, (asked.base, f"{stem}-{digest}".lstrip("-"), noise_words))
+    parts = filter(None, (asked.base, of_path(asked.path), noise_words))
     return "_".join(parts) + corrected
 
 
-def _corrected(path: str | None) -> str:
-    if path is None:
-        return ""
-    try:
-        content = Path(path).expanduser().read_bytes()
-    except OSError as error:
-        raise InputError(f"--label_corrections: cannot read {path}: {error.strerror}") from None
-    return f"_corrected-{hashlib.sha256(content).hexdigest()[:8]}"
+def of_path(path: str) -> str:
+    """A short name for a path: `my-photos-` and eight digits that stand for the whole of it."""
+    path = os.path.abspath(os.path.expanduser(path))
+    whole = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", os.path.basename(path)).strip("-")[:40]
+    return f"{stem}-{whole}".lstrip("-")
 
 
 def _with_path() -> list[str]:

@@ -4,6 +4,7 @@ A run that starts at step s sees exactly the batches that a run from 0 sees from
 of the pipeline needs saving. How many steps an epoch has is up to the sampler.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -215,6 +216,7 @@ class Pipeline:
         plan: EpochPlan | None = None,
         *,
         with_probe: bool = True,
+        block: int = 0,
     ) -> Iterator[Any]:
         """The batches of steps start .. stop - 1, one part for each replica.
 
@@ -227,6 +229,8 @@ class Pipeline:
           start, stop: which steps.
           plan: of the one epoch that they belong to, when a method has made one.
           with_probe: whether the batches carry probe examples, if the pipeline has any.
+          block: as many batches come at once, stacked along a new first axis, with zeros in the
+            place of those after the last; 0: each comes alone.
         Raises:
           InputError: the replicas cannot share the batch evenly.
           TrainingStopped: while iterating; too many files are damaged, or all of a class.
@@ -236,7 +240,7 @@ class Pipeline:
             raise InputError(
                 f"{replicas} replicas cannot share a global batch of {self.batch_size} evenly"
             )
-        return self._readable_batches(strategy, start, stop, plan or EpochPlan(), with_probe)
+        return self._readable_batches(strategy, start, stop, plan or EpochPlan(), with_probe, block)
 
     def _readable_batches(
         self,
@@ -245,16 +249,23 @@ class Pipeline:
         stop: int,
         plan: EpochPlan,
         with_probe: bool,
+        block: int,
     ) -> Iterator[Any]:
         """Begins anew at the step at which an image turns out to be damaged."""
+        size = block or 1
         while start < stop:
+            known = self._count_damaged()
             self._stand_ins = self._find_stand_ins()
             try:
-                for batch in self._distributed(strategy, start, stop, plan, with_probe):
+                for batch in self._distributed(strategy, start, stop, plan, with_probe, block):
                     yield batch
-                    start += 1
+                    start += size
             except tf.errors.OpError as error:
-                self._loader.examine(self._examples(start, plan, with_probe), error)
+                # An evaluation or another worker may have found it since these batches began.
+                if self._count_damaged() == known:
+                    steps = range(start, min(start + size, stop))
+                    examples = [self._examples(step, plan, with_probe) for step in steps]
+                    self._loader.examine(np.concatenate(examples), error)
 
     def _distributed(
         self,
@@ -263,8 +274,9 @@ class Pipeline:
         stop: int,
         plan: EpochPlan,
         with_probe: bool,
+        block: int,
     ) -> tf.distribute.DistributedDataset:
-        replicas = strategy.num_replicas_in_sync
+        replicas, size = strategy.num_replicas_in_sync, block or 1
         # Decoding files takes as many threads as there are; memory takes no time.
         calls = tf.data.AUTOTUNE if self._loader.draws_per_image else 2
 
@@ -273,19 +285,17 @@ class Pipeline:
             first_replica = context.input_pipeline_id * here
             parts = []
             for replica in range(first_replica, first_replica + here):
-                steps = tf.data.Dataset.range(start, stop)
-                parts.append(
-                    steps.map(
-                        lambda step, replica=replica: self.batch(
-                            step, replica, replicas, plan, with_probe=with_probe
-                        ),
-                        num_parallel_calls=calls,
-                        deterministic=True,
-                    )
+                batches = tf.data.Dataset.range(start, stop).map(
+                    lambda step, replica=replica: self.batch(
+                        step, replica, replicas, plan, with_probe=with_probe
+                    ),
+                    num_parallel_calls=calls,
+                    deterministic=True,
                 )
-            turns = tf.data.Dataset.range(here).repeat(stop - start)
+                parts.append(_stacked(batches, block, stop - start) if block else batches)
+            turns = tf.data.Dataset.range(here).repeat(math.ceil((stop - start) / size))
             together = tf.data.Dataset.choose_from_datasets(parts, turns)
-            return together.prefetch(2 * here)
+            return together.prefetch(here if size > 1 else 2 * here)
 
         return strategy.distribute_datasets_from_function(dataset)
 
@@ -297,6 +307,11 @@ class Pipeline:
         if probe is not None:
             parts.append(probe)
         return np.concatenate([self._readable(part) for part in parts])
+
+    def _count_damaged(self) -> int:
+        """Training images that are known to be unreadable by now."""
+        damaged = self._loader.damaged()
+        return 0 if damaged is None else int(np.sum(damaged))
 
     def _find_stand_ins(self) -> tf.Tensor | None:
         """[N] int32: each example itself, or who stands in for it; None when all are readable."""
@@ -321,6 +336,20 @@ class Pipeline:
         return tf.constant(stand_ins, tf.int32)
 
 
+def _stacked(batches: tf.data.Dataset, size: int, count: int) -> tf.data.Dataset:
+    """`size` batches in one element; all elements have one shape, so that steps are traced once."""
+    if count % size == 0:
+        return batches.batch(size, drop_remainder=True)
+
+    def filled(rows: tf.Tensor | None) -> tf.Tensor | None:
+        if rows is None:
+            return None
+        missing = tf.zeros([size - tf.shape(rows)[0], *rows.shape[1:]], rows.dtype)
+        return tf.ensure_shape(tf.concat([rows, missing], axis=0), [size, *rows.shape[1:]])
+
+    return batches.batch(size).map(lambda block: tf.nest.map_structure(filled, block))
+
+
 def _part(rows: tf.Tensor, replica: int, replicas: int) -> tf.Tensor:
     """The rows of one replica: as many for each, in order."""
     size = rows.shape[0] // replicas
@@ -337,7 +366,9 @@ def sweep(
 ) -> np.ndarray:
     """Outputs of a network for every image exactly once, unaugmented, on any number of replicas.
 
-    The last batch is filled up with the first image, whose further outputs are cut off again.
+    The last batch is filled up with the first image, whose further outputs are cut off again. Every
+    worker reads the whole of each batch, so that all learn of the same damaged files, and only the
+    network's work is shared out.
 
     Args:
       images: N images of one shape [H, W, C], or other examples.

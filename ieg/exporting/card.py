@@ -80,9 +80,12 @@ def of_run(
             "data, which were not trained on. Nobody has checked their labels unless the data say "
             "so."
         )
+    notes, done = [dataset.note], dataset.corrections
+    if done is not None:
+        notes.append(f"{done.relabelled} labels corrected and {done.dropped} examples left out")
     facts = Facts(
         data=dataset.name,
-        note=dataset.note,
+        note=", ".join(filter(None, notes)) or None,
         method=settings["method"],
         network=settings["network_name"],
         examples=(len(dataset.train_indices), dataset.probe_size),

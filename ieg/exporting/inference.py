@@ -59,7 +59,7 @@ def probability_model(network: keras.Model, raw: RawInput) -> keras.Model:
 
 
 def standard_copy(network: keras.Model) -> keras.Model:
-    """The same network of Keras' own layers alone, with weights of its own.
+    """The same network of Keras' own layers alone, in float32, with weights of its own.
 
     Args:
       network: one of `ieg.networks`, whose own layers say what stands for them.
@@ -70,7 +70,10 @@ def standard_copy(network: keras.Model) -> keras.Model:
         if isinstance(layer, OwnLayer):
             new = layer.standard()
         else:
-            new = layer.__class__.from_config(layer.get_config())
+            config = layer.get_config()
+            if "dtype" in config:  # which may be that of mixed precision
+                config["dtype"] = "float32"
+            new = layer.__class__.from_config(config)
         pairs.append((layer, new))
         return new
 

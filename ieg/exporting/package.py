@@ -20,12 +20,13 @@ def write(folder: Path, model: keras.Model, class_names: Sequence[str], card: st
     Args:
       folder: where to; the folder above it exists.
       model: raw examples → probabilities, see `inference.probability_model`.
-      class_names: K names, in the order of the probabilities.
+      class_names: K names, in the order of the probabilities. Bytes of a folder's name that are no
+        UTF-8, which none of these files can hold, become an escape such as `\\udcff`.
       card: text of README.md.
     Raises:
       InputError: the folder cannot be written.
     """
-    names, card = [_escaped(name) for name in class_names], _escaped(card)
+    names, card = [_utf8(name) for name in class_names], _utf8(card)
     new, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
     try:
         for leftover in (new, old):
@@ -44,13 +45,12 @@ def write(folder: Path, model: keras.Model, class_names: Sequence[str], card: st
         raise InputError(f"cannot write {folder}: {error.strerror or error}") from None
 
 
-def _escaped(text: str) -> str:
-    """Text that is UTF-8; bytes in names of folders that are none become `\\udcXX`."""
-    return text.encode("utf-8", "backslashreplace").decode()
+def _utf8(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _saved_model(path: Path, model: keras.Model, names: list[str]) -> None:
-    """Its one signature also returns the names of the classes, so that they cannot get lost."""
+    """Its one signature also returns the names, so that they cannot get lost."""
     (example,) = model.inputs
 
     def serve(examples: tf.Tensor) -> dict[str, tf.Tensor]:

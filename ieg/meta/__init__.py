@@ -1,14 +1,22 @@
 """The look-ahead gradient, and weights made from it."""
 
-from ieg.meta.lookahead import InnerProblem, MetaGradient, meta_gradient
+from ieg.meta.lookahead import (
+    InnerProblem,
+    MetaGradient,
+    after,
+    meta_gradient,
+    scaled_gradient,
+)
 from ieg.meta.weights import example_weights, label_trust, shifted_weights, standardised
 
 __all__ = [
     "InnerProblem",
     "MetaGradient",
+    "after",
     "example_weights",
     "label_trust",
     "meta_gradient",
+    "scaled_gradient",
     "shifted_weights",
     "standardised",
 ]

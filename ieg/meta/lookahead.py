@@ -18,6 +18,7 @@ up; the result for per-example φ belongs to the examples of this replica, and f
 replicas have in common it is a share.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -44,6 +45,10 @@ class InnerProblem:
       moving: indices of the parameters that take the step; None for all.
       loss_is_zero: h(Z, φ) vanishes for every Z at this φ, as a weighted sum does at weights zero;
         forward mode then spares the inner backward pass.
+      scale: what all passes through the network are multiplied with and their results divided by,
+        for networks in float16, where small numbers are lost.
+      apart: forward mode's pass begins when the outer one is over, and repeats the forward pass of
+        others over the same examples, so that no pass holds the activations of another.
     """
 
     predict: Callable[[Tensors], Any]
@@ -54,6 +59,8 @@ class InnerProblem:
     buffers: Sequence[tf.Tensor] | None = None
     moving: Sequence[int] | None = None
     loss_is_zero: bool = False
+    scale: float = 1.0
+    apart: bool = False
 
 
 class MetaGradient(NamedTuple):
@@ -106,6 +113,15 @@ def meta_gradient(
     return _forward(inner, outer_loss, params, phi, moving, outer_decay)
 
 
+def after(values: Any) -> contextlib.AbstractContextManager[None]:
+    """What is computed within the block waits for all of these tensors.
+
+    In a graph that also keeps it apart from the same computation elsewhere, with which TensorFlow
+    would merge it otherwise. For no tensors the block is like any other.
+    """
+    return tf.control_dependencies(tf.nest.flatten(values))
+
+
 def decay_loss(params: Sequence[tf.Tensor], decay: Sequence[float]) -> tf.Tensor:
     """Σ_j decay_j ½‖θ_j‖², a scalar."""
     return tf.add_n([c * tf.nn.l2_loss(p) for p, c in zip(params, decay, strict=True)])
@@ -129,11 +145,15 @@ def _forward(
         with tf.GradientTape() as tape:
             tape.watch(subset)
             value = inner.loss(predict(subset), phi)
-        gradients = replicas.total(_gradient(tape, value, subset))
+        gradients = replicas.total(_gradient(tape, value, subset, inner.scale))
     ahead = _virtual_step(inner, params, moving, gradients)
-    share, aux, v = _outer_gradient(outer_loss, ahead, moving, outer_decay)
+    share, aux, v = _outer_gradient(inner, outer_loss, ahead, moving, outer_decay)
 
-    with tf.autodiff.ForwardAccumulator(subset, v) as accumulator:
+    tangents_in = [inner.scale * x for x in v]
+    with (
+        after(v if inner.apart else []),
+        tf.autodiff.ForwardAccumulator(subset, tangents_in) as accumulator,
+    ):
         outputs = predict(subset)
     flat = tf.nest.flatten(outputs)
     tangents = accumulator.jvp(flat, unconnected_gradients=tf.UnconnectedGradients.ZERO)  # Ż
@@ -150,7 +170,8 @@ def _forward(
             ]
         )
     slopes = _gradient(phi_tape, product, flat_phi)
-    result = tf.nest.pack_sequence_as(phi, [-inner.stepsize * s for s in slopes])
+    factor = -inner.stepsize / inner.scale
+    result = tf.nest.pack_sequence_as(phi, [factor * s for s in slopes])
     return MetaGradient(result, ahead, share, aux)
 
 
@@ -169,16 +190,17 @@ def _nested(
         with tf.GradientTape() as tape:
             tape.watch(subset)
             value = inner.loss(inner.predict(_replaced(params, moving, subset)), phi)
-        gradients = _gradient(tape, value, subset)
+        gradients = _gradient(tape, value, subset, inner.scale)
     ahead = _virtual_step(inner, params, moving, replicas.total(gradients))
-    share, aux, v = _outer_gradient(outer_loss, ahead, moving, outer_decay)
+    share, aux, v = _outer_gradient(inner, outer_loss, ahead, moving, outer_decay)
     slopes = phi_tape.gradient(
         gradients,
         flat_phi,
-        output_gradients=[-inner.stepsize * x for x in v],
+        output_gradients=[-inner.stepsize * inner.scale * x for x in v],
         unconnected_gradients=tf.UnconnectedGradients.ZERO,
     )
-    return MetaGradient(tf.nest.pack_sequence_as(phi, slopes), ahead, share, aux)
+    result = tf.nest.pack_sequence_as(phi, [s / inner.scale for s in slopes])
+    return MetaGradient(result, ahead, share, aux)
 
 
 def _virtual_step(
@@ -198,6 +220,7 @@ def _virtual_step(
 
 
 def _outer_gradient(
+    inner: InnerProblem,
     outer_loss: Callable[[Tensors], tuple[tf.Tensor, Any]],
     ahead: Tensors,
     moving: list[int],
@@ -208,7 +231,7 @@ def _outer_gradient(
     with tf.GradientTape() as tape:
         tape.watch(subset)
         share, aux = outer_loss(_replaced(ahead, moving, subset))
-    v = replicas.total(_gradient(tape, share, subset))
+    v = replicas.total(_gradient(tape, share, subset, inner.scale))
     if outer_decay is not None:
         v = [g + outer_decay[j] * p for g, j, p in zip(v, moving, subset, strict=True)]
     return share, aux, v
@@ -221,7 +244,25 @@ def _replaced(params: Tensors, moving: list[int], subset: Tensors) -> Tensors:
     return result
 
 
-def _gradient(tape: tf.GradientTape, value: tf.Tensor, sources: Tensors) -> Tensors:
+def scaled_gradient(
+    tape: tf.GradientTape,
+    value: tf.Tensor,
+    sources: Any,
+    scale: float,
+    unconnected: tf.UnconnectedGradients = tf.UnconnectedGradients.NONE,
+) -> Any:
+    """∂value/∂sources by way of ∂(scale · value)/∂sources, so that float16 loses less of it."""
+    if scale == 1:
+        return tape.gradient(value, sources, unconnected_gradients=unconnected)
+    found = tape.gradient(value, sources, tf.fill(tf.shape(value), scale), unconnected)
+    return tf.nest.map_structure(
+        lambda g: None if g is None else tf.math.scalar_mul(1 / scale, g), found
+    )
+
+
+def _gradient(
+    tape: tf.GradientTape, value: tf.Tensor, sources: Tensors, scale: float = 1.0
+) -> Tensors:
     """Dense gradients, zero where `value` does not depend on a source."""
-    gradients = tape.gradient(value, sources, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    gradients = scaled_gradient(tape, value, sources, scale, tf.UnconnectedGradients.ZERO)
     return [tf.convert_to_tensor(g) for g in gradients]  # embeddings give IndexedSlices

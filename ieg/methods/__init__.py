@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from ieg.data.pipeline import Batch, EpochPlan
+from ieg.meta import scaled_gradient
 from ieg.registry import Registry
 
 
@@ -59,6 +60,7 @@ class Context(NamedTuple):
       momentum: of SGD.
       label_smoothing: in [0, 1), for the training loss.
       seed: the run's, for `keys.stateless_seed`.
+      loss_scale: what losses are multiplied with on the way back through the network.
     """
 
     model: keras.Model
@@ -76,6 +78,7 @@ class Context(NamedTuple):
     momentum: float
     label_smoothing: float
     seed: int
+    loss_scale: float = 1.0
 
     def purity(self, chosen: np.ndarray) -> float | None:
         """Share of right labels among the chosen examples whose true label is known; None of none.
@@ -212,7 +215,8 @@ class Method:
     def init_state(self) -> dict[str, tf.Variable]:
         """Variables of the method's own: per example, tables, second optimizers; checkpointed.
 
-        Created inside the strategy's scope. Write them with `replicas.assign`.
+        Created inside the strategy's scope, by all workers together: what a method refuses, or
+        reads from a file, belongs into `__init__`. Write them with `replicas.assign`.
         """
         return {}
 
@@ -277,6 +281,10 @@ class Method:
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """The network in training mode: logits [B, K] and its other variables afterwards."""
         return self.context.model.stateless_call(params, network_state, images, training=True)
+
+    def gradient(self, tape: tf.GradientTape, loss: tf.Tensor, sources: Any) -> Any:
+        """∂loss/∂sources, through the network; None where the loss does not depend on a source."""
+        return scaled_gradient(tape, loss, sources, self.context.loss_scale)
 
 
 REGISTRY: Registry[type[Method]] = Registry("method", __name__)

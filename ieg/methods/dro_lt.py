@@ -189,7 +189,7 @@ class DROLT(Method):
                 for name, term in self._terms[variant].items()
             }
             loss = tf.add_n(list(scalars.values()))
-        gradients, margin_gradient = tape.gradient(loss, (watched, margins))
+        gradients, margin_gradient = self.gradient(tape, loss, (watched, margins))
         if margin_gradient is not None:
             self._move_margins(margins, margin_gradient, state)
         found = dict(zip(moving, gradients, strict=True))

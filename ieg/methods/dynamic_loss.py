@@ -323,6 +323,7 @@ class DynamicLoss(Method):
             decay=self.context.decay,
             momentum=self.context.momentum,
             buffers=state.buffers,
+            scale=self.context.loss_scale,
         )
         scope, mode = self.options.meta_scope, self.options.meta_gradient
         with replicas.scope(scope):
@@ -349,7 +350,7 @@ class DynamicLoss(Method):
             loss = replicas.batch_mean(cross_entropy(targets, shifted))
         clean, wrong = clean_and_wrong(batch)
         return StepOutput(
-            gradients=tape.gradient(loss, state.params),
+            gradients=self.gradient(tape, loss, state.params),
             network_state=network_state,
             loss=loss,
             logits=logits,

@@ -36,6 +36,7 @@ from ieg.methods import REGISTRY, Context, Method, Predict, StepOutput, StepStat
 from ieg.methods.lookahead import (
     WEIGHT_CURVES,
     MomentumLookaheadOptions,
+    after_look_ahead,
     clean_and_wrong,
     share_of_mean,
     weight_scalars,
@@ -173,7 +174,7 @@ class FSR(Method):
         images, targets, pseudo = self._training_batch(batch, state)
         meta, after = self._look_ahead(batch, state, images, targets)
         weights = self._weights(meta.gradient, batch, state, variant)
-        with tf.GradientTape() as tape:
+        with after_look_ahead(self.options, (weights, after)), tf.GradientTape() as tape:
             tape.watch(state.params)
             logits, network_state = self.network(state.params, state.network_state, images)
             losses = cross_entropy(targets, logits)
@@ -192,7 +193,7 @@ class FSR(Method):
         scalars["margin_clean"] = share_of_mean(margins, clean)
         scalars["margin_wrong"] = share_of_mean(margins, wrong)
         return StepOutput(
-            gradients=tape.gradient(loss, state.params),
+            gradients=self.gradient(tape, loss, state.params),
             network_state=network_state,
             loss=loss,
             logits=after if self.options.use_mixup else logits,
@@ -253,6 +254,8 @@ class FSR(Method):
             momentum=self.options.meta_momentum,
             buffers=state.buffers,
             moving=self._moving,
+            scale=self.context.loss_scale,
+            apart=self.options.meta_low_memory,
         )
         scope = self.options.meta_scope
         with replicas.scope(scope):

@@ -25,10 +25,18 @@ from ieg.meta import InnerProblem, MetaGradient, example_weights, meta_gradient
 from ieg.methods import REGISTRY, Context, Method, Needs, StepOutput, StepState
 from ieg.methods.lookahead import (
     WEIGHT_CURVES,
+    IntervalOptions,
     MomentumLookaheadOptions,
+    Weighing,
+    after_look_ahead,
     clean_and_wrong,
+    memories,
+    normalised,
     probe_loss,
+    relative,
+    remember,
     share_of_mean,
+    weighing,
     weight_scalars,
 )
 from ieg.networks import parts
@@ -41,7 +49,7 @@ TEMPERATURE = 0.5
 
 
 @dataclass(frozen=True)
-class Options(MomentumLookaheadOptions):
+class Options(IntervalOptions, MomentumLookaheadOptions):
     """Options of IEG."""
 
     grad_eps_init: float = option(
@@ -88,9 +96,14 @@ class IEG(Method):
         super().__init__(options, context)
         self._moving = parts.lookahead_variables(context.model, options.meta_partial_level)
 
-    def variant(self, step: int) -> Hashable:
-        """Whether the warm-up is over."""
-        return step >= self.options.ieg_warmup_epochs * self.context.steps_per_epoch
+    def init_state(self) -> dict[str, tf.Variable]:
+        """Weight, as a multiple of the mean, and trust [N], where they are needed again."""
+        return memories(self.context, "weight", "trust") if self.options.meta_interval > 1 else {}
+
+    def variant(self, step: int) -> Weighing:
+        """What weighs and trusts the examples of this step; in the warm-up all count alike."""
+        warmup = self.options.ieg_warmup_epochs * self.context.steps_per_epoch
+        return weighing(step, warmup, self.options.meta_interval)
 
     def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:
         """L = (L1 + L2) / 2 + L_mixed + L_consistent, with g the labels guessed from both views.
@@ -98,10 +111,11 @@ class IEG(Method):
         L1 = mean ce(λ* y + (1-λ*) g, z)        L2 = Σ w ce(λ0 y + (1-λ0) g, z)
         """
         given = label_smoothing(batch.label, self.context.num_classes, self.context.label_smoothing)
-        if not variant:
+        if variant is Weighing.EQUAL:
             return self._plain_step(batch, state, given)
-        meta = self._look_ahead(batch, state, given)
-        with tf.GradientTape() as tape:
+        found = self._look_ahead if variant is Weighing.LOOK_AHEAD else self._remembered
+        meta = found(batch, state, given)
+        with after_look_ahead(self.options, (meta.weight, meta.trust)), tf.GradientTape() as tape:
             tape.watch(state.params)
             (weak, strong), network_state = self._views(batch, state, state.params)
             guess = tf.stop_gradient(label_guess((weak, strong), TEMPERATURE, replicas.global_mean))
@@ -119,7 +133,7 @@ class IEG(Method):
                 losses["mixed_loss"] = self._mixed_loss(batch, state, guess)
             loss = tf.add_n(list(losses.values()))
         return StepOutput(
-            gradients=tape.gradient(loss, state.params),
+            gradients=self.gradient(tape, loss, state.params),
             network_state=network_state,
             loss=loss,
             logits=weak,
@@ -135,7 +149,7 @@ class IEG(Method):
             loss = replicas.batch_mean(cross_entropy(given, logits))
         weight = replicas.equal_weights(batch.label)
         return StepOutput(
-            gradients=tape.gradient(loss, state.params),
+            gradients=self.gradient(tape, loss, state.params),
             network_state=network_state,
             loss=loss,
             logits=logits,
@@ -176,6 +190,8 @@ class IEG(Method):
             momentum=self.options.meta_momentum,
             buffers=state.buffers,
             moving=self._moving,
+            scale=self.context.loss_scale,
+            apart=self.options.meta_low_memory,
         )
         with replicas.scope(self.options.meta_scope):
             meta = meta_gradient(
@@ -189,7 +205,19 @@ class IEG(Method):
                 mode=self.options.meta_gradient,
                 outer_decay=self.context.probe_decay,
             )
-        return _interpret(meta, batch, self.options.meta_scope)
+        found = _interpret(meta, batch, self.options.meta_scope)
+        if "weight" in state.variables:
+            remember(state.variables["weight"], batch.index, relative(found.weight))
+            remember(state.variables["trust"], batch.index, found.trust)
+        return found
+
+    def _remembered(self, batch: Batch, state: StepState, given: tf.Tensor) -> Meta:
+        """w and λ* of the last look-ahead that saw each example."""
+        weight, trust = (
+            tf.gather(state.variables[name], batch.index) for name in ("weight", "trust")
+        )
+        weight = normalised(weight, self.options.meta_scope)
+        return Meta(weight, trust, _trust_scalars(trust, batch))
 
     def _mixed_loss(self, batch: Batch, state: StepState, guess: tf.Tensor) -> tf.Tensor:
         """The loss of one more forward pass, on probe images, weak and strong views mixed up."""
@@ -255,11 +283,13 @@ def _interpret(meta: MetaGradient, batch: Batch, scope: str) -> Meta:
         weight = example_weights(omega, total=replicas.total)
     weight, probe_loss, probe_accuracy = replicas.shares((weight, meta.outer_loss, meta.aux), scope)
     trust = tf.cast(trust_gradient < 0, tf.float32)
+    scalars = {"probe_loss": probe_loss, "probe_accuracy": probe_accuracy}
+    return Meta(weight, trust, scalars | _trust_scalars(trust, batch))
+
+
+def _trust_scalars(trust: tf.Tensor, batch: Batch) -> dict[str, tf.Tensor]:
     clean, wrong = clean_and_wrong(batch)
-    scalars = {
-        "probe_loss": probe_loss,
-        "probe_accuracy": probe_accuracy,
+    return {
         "trust_clean": share_of_mean(trust, clean),
         "trust_wrong": share_of_mean(trust, wrong),
     }
-    return Meta(weight, trust, scalars)

@@ -16,8 +16,16 @@ from ieg.meta import example_weights
 from ieg.methods import REGISTRY, Context, Method, Needs, StepOutput, StepState
 from ieg.methods.lookahead import (
     WEIGHT_CURVES,
+    IntervalOptions,
     LookaheadOptions,
+    Weighing,
+    after_look_ahead,
     gradient_of_weights,
+    memories,
+    normalised,
+    relative,
+    remember,
+    weighing,
     weight_scalars,
 )
 from ieg.networks import parts
@@ -25,7 +33,7 @@ from ieg.options import option
 
 
 @dataclass(frozen=True)
-class Options(LookaheadOptions):
+class Options(IntervalOptions, LookaheadOptions):
     """Options of L2R."""
 
     weight_mode: str = option(
@@ -53,18 +61,23 @@ class L2R(Method):
         super().__init__(options, context)
         self._moving = parts.lookahead_variables(context.model, options.meta_partial_level)
 
-    def variant(self, step: int) -> Hashable:
-        """Whether the look-ahead weighs the examples of this step; before that all count alike."""
-        return step >= self.options.l2r_warmup_epochs * self.context.steps_per_epoch
+    def init_state(self) -> dict[str, tf.Variable]:
+        """Weight of each example [N] as a multiple of the mean, where it is needed again."""
+        return memories(self.context, "weight") if self.options.meta_interval > 1 else {}
+
+    def variant(self, step: int) -> Weighing:
+        """What weighs the examples of this step; before the first look-ahead all count alike."""
+        warmup = self.options.l2r_warmup_epochs * self.context.steps_per_epoch
+        return weighing(step, warmup, self.options.meta_interval)
 
     def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:
         """Weights from g_i = ∂L_probe/∂ε_i at ε = 0, then L = Σ w_i ce(q_i, f(x_i; θ))."""
         targets = label_smoothing(
             batch.label, self.context.num_classes, self.context.label_smoothing
         )
-        scalars = {}
-        if variant:
-            scope, decay = self.options.meta_scope, self.context.probe_decay
+        scalars, scope = {}, self.options.meta_scope
+        if variant is Weighing.LOOK_AHEAD:
+            decay = self.context.probe_decay
             with replicas.scope(scope):
                 meta = gradient_of_weights(
                     self, batch, state, targets, moving=self._moving, probe_decay=decay
@@ -72,14 +85,18 @@ class L2R(Method):
                 weights = example_weights(meta.gradient, self.options.weight_mode, replicas.total)
             scalars = {"probe_loss": meta.outer_loss, "probe_accuracy": meta.aux}
             weights, scalars = replicas.shares((weights, scalars), scope)
+            if "weight" in state.variables:
+                remember(state.variables["weight"], batch.index, relative(weights))
+        elif variant is Weighing.REMEMBERED:
+            weights = normalised(tf.gather(state.variables["weight"], batch.index), scope)
         else:
             weights = replicas.equal_weights(batch.label)
-        with tf.GradientTape() as tape:
+        with after_look_ahead(self.options, weights), tf.GradientTape() as tape:
             tape.watch(state.params)
             logits, network_state = self.network(state.params, state.network_state, batch.image)
             loss = tf.reduce_sum(weights * cross_entropy(targets, logits))
         return StepOutput(
-            gradients=tape.gradient(loss, state.params),
+            gradients=self.gradient(tape, loss, state.params),
             network_state=network_state,
             loss=loss,
             logits=logits,

@@ -1,17 +1,20 @@
 """What methods with a look-ahead on clean probe data have in common."""
 
+import enum
 import math
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import tensorflow as tf
 
 from ieg import replicas
 from ieg.data.pipeline import Batch, Probe
 from ieg.losses import cross_entropy
-from ieg.meta import InnerProblem, MetaGradient, meta_gradient
+from ieg.meta import InnerProblem, MetaGradient, after, meta_gradient
 from ieg.meta.lookahead import Tensors
-from ieg.methods import Method, StepState
+from ieg.methods import Context, Method, StepState
 from ieg.options import option
 
 #: For `Method.curves`: whether the weights find the clean labels.
@@ -52,6 +55,11 @@ class LookaheadOptions(ScopeOptions):
         "variables that take the look-ahead: 0 classifier, k the last k stages and after, -1 all",
         at_least=-1,
     )
+    meta_low_memory: bool = option(
+        False,
+        "keep the passes of a step apart, so that none holds another's activations, for one more "
+        "pass forward",
+    )
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,56 @@ class MomentumLookaheadOptions(LookaheadOptions):
     """The same for a virtual step like that of SGD with momentum."""
 
     meta_momentum: float = option(0.9, "momentum of the virtual step", at_least=0, below=1)
+
+
+@dataclass(frozen=True)
+class IntervalOptions:
+    """How often there is a look-ahead."""
+
+    meta_interval: int = option(
+        1,
+        "one of so many steps looks ahead; in the others an example has what its last look-ahead "
+        "gave it, and one that never had any counts as the average",
+        above=0,
+    )
+
+
+class Weighing(enum.Enum):
+    """Where the weights of a step come from."""
+
+    EQUAL = "all count alike"
+    LOOK_AHEAD = "a look-ahead"
+    REMEMBERED = "the last look-ahead of each example"
+
+
+def weighing(step: int, warmup_steps: int, interval: int) -> Weighing:
+    """That of a 0-based step, of which `warmup_steps` come before the first look-ahead."""
+    if step < warmup_steps:
+        return Weighing.EQUAL
+    return Weighing.LOOK_AHEAD if step % interval == 0 else Weighing.REMEMBERED
+
+
+def memories(context: Context, *names: str) -> dict[str, tf.Variable]:
+    """Variables [N] that keep a value for each example, 1 at first."""
+    keep = {"trainable": False, "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
+    return {name: tf.Variable(tf.ones([len(context.given_labels)]), **keep) for name in names}
+
+
+def remember(memory: tf.Variable, rows: tf.Tensor, values: tf.Tensor) -> None:
+    """Enters this replica's values [B, ...] at its rows [B]."""
+    replicas.scatter_update(memory, replicas.gather(rows), replicas.gather(values))
+
+
+def relative(weights: tf.Tensor) -> tf.Tensor:
+    """[B] weights as multiples of their mean, in which form batches can be compared."""
+    return weights / replicas.equal_weights(weights)
+
+
+def normalised(values: tf.Tensor, scope: str) -> tf.Tensor:
+    """[B] values ≥ 0 as shares of their sum over the batch of a `replicas.scope`; all 0 stay 0."""
+    with replicas.scope(scope):
+        weights = tf.math.divide_no_nan(values, replicas.total(tf.reduce_sum(values)))
+    return replicas.shares(weights, scope)
 
 
 def probe_loss(
@@ -124,6 +182,8 @@ def gradient_of_weights(
         decay=method.context.decay,
         moving=moving,
         loss_is_zero=True,
+        scale=method.context.loss_scale,
+        apart=method.options.meta_low_memory,
     )
     return meta_gradient(
         inner,
@@ -133,6 +193,11 @@ def gradient_of_weights(
         mode=method.options.meta_gradient,
         outer_decay=probe_decay,
     )
+
+
+def after_look_ahead(options: LookaheadOptions, found: Any) -> AbstractContextManager[None]:
+    """With `meta_low_memory` the block waits for what the look-ahead has found."""
+    return after(found if options.meta_low_memory else [])
 
 
 def weight_scalars(weights: tf.Tensor, batch: Batch) -> dict[str, tf.Tensor]:

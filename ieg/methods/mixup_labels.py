@@ -22,14 +22,17 @@ from ieg.meta import example_weights, label_trust, standardised
 from ieg.methods import REGISTRY, Context, Method, Needs, StepOutput, StepState
 from ieg.methods.lookahead import (
     LookaheadOptions,
+    after_look_ahead,
     clean_and_wrong,
     gradient_of_weights,
+    normalised,
+    relative,
+    remember,
     share_of_mean,
 )
-from ieg.networks import parts
+from ieg.networks import parts, pretrained
 from ieg.networks.frozen import Frozen
 from ieg.options import option
-from ieg.training import pretrained
 
 LABELS, PROPOSAL, UPPER_BOUND = "labels", "proposal", "upper_bound"
 
@@ -105,6 +108,10 @@ class MixupLabels(Method):
         _check(options, context)
         self._moving = parts.lookahead_variables(context.model, options.meta_partial_level)
         self._clean = Frozen(context.model, "clean")
+        # Read here already: where several workers make variables, all must do it.
+        self._clean_weights = None
+        if options.mixup_variant == UPPER_BOUND:
+            self._clean_weights = _clean_weights(context, options.mixup_clean_ckpt)
 
     @property
     def _remembers_labels(self) -> bool:
@@ -123,8 +130,8 @@ class MixupLabels(Method):
             by_example = options.mixup_stale == "memory"
             size = len(context.given_labels) if by_example else context.batch_size
             values |= {"trust": tf.ones([size]), "weight": tf.ones([size])}
-        if options.mixup_variant == UPPER_BOUND:
-            values |= self._clean.named(_clean_weights(context, options.mixup_clean_ckpt))
+        if self._clean_weights is not None:
+            values |= self._clean.named(self._clean_weights)
         keep = {"trainable": False, "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
         return {name: tf.Variable(value, **keep) for name, value in values.items()}
 
@@ -150,18 +157,18 @@ class MixupLabels(Method):
             )
         learned = self._learned(meta.gradient, batch, state, variant)
         weights = learned.get("weight", tf.ones_like(meta.gradient))
-        with tf.GradientTape() as tape:
+        with after_look_ahead(self.options, learned), tf.GradientTape() as tape:
             tape.watch(state.params)
             logits, network_state = self.network(state.params, state.network_state, batch.image)
             targets = tf.stop_gradient(self._targets(batch, state, logits, learned.get("trust")))
             loss = tf.reduce_sum(weights * cross_entropy(targets, logits))
         if self._remembers_labels:
-            _remember(state.variables["soft_label"], batch.index, targets)
+            remember(state.variables["soft_label"], batch.index, targets)
         scalars = {"probe_loss": meta.outer_loss, "probe_accuracy": meta.aux}
         scalars = replicas.shares(scalars, scope)
         unknown = tf.fill(tf.shape(weights), math.nan)
         return StepOutput(
-            gradients=tape.gradient(loss, state.params),
+            gradients=self.gradient(tape, loss, state.params),
             network_state=network_state,
             loss=loss,
             logits=logits,
@@ -184,20 +191,17 @@ class MixupLabels(Method):
             if anew.trust:
                 found["trust"] = label_trust(gradient)
             if anew.weight:
-                weights = example_weights(gradient, "sigmoid", replicas.total)
-                found["weight"] = weights / replicas.equal_weights(weights)
+                found["weight"] = relative(example_weights(gradient, "sigmoid", replicas.total))
         rows = batch.index
         if self.options.mixup_stale == "position":
             rows = replicas.own_rows(rows.shape[0])
         for name in ("trust", "weight"):
             if name in state.variables and name in found:
-                _remember(state.variables[name], rows, found[name])
+                remember(state.variables[name], rows, found[name])
             elif name in state.variables:
                 found[name] = tf.gather(state.variables[name], rows)
         if "weight" in found:
-            with replicas.scope(scope):
-                weights = found["weight"] / replicas.total(tf.reduce_sum(found["weight"]))
-            found["weight"] = replicas.shares(weights, scope)
+            found["weight"] = normalised(found["weight"], scope)
         return found
 
     def _targets(
@@ -221,11 +225,6 @@ class MixupLabels(Method):
         wrong = batch.label != batch.true_label
         given = tf.one_hot(batch.label, self.context.num_classes)
         return tf.where(wrong[:, tf.newaxis], guess, given)
-
-
-def _remember(memory: tf.Variable, rows: tf.Tensor, values: tf.Tensor) -> None:
-    """Enters this replica's values [B, ...] at its rows [B]."""
-    replicas.scatter_update(memory, replicas.gather(rows), replicas.gather(values))
 
 
 def _learned_scalars(learned: Mapping[str, tf.Tensor], batch: Batch) -> dict[str, tf.Tensor]:

@@ -99,7 +99,7 @@ class Supervised(Method):
                 )
             loss = replicas.batch_mean(values)
         return StepOutput(
-            gradients=tape.gradient(loss, state.params),
+            gradients=self.gradient(tape, loss, state.params),
             network_state=network_state,
             loss=loss,
             logits=logits,

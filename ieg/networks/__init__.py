@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import keras
 
 from ieg.errors import InputError
-from ieg.networks import parts
+from ieg.networks import parts, precision
 from ieg.networks.cosine import with_cosine_classifier
 from ieg.registry import Registry
 
@@ -98,6 +98,7 @@ def create(
     kind: str = "images",
     dropout_rate: float = 0.0,
     cosine_classifier: bool = False,
+    dtype: str = "float32",
     seed: int = 0,
 ) -> keras.Model:
     """Builds a network by name; the same seed gives the same starting weights.
@@ -109,6 +110,8 @@ def create(
       kind: what examples are: "images", "tokens" or "features".
       dropout_rate: in [0, 1), dropout in front of the classifier.
       cosine_classifier: whether the classifier compares directions alone, see `cosine.py`.
+      dtype: what it computes in before the classifier, one of `precision.NAMES`; weights and logits
+        are float32.
       seed: of the starting weights.
     Raises:
       InputError: unknown name, one that comes through Python alone, or examples that the network
@@ -121,9 +124,12 @@ def create(
             f"--network_name={name} takes {entry.takes}, and the examples of this data set are "
             f"{kind}; networks for those: {', '.join(able)}"
         )
-    with seeded(seed):
+    with seeded(seed), precision.policy(dtype):
         model = entry.build(input_shape, num_classes, dropout_rate=dropout_rate)
-        return with_cosine_classifier(model, num_classes) if cosine_classifier else model
+        if cosine_classifier:
+            model = with_cosine_classifier(model, num_classes)
+    precision.keep_head_exact(model)
+    return model
 
 
 @contextlib.contextmanager

@@ -24,10 +24,12 @@ def with_features(model: keras.Model) -> keras.Model:
     Args:
       model: a network as this package describes them.
     Returns:
-      images → (logits [B, K], features [B, D]), features behind dropout. It shares all variables
+      images → (logits [B, K], features [B, D] in float32, behind dropout). It shares all variables
       and has them in the order of `model`, so that `stateless_call` takes the same lists.
     """
     features = classifier(model).input
+    if features.dtype != "float32":  # of a network of mixed precision
+        features = keras.ops.cast(features, "float32")
     inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
     return keras.Model(inputs, [*model.outputs, features], name=model.name)
 

@@ -97,7 +97,7 @@ def _parse(content: Any, text: str) -> Cluster:
     everyone = [*chiefs, *jobs.get("worker", [])]
     if len(set(everyone)) < len(everyone):
         raise ValueError("two workers have the same address")
-    if not isinstance(task, dict) or task.get("type") not in jobs:
+    if not isinstance(task, dict) or str(task.get("type")) not in jobs:
         raise ValueError(f"'task' must say a 'type' of {', '.join(jobs)} and an 'index'")
     kind, index = task["type"], str(task.get("index"))
     if not index.isdecimal() or int(index) >= len(jobs[kind]):
@@ -120,8 +120,8 @@ def _of_slurm() -> str:
     Raises:
       InputError: the step is not what TensorFlow's resolver understands.
     """
-    job = int(os.environ.get("SLURM_JOB_ID", "0")) % _JOBS
     try:
+        job = int(os.environ.get("SLURM_JOB_ID", "0")) % _JOBS
         resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
             port_base=_FIRST_SLURM_PORT + _TASKS_OF_A_NODE * job,
             # It would share out the GPUs of a node once more: it is only asked who is where.

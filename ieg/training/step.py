@@ -1,7 +1,7 @@
-"""One compiled training step: the method's gradients, then what is the same for every method."""
+"""Compiled training steps: the method's gradients, then what is the same for every method."""
 
-from collections.abc import Callable, Hashable
-from typing import NamedTuple
+from collections.abc import Hashable, Sequence
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -13,9 +13,6 @@ from ieg.training.state import TrainState
 
 #: Columns of the ledger that every method fills.
 COMMON_COLUMNS = ("loss", "agreement")
-
-#: (batch of all replicas, learning rate, 0-based step, variant) → scalars of the global batch.
-TrainStep = Callable[[Batch, float, int, Hashable], dict[str, tf.Tensor]]
 
 
 class UpdateRule(NamedTuple):
@@ -34,44 +31,116 @@ class UpdateRule(NamedTuple):
     decay: list[float]
 
 
-def compile_step(
-    strategy: tf.distribute.Strategy, method: Method, state: TrainState, rule: UpdateRule
-) -> TrainStep:
-    """The training step as a graph, traced once per variant of the method.
+class Scalars(NamedTuple):
+    """What n steps log.
+
+    Attributes:
+      names: S of them.
+      values: [n, S] float32 of the global batch, still on the device.
+    """
+
+    names: tuple[str, ...]
+    values: tf.Tensor
+
+
+class TrainSteps:
+    """Training steps as a graph, several for each call from the host.
 
     Args:
       strategy: whose replicas share the batch.
       method: what a step computes.
       state: what it changes; created in the strategy's scope.
       rule: how gradients become new weights.
-    Returns:
-      the step; `gradient_norm` is among its scalars when it updates the weights, which with
-      accumulation only the last batch of each group does.
+      block: N, batches that come at once, see `Pipeline.batches`.
+      jit: whether XLA compiles the step; without a strategy only.
     """
 
-    @tf.function
-    def compiled(
-        batch: Batch, learning_rate: tf.Tensor, step: tf.Tensor, variant: Hashable, last: bool
-    ) -> dict[str, tf.Tensor]:
+    def __init__(
+        self,
+        strategy: tf.distribute.Strategy,
+        method: Method,
+        state: TrainState,
+        rule: UpdateRule,
+        *,
+        block: int = 1,
+        jit: bool = False,
+    ) -> None:
+        self.block = block
+        self._jit = jit
+        self._strategy = strategy
+        self._method = method
+        self._state = state
+        self._rule = rule
+        self._names: dict[Hashable, tuple[str, ...]] = {}
+        self._compiled = tf.function(self._steps)
+
+    def kind(self, step: int) -> tuple[Hashable, bool]:
+        """What steps of one call must have in common; all such steps are traced once.
+
+        Returns:
+          the method's variant, and whether the step updates the weights, which with accumulation
+          only the last batch of each group does.
+        """
+        return self._method.variant(step), (step + 1) % self._rule.accumulation_steps == 0
+
+    def __call__(self, block: Any, place: int, first: int, rates: Sequence[float]) -> Scalars:
+        """Runs len(rates) steps of one kind.
+
+        Args:
+          block: N stacked batches of all replicas.
+          place: of the first step's batch in it.
+          first: the first step, 0-based.
+          rates: learning rate of each step, at most N - place.
+        Returns:
+          what they log; `gradient_norm` is among it when they update the weights.
+        """
+        kind, count = self.kind(first), len(rates)
+        padded = tf.constant([*rates, *[0.0] * (self.block - count)], tf.float32)
+        numbers = (tf.constant(n, tf.int64) for n in (place, first, count))
+        values = self._compiled(block, padded, *numbers, kind)
+        return Scalars(self._names[kind], values)
+
+    def _steps(
+        self,
+        block: Any,
+        rates: tf.Tensor,
+        place: tf.Tensor,
+        first: tf.Tensor,
+        count: tf.Tensor,
+        kind: tuple[Hashable, bool],
+    ) -> tf.Tensor:
+        """[count, S] scalars, in the order of the names that are found while the step is traced."""
+
         def replica_step(
-            batch: Batch, learning_rate: tf.Tensor, step: tf.Tensor
+            block: Batch, place: tf.Tensor, rate: tf.Tensor, step: tf.Tensor
         ) -> dict[str, tf.Tensor]:
+            batch = tf.nest.map_structure(lambda x: None if x is None else x[place], block)
             return _replica_step(
-                batch, learning_rate, step, method, state, rule, variant=variant, last=last
+                batch,
+                rate,
+                step,
+                self._method,
+                self._state,
+                self._rule,
+                variant=kind[0],
+                last=kind[1],
             )
 
-        results = strategy.run(replica_step, args=(batch, learning_rate, step))
-        # Equal on all replicas, as they were added up inside.
-        return tf.nest.map_structure(lambda x: strategy.experimental_local_results(x)[0], results)
+        run = tf.function(replica_step, jit_compile=True) if self._jit else replica_step
 
-    def train_step(
-        batch: Batch, learning_rate: float, step: int, variant: Hashable
-    ) -> dict[str, tf.Tensor]:
-        last = (step + 1) % rule.accumulation_steps == 0
-        rate, number = tf.constant(learning_rate, tf.float32), tf.constant(step, tf.int64)
-        return compiled(batch, rate, number, variant, last)
+        def one(i: tf.Tensor) -> tf.Tensor:
+            found = self._strategy.run(run, args=(block, place + i, rates[i], first + i))
+            # Equal on all replicas, as they were added up inside.
+            scalars = {
+                name: self._strategy.experimental_local_results(value)[0]
+                for name, value in found.items()
+            }
+            self._names[kind] = tuple(scalars)
+            return tf.stack(list(scalars.values()))
 
-    return train_step
+        return tf.map_fn(
+            one, tf.range(count), fn_output_signature=tf.float32, parallel_iterations=1
+        )
 
 
 def _replica_step(

@@ -14,14 +14,14 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
+from ieg.checkpoints import Checkpoints
 from ieg.data.pipeline import EpochPlan, Pipeline
 from ieg.errors import TrainingStopped
 from ieg.methods import Method, Predict
-from ieg.training.checkpoints import Checkpoints
 from ieg.training.progress import ProgressBar
 from ieg.training.schedules import Schedule
 from ieg.training.state import TrainState
-from ieg.training.step import TrainStep
+from ieg.training.step import Scalars, TrainSteps
 from ieg.training.workers import Workers
 
 #: Steps whose scalars stay on the device before the host looks at them.
@@ -64,7 +64,7 @@ class Trainer:
       method: what a step computes.
       pipeline: its batches.
       state: what training changes.
-      step: the compiled step.
+      steps: the compiled steps.
       schedule: 0-based step → learning rate.
       plan: when to do what.
       checkpoints: where the state is saved.
@@ -83,7 +83,7 @@ class Trainer:
         method: Method,
         pipeline: Pipeline,
         state: TrainState,
-        step: TrainStep,
+        steps: TrainSteps,
         schedule: Schedule,
         plan: Plan,
         checkpoints: Checkpoints,
@@ -97,7 +97,7 @@ class Trainer:
         self._method = method
         self._pipeline = pipeline
         self._state = state
-        self._step = step
+        self._steps = steps
         self._schedule = schedule
         self._plan = plan
         self._checkpoints = checkpoints
@@ -105,7 +105,8 @@ class Trainer:
         self._evaluate = evaluate
         self._saved = saved
         self._console = console
-        self._unread: list[dict[str, tf.Tensor]] = []
+        self._unread: list[Scalars] = []
+        self._unread_steps = 0
         self._rates: list[float] = []
         self._looked = 0.0
 
@@ -126,11 +127,10 @@ class Trainer:
         )
         self._looked = time.monotonic()
         with _StopSignals() as stop, progress:
-            for step, batch in self._batches(first):
-                rate = self._schedule(step)
-                self._train(batch, step, rate)
-                done = step + 1
-                if len(self._unread) >= _STEPS_PER_LOOK:
+            for steps, place, block in self._parts(first):
+                rate = self._train(steps, place, block)
+                done = steps.stop
+                if self._unread_steps >= _STEPS_PER_LOOK:
                     progress.show(done, rate, self._look(done))
                 if done in self._plan.evaluate_after:
                     self._look(done)
@@ -153,18 +153,36 @@ class Trainer:
         """
         return statistics.median(self._rates) if self._rates else None
 
-    def _batches(self, first: int) -> Iterator[tuple[int, Any]]:
-        """Step and batch up to the end of the plan.
+    def _parts(self, first: int) -> Iterator[tuple[range, int, Any]]:
+        """Steps to run in one call, the place of their batches in a block, and the block.
+
+        A call ends with its block, where something is planned, and before a step of another kind.
+        """
+        for steps, block in self._blocks(first):
+            begin = steps.start
+            for step in steps:
+                done = step + 1
+                if (
+                    done == steps.stop
+                    or done in self._plan.evaluate_after
+                    or self._steps.kind(done) != self._steps.kind(step)
+                ):
+                    yield range(begin, done), begin - steps.start, block
+                    begin = done
+
+    def _blocks(self, first: int) -> Iterator[tuple[range, Any]]:
+        """Steps and their batches up to the end of the plan.
 
         When a method does something between epochs, the batches begin anew with each of them.
         """
         last, length = self._plan.last_step, self._pipeline.steps_per_epoch
-        by_epoch = self._method.by_epoch
+        by_epoch, size = self._method.by_epoch, self._steps.block
         while first < last:
             stop = min(last, (first // length + 1) * length) if by_epoch else last
             plan = self._before_epoch(first) if by_epoch else EpochPlan()
-            batches = self._pipeline.batches(self._strategy, first, stop, plan)
-            yield from zip(range(first, stop), batches, strict=True)
+            blocks = self._pipeline.batches(self._strategy, first, stop, plan, block=size)
+            for begin, block in zip(range(first, stop, size), blocks, strict=True):
+                yield range(begin, min(begin + size, stop)), block
             first = stop
 
     def _before_epoch(self, first: int) -> EpochPlan:
@@ -175,16 +193,20 @@ class Trainer:
             self._state.meter.add(self._method.on_epoch(epoch, variables, self._predict))
         return self._method.plan(epoch, variables)
 
-    def _train(self, batch: Any, step: int, rate: float) -> None:
-        variant = self._method.variant(step)
-        self._unread.append(self._step(batch, rate, step, variant))
+    def _train(self, steps: range, place: int, block: Any) -> float:
+        """Runs them and returns the last learning rate."""
+        rates = [self._schedule(step) for step in steps]
+        self._unread.append(self._steps(block, place, steps.start, rates))
+        self._unread_steps += len(steps)
+        return rates[-1]
 
     def _look(self, done: int) -> dict[str, float]:
         """Reads the scalars that are still on the device; the newest are returned."""
         scalars: dict[str, float] = {}
-        first = done - len(self._unread)
-        for offset, tensors in enumerate(self._unread):
-            scalars = {name: float(np.asarray(value)) for name, value in tensors.items()}
+        first = done - self._unread_steps
+        rows = [(names, row) for names, values in self._unread for row in np.asarray(values)]
+        for offset, (names, row) in enumerate(rows):
+            scalars = dict(zip(names, row.tolist(), strict=True))
             for name in scalars.keys() & {"loss", "gradient_norm"}:
                 if not math.isfinite(scalars[name]):
                     raise TrainingStopped(
@@ -194,10 +216,11 @@ class Trainer:
             self._state.meter.add(scalars)
         if self._unread:
             now = time.monotonic()
-            images = len(self._unread) * self._pipeline.batch_size
+            images = self._unread_steps * self._pipeline.batch_size
             self._rates.append(images / max(now - self._looked, 1e-9))
             self._looked = now
         self._unread.clear()
+        self._unread_steps = 0
         return scalars
 
     def _received(self, stop: "_StopSignals") -> int:

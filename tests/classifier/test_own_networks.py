@@ -47,6 +47,12 @@ class Subclassed(keras.Model):
         return self.dense(self.flat(x))
 
 
+def test_its_precision_is_its_own(data: tuple) -> None:
+    settings = {"precision": "mixed_bfloat16"}
+    with pytest.raises(InputError, match="--precision=mixed_bfloat16: a network of your own"):
+        RobustClassifier(network=plain(), settings=settings, **QUICK).fit(*data)
+
+
 def test_a_model_is_trained_from_its_weights_and_stays_as_it_is(data: tuple) -> None:
     model = plain()
     before = model.get_weights()

@@ -54,7 +54,7 @@ def test_long_sequences_are_cropped_and_not_tested_on(tmp_path: Path) -> None:
     data = ready(write(tmp_path, *lines))
     np.testing.assert_array_equal(data.train.images[0], [1] * 434)
     assert data.evaluation.names.tolist() == ["F", "M8", "S8"]
-    assert data.note == "1 sequences cropped"
+    assert data.note == "1 sequences cropped, 1 too long to be tested on"
 
 
 def test_unknown_labels_are_drawn_by_the_seed(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_unknown_labels_are_drawn_by_the_seed(tmp_path: Path) -> None:
         data.given_labels[~unknown], [name[0] == "M" for name in data.train.names[~unknown]]
     )
     assert not any(name[0] == "U" for name in data.evaluation.names)
-    assert data.note == "40 unknown labels drawn at random"
+    assert data.note == "40 unknown labels drawn at random, 1 of unknown kind not tested on"
     assert (data.noise.kind, data.noise.measured) == ("random labels where none is known", 0)
     other = ready(tmp_path, "deeploc_unknown", seed=2)
     assert (other.given_labels != data.given_labels)[unknown].any()

@@ -162,6 +162,39 @@ def test_batches_do_not_depend_on_when_damage_is_found(
         assert_same(batches, expected[start:])
 
 
+def test_damage_within_a_block_changes_no_other_batch_of_it(tmp_path: Path) -> None:
+    indices = []
+    for size in (0, 4):
+        data = dataset(tmp_path)  # knows of no damage yet
+        damage(data, 9)
+        source = pipeline(data)
+        found = source.batches(tf.distribute.get_strategy(), 0, 6, block=size)
+        indices.append(np.concatenate([np.ravel(batch.index) for batch in found]))
+    np.testing.assert_array_equal(indices[0], indices[1][: 6 * 4])
+    assert 9 not in indices[0] and not indices[1][6 * 4 :].any()
+
+
+@pytest.mark.parametrize("finder", ["an evaluation", "another worker"])
+def test_what_somebody_else_has_found_since_the_batches_began_does_not_end_them(
+    tmp_path: Path, finder: str
+) -> None:
+    data = dataset(tmp_path)
+    source = pipeline(data)
+    last = read(source, 5, 6)[0].index[0]
+    path = damage(data, last)
+    batches = source.batches(tf.distribute.get_strategy(), 0, 6)
+    seen = [next(batches).index.numpy()]
+    assert data.damage is not None and data.damage.count == 0
+    if finder == "an evaluation":
+        swept(data.train.images)
+    else:
+        data.damage.add({path: "no image"})
+    seen += [batch.index.numpy() for batch in batches]
+    assert data.damage.count == 1 and last not in np.concatenate(seen)
+    expected = read(pipeline(data), 0, 6)
+    np.testing.assert_array_equal(seen, [batch.index for batch in expected])
+
+
 def test_a_class_without_any_readable_image_ends_the_run(tmp_path: Path) -> None:
     data = dataset(tmp_path)
     for index in range(8, 16):

@@ -181,7 +181,11 @@ def test_ground_truth_that_is_not_as_it_should_be(tmp_path: Path, header: str) -
         (["1 0 " + LINE], "the mark of ISIC_0000001 does not fit its label MEL"),
         (["1 3 " + LINE], "its label MEL and its true class BCC"),
         (["0 0 " + LINE], "its label MEL and its true class BCC"),
-        (["0 " + LINE.replace("0001", "0002"), LINE], "lines with marks and lines without"),
+        ([LINE], "line 1: ISIC_0000001 is not MEL but BCC in the ground truth; wrong labels must"),
+        (
+            ["0 " + LINE.replace("0001", "0002"), LINE.replace("0001", "0003")],
+            "lines with marks and lines without",
+        ),
         (["1 " + LINE.replace("0001", "0002")], "its true class is not said"),
     ],
 )

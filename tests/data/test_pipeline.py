@@ -272,6 +272,29 @@ def test_two_replicas_share_the_batch_of_one(mirrored: tf.distribute.Strategy) -
     assert_same(read(pipeline(), 2, 11, mirrored), read(pipeline(), 2, 11))
 
 
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_blocks_are_the_same_batches_and_the_last_is_filled_up_with_zeros(
+    replicas: int, mirrored: tf.distribute.Strategy
+) -> None:
+    strategy = mirrored if replicas == 2 else tf.distribute.get_strategy()
+    source = pipeline()
+    blocks = list(source.batches(strategy, 1, 6, block=3))
+    alone = list(source.batches(strategy, 1, 6))
+    assert len(blocks) == 2
+
+    def same(block: Any, *batches: Any) -> None:
+        parts = [strategy.experimental_local_results(value) for value in (block, *batches)]
+        for stacked, *rows in zip(*parts, strict=True):
+            if stacked is None:
+                continue
+            assert stacked.shape[0] == 3
+            np.testing.assert_array_equal(stacked[: len(rows)], np.stack(rows), strict=True)
+            assert not np.any(stacked[len(rows) :])
+
+    tf.nest.map_structure(same, blocks[0], *alone[:3])
+    tf.nest.map_structure(same, blocks[1], *alone[3:])
+
+
 def test_each_of_two_replicas_gets_half_of_the_batch(mirrored: tf.distribute.Strategy) -> None:
     for batch in pipeline().batches(mirrored, 0, 2):
         for field in tf.nest.flatten(batch._replace(strong_image=None)):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import runs
+from tests.data import trees
 from tests.distribute.pairs import SECONDS, Pair
 
 SMALL = (
@@ -95,6 +96,29 @@ def test_passes_over_the_data_are_the_same_on_every_worker(tmp_path: Path, start
     )
     start(*flags).finish()
     assert_same_end(tmp_path, *flags)
+
+
+@pytest.mark.slow
+def test_damaged_files_are_found_by_one_and_known_to_all(tmp_path: Path, start: Start) -> None:
+    """One worker alone begins its batches anew; later it is the other one that meets the image."""
+    photos = trees.write_folder(tmp_path / "photos")
+    for name in ("bee/04", "cat/07", "ant/02"):
+        (photos / "train" / f"{name}.jpg").write_text("no image")
+    flags = (
+        f"--dataset=folder:{photos}",
+        "--method=supervised",
+        "--network_name=cnn",
+        "--image_size=8",
+        "--batch_size=3",
+        "--max_iteration=20",
+        "--eval_freq=6",
+        "--train_eval_size=3",  # an evaluation hardly finds what the batches are to find
+        "--damaged_limit=0.2",
+    )
+    start(*flags).finish()
+    assert_same_end(tmp_path, *flags)
+    listed = (runs.only_run(tmp_path / "workers") / "damaged_images.csv").read_text()
+    assert [line.count(".jpg,") for line in listed.splitlines()] == [0, 1, 1, 1]
 
 
 @pytest.mark.slow

@@ -1,20 +1,23 @@
-"""The folder of an export: complete, whatever classes are called."""
+"""The folder of an export."""
 
 import json
 import os
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from ieg.exporting import package
 
 
-def test_names_of_folders_that_are_no_utf_8_are_escaped(tmp_path: Path) -> None:
-    inputs = keras.Input((2,))
-    model = keras.Model(inputs, keras.layers.Softmax()(keras.layers.Dense(2)(inputs)))
-    names = [os.fsdecode(b"caf\xe9"), "naïve"]
-    package.write(tmp_path / "export", model, names, f"# {names[0]}")
-    classes = json.loads((tmp_path / "export" / "classes.json").read_text(encoding="utf-8"))
-    assert classes == ["caf\\udce9", "naïve"]
-    assert (tmp_path / "export" / "README.md").read_text(encoding="utf-8") == "# caf\\udce9"
-    assert (tmp_path / "export" / "saved_model" / "saved_model.pb").exists()
+def test_names_that_are_no_utf8_are_escaped(tmp_path: Path) -> None:
+    inputs = keras.Input([2])
+    model = keras.Model(inputs, keras.layers.Softmax()(inputs))
+    names = ["é", os.fsdecode(b"a\xff"), os.fsdecode(b"a\xfe")]
+    package.write(tmp_path / "export", model, names, f"# {names[1]}\n")
+    expected = ["é", "a\\udcff", "a\\udcfe"]
+    assert json.loads((tmp_path / "export" / "classes.json").read_bytes()) == expected
+    assert (tmp_path / "export" / "README.md").read_text() == "# a\\udcff\n"
+    served = tf.saved_model.load(tmp_path / "export" / "saved_model").signatures["serving_default"]
+    found = served(tf.zeros([1, 2]))["class_names"].numpy()
+    assert [name.decode() for name in found] == expected

@@ -9,6 +9,7 @@ from ieg.data.pipeline import Batch, Probe
 from ieg.errors import InputError
 from ieg.losses import cross_entropy, label_smoothing
 from ieg.methods import REGISTRY
+from ieg.methods.lookahead import Weighing
 from ieg.networks import parts
 from tests import contexts
 
@@ -49,8 +50,9 @@ def test_equal_weights_during_the_warm_up_are_plain_training():
 
 def test_the_look_ahead_begins_after_the_warm_up():
     l2r = method(l2r_warmup_epochs=2)
-    assert [l2r.variant(s) for s in (0, 5, 6, 100)] == [False, False, True, True]
-    assert method(l2r_warmup_epochs=0).variant(0)
+    equal, look_ahead = Weighing.EQUAL, Weighing.LOOK_AHEAD
+    assert [l2r.variant(s) for s in (0, 5, 6, 100)] == [equal, equal, look_ahead, look_ahead]
+    assert method(l2r_warmup_epochs=0).variant(0) is look_ahead
 
 
 def test_weights_sum_to_one_and_scalars_describe_them():

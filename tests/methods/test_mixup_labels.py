@@ -351,7 +351,7 @@ UPPER = {"mixup_variant": "upper_bound"}
 )
 def test_what_does_not_go_together_is_refused(options, words):
     with pytest.raises(InputError, match=words) as error:
-        method(**options).init_state()
+        method(**options)
     assert "\n" not in str(error.value)
 
 
@@ -365,6 +365,5 @@ def test_the_upper_bound_needs_every_true_label(tmp_path):
 def test_a_clean_network_of_other_classes_is_refused(tmp_path):
     clean_network(tmp_path)
     context = contexts.context(tiny_network(classes=K + 1), GIVEN, K + 1)
-    one = MixupLabels(Options(mixup_clean_ckpt=str(tmp_path), **UPPER), context)
     with pytest.raises(InputError, match="does not tell the same 4 classes apart"):
-        one.init_state()
+        MixupLabels(Options(mixup_clean_ckpt=str(tmp_path), **UPPER), context)

@@ -11,7 +11,7 @@ import tensorflow as tf
 from ieg import config, experiment, networks
 from ieg.data.pipeline import Batch, Probe
 from ieg.meta.lookahead import decay_loss
-from ieg.methods import l2r
+from ieg.methods import l2r, lookahead
 from ieg.networks import parts
 from tests import contexts
 
@@ -89,13 +89,13 @@ def test_a_run_gives_both_decays_to_its_method(tmp_path: Path) -> None:
 
 def test_l2r_puts_each_decay_into_its_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, Any] = {}
-    original = l2r.meta_gradient
+    original = lookahead.meta_gradient
 
     def recording(inner: Any, *args: Any, **more: Any) -> Any:
         seen.update(inner=inner.decay, outer=more["outer_decay"])
         return original(inner, *args, **more)
 
-    monkeypatch.setattr(l2r, "meta_gradient", recording)
+    monkeypatch.setattr(lookahead, "meta_gradient", recording)
     model = small("cnn")
     count = len(model.trainable_variables)
     images, labels = tf.ones([4, 8, 8, 1]), tf.constant([0, 1, 2, 0])

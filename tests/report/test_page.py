@@ -230,3 +230,14 @@ def test_pictures_end_where_the_page_would_become_too_large(monkeypatch) -> None
     monkeypatch.setattr(thumbnails, "MOST", 3)
     assert len(thumbnails.data_uris(pixels)) == 3
     assert thumbnails.data_uris(pixels[:0]) == []
+
+
+def test_a_page_of_many_rows_stays_below_its_bound() -> None:
+    pytest.importorskip("selenium", reason="selenium is not installed")
+    from benchmarks import page as benchmark
+
+    side = thumbnails.LARGEST_KEPT  # the largest pictures, of which no format makes less
+    page = benchmark.random_page(100_000, side)
+    assert page.audit is not None and len(page.audit.index) == 100_000
+    assert 1000 < len(page.audit.thumbnails) < thumbnails.MOST  # the bound on bytes holds first
+    assert len(render(page).encode()) < 40e6

@@ -49,6 +49,7 @@ def test_the_chief_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"cluster": {**TWO, "ps": ["c:1"]}, "task": FIRST}, "'cluster' has 'ps'"),
         ({"cluster": TWO}, "'task' must say a 'type' of worker and an 'index'"),
         ({"cluster": TWO, "task": {"type": "chief", "index": 0}}, "a 'type' of worker"),
+        ({"cluster": TWO, "task": {"type": ["worker"], "index": 0}}, "a 'type' of worker"),
         ({"cluster": TWO, "task": {"type": "worker", "index": 2}}, "worker 2, but 'cluster' has 2"),
         ({"cluster": TWO, "task": {"type": "worker"}}, "worker None, but 'cluster' has 2"),
     ],
@@ -135,6 +136,7 @@ def test_slurm_steps_that_the_resolver_takes_wrongly(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("SLURMD_NODENAME", "node10")
     with pytest.raises(InputError, match="task 2 of the Slurm step to be on node2.* on node10"):
         cluster.read()
-    slurm(monkeypatch, SLURM_STEP_TASKS_PER_NODE="2(x")
-    with pytest.raises(InputError, match="Slurm step cannot be understood"):
-        cluster.read()
+    for wrong in ({"SLURM_STEP_TASKS_PER_NODE": "2(x"}, {"SLURM_JOB_ID": "job"}):
+        slurm(monkeypatch, **wrong)
+        with pytest.raises(InputError, match="Slurm step cannot be understood"):
+            cluster.read()

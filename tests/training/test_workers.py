@@ -1,10 +1,12 @@
 """What workers tell each other; the other one's answers are given here."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import tensorflow as tf
 
+from ieg import config, experiment
 from ieg.errors import InputError, TrainingStopped
 from ieg.training.workers import Workers, together
 
@@ -69,3 +71,24 @@ def test_a_lost_worker_is_said_in_words() -> None:
         raise gone
     with pytest.raises(tf.errors.ResourceExhaustedError), together(several=True):
         raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
+
+
+@pytest.mark.parametrize(
+    ("flag", "more"),
+    [
+        ("pretrained_ckpt", {"method": "supervised"}),
+        ("mixup_clean_ckpt", {"method": "mixup_labels", "mixup_variant": "upper_bound"}),
+    ],
+)
+def test_a_checkpoint_that_one_worker_does_not_see_is_told_to_all(
+    flag: str, more: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def each(self: Workers, do: Callable[[], Any]) -> Any:
+        try:
+            return do()
+        except InputError as error:
+            raise InputError(f"told: {error}") from None
+
+    monkeypatch.setattr(Workers, "each", each)
+    with pytest.raises(InputError, match=f"^told: --{flag}=/no/such: no checkpoint there"):
+        experiment.build(config.resolve({"dataset": "digits", flag: "/no/such", **more}))

@@ -58,7 +58,8 @@ def load(examples: Examples, with_unknown: bool, request: FileRequest) -> Source
     root = Path(request.dataset_dir).expanduser()
     proteins = _usable(fasta.read(root / FILE))
     train = [p for p in proteins if not p.test and (with_unknown or p.kind in _LABELS)]
-    test = [p for p in proteins if p.test and p.kind in _LABELS and len(p.letters) <= LENGTH]
+    short = [p for p in proteins if p.test and len(p.letters) <= LENGTH]
+    test = [p for p in short if p.kind in _LABELS]
     for name, part in (("train", train), ("test", test)):
         if {p.kind for p in part} - {"U"} != set(_LABELS):
             raise InputError(
@@ -72,6 +73,10 @@ def load(examples: Examples, with_unknown: bool, request: FileRequest) -> Source
     cropped = sum(len(p.letters) > LENGTH for p in train)
     notes = [f"{cropped:,} sequences cropped"] if cropped else []
     notes += [] if known.all() else [f"{np.sum(~known):,} unknown labels drawn at random"]
+    too_long = sum(p.test for p in proteins) - len(short)
+    notes += [f"{too_long:,} too long to be tested on"] if too_long else []
+    unknown = len(short) - len(test)
+    notes += [f"{unknown:,} of unknown kind not tested on"] if unknown else []
     return Source(
         train=Split(examples(root, train), labels, _names(train)),
         test=Split(examples(root, test), _labels(test), _names(test)),

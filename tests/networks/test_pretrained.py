@@ -9,7 +9,7 @@ import tensorflow as tf
 from ieg import networks
 from ieg.errors import InputError
 from ieg.main import main
-from ieg.training import pretrained
+from ieg.networks import pretrained
 from ieg.training.ledger import Ledger
 from ieg.training.state import TrainState
 

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ieg import checkpoints
 from ieg.errors import InputError
 from ieg.networks import parts
-from ieg.training import checkpoints
 
 
 def load(model: keras.Model, path: str) -> bool:

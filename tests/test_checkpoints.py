@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
+from ieg.checkpoints import Checkpoints
 from ieg.errors import InputError
-from ieg.training.checkpoints import Checkpoints
 from ieg.training.state import Meter
 
 

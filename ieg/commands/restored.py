@@ -1,0 +1,84 @@
+"""A run that was trained before, at one of its checkpoints: where all other modes begin."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+
+from ieg import config as configuration
+from ieg.commands.announce import announce
+from ieg.config import Settings
+from ieg.errors import InputError
+from ieg.experiment import Experiment, build, folder_of, stored_config
+
+
+def restored(settings: Settings, console: Console) -> tuple[Experiment, int]:
+    """Builds a run, restores the checkpoint that was asked for, and prints both.
+
+    What was not typed comes from the run's own config.json.
+
+    Returns:
+      the experiment, and the step of the checkpoint.
+    Raises:
+      InputError: there is no such run or checkpoint, what was typed contradicts the run, or its
+        data are not what it was trained on.
+    """
+    experiment = build(_settings_of_the_run(settings))
+    folder = experiment.folder
+    refuse_other_data(experiment, folder.read_config() or {})
+    if not experiment.checkpoints.steps():
+        raise InputError(f"{folder.path} has no checkpoint yet")
+    step = experiment.checkpoints.restore(settings.config.restore_step)
+    announce(experiment, console)
+    console.print(f"checkpoint of step {step}", highlight=False, markup=False)
+    return experiment, step
+
+
+def refuse_other_data(experiment: Experiment, before: Mapping[str, Any]) -> None:
+    """A run stays with its examples, which its checkpoints and tables know by their numbers only.
+
+    Args:
+      experiment: built now.
+      before: what config.json of the run holds.
+    Raises:
+      InputError: there are other examples than then, or others among their labels.
+    """
+    if before.get("data_digest") != experiment.dataset.digest:
+        raise InputError(
+            f"{experiment.folder.path} belongs to a run on other files or labels: images of "
+            f"{experiment.dataset.name} have come, gone or been labelled anew since; put them back "
+            "as they were, or train under another --checkpoint_path"
+        )
+
+
+def _settings_of_the_run(settings: Settings) -> Settings:
+    """The run's own settings under what was typed now.
+
+    Raises:
+      InputError: no run in that folder, or a typed value that the run was not trained with.
+    """
+    folder = folder_of(settings.config)
+    stored = stored_config(settings)
+    if stored is None:
+        raise InputError(
+            f"no run in {folder.path}; train one first, or give its --dataset, --method, "
+            "--network_name, --seed and --checkpoint_path"
+        )
+    values = {name: value for name, value in stored["values"].items() if value is not None}
+    values.pop("distribution_strategy", None)  # the devices of the run may be far away
+    typed = {
+        name: settings.values()[name]
+        for name, origin in settings.origins.items()
+        if origin == "command line"
+    }
+    defining = settings.experiment()
+    for name, value in typed.items():
+        before = stored["values"].get(name, value)
+        if name in defining and before != value:
+            said = "unset" if before is None else before
+            raise InputError(f"--{name}={value}: the run in {folder.path} was trained with {said}")
+    resolved = configuration.resolve({**values, **typed})
+    free = typed.keys() - defining.keys()  # whatever else was typed is as in the run
+    origins = {name: "command line" if name in free else "the run" for name in resolved.origins}
+    return dataclasses.replace(resolved, origins=origins)

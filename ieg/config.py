@@ -243,23 +243,26 @@ class Settings:
       options: the method's own, an instance of its `Options`.
       origins: flag → where its value came from.
       given: what a caller in Python hands over, an `experiment.Given`; None for nothing.
+      facts: what defines the experiment and no flag can say, by a caller in Python.
     """
 
     config: Config
     options: Any
     origins: Mapping[str, str]
     given: Any = None
+    facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def values(self) -> dict[str, Any]:
-        """All values by the name of their flag."""
-        return {**dataclasses.asdict(self.config), **dataclasses.asdict(self.options)}
+        """All values by the name of their flag, and the facts."""
+        flags = {**dataclasses.asdict(self.config), **dataclasses.asdict(self.options)}
+        return {**flags, **self.facts}
 
     def experiment(self) -> dict[str, Any]:
-        """Those values that define the experiment, by the name of their flag."""
+        """Those values that define the experiment, by the name of their flag, and the facts."""
         fields = [*dataclasses.fields(self.config), *dataclasses.fields(self.options)]
         defining = [f.name for f in fields if f.metadata["experiment"]]
         values = self.values()
-        return {name: values[name] for name in defining}
+        return {name: values[name] for name in [*defining, *self.facts]}
 
 
 _DEFINE: dict[type, Callable[..., Any]] = {
@@ -315,8 +318,8 @@ def help_text() -> str:
     ]
     lines += [f"methods: {', '.join(METHODS.names())}"]
     lines += [f"losses:  {', '.join(LOSSES.names())}"]
-    lines += [f"data:    {', '.join(sources.REGISTRY.names())}", "", "networks:"]
-    for name in networks.REGISTRY.names():
+    lines += [f"data:    {', '.join(sources.names())}", "", "networks:"]
+    for name in networks.names():
         lines.append(f"  {name:<14} {networks.REGISTRY.get(name).description}")
     for who, cls in option_classes().items():
         title = "for every method" if who == "common" else f"for {who}"

@@ -36,6 +36,9 @@ from ieg.training.step import COMMON_COLUMNS, TrainSteps, UpdateRule
 from ieg.training.trainer import Plan, Trainer
 from ieg.training.workers import Workers
 
+#: What `Settings.facts` may hold.
+BROUGHT = frozenset({"augmentation", "network"})
+
 #: Steps that a call from the host runs, unless `--steps_per_execution` says otherwise ..
 STEPS_PER_EXECUTION = 10
 #: .. or the images of so many batches are more numbers than this, for each replica and view.
@@ -321,13 +324,20 @@ def stored_config(settings: Settings, fold: Fold | None = None) -> dict[str, Any
     """What config.json of the run with these settings holds, or None when there is no such run.
 
     Raises:
-      InputError: the file cannot be read, or does not say all that defines the experiment.
+      InputError: the file cannot be read, does not say all that defines the experiment, or says
+        what only a caller in Python can give.
     """
     folder = folder_of(settings.config, fold)
     stored = folder.read_config()
     if stored is None:
         return None
     asked, values = settings.experiment(), stored["values"]
+    brought = sorted(values.keys() & BROUGHT - asked.keys())
+    if brought:
+        raise InputError(
+            f"{folder.path} belongs to a run through Python with {' and '.join(brought)}, which no "
+            "flag says: go on with the same ieg.RobustClassifier"
+        )
     missing = asked.keys() - values.keys()
     # Another loss has other options; that it is another one is said where values are compared.
     if missing and values.get("loss", asked.get("loss")) == asked.get("loss"):

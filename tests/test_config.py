@@ -375,13 +375,13 @@ def test_the_help_lists_choices_defaults_and_what_there_is() -> None:
     assert "for --loss=gce:\n  --gce_q  (default: 0.7)" in text
     assert "--flagfile=FILE" in text
     lines = text.splitlines()
-    for name in networks.REGISTRY.names():
+    for name in networks.names():
         (line,) = [line for line in lines if line.split()[:1] == [name]]
         assert networks.REGISTRY.get(name).description in line
     for start, registry in [
         ("methods:", METHODS),
         ("losses:", LOSSES),
-        ("data:", sources.REGISTRY),
+        ("data:", sources),
     ]:
         (listed,) = [line for line in lines if line.startswith(start)]
         assert listed.removeprefix(start).strip().split(", ") == registry.names()

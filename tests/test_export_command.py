@@ -154,7 +154,10 @@ def test_predictions_of_a_folder_and_of_a_table_are_those_of_evaluation(
 
 
 def test_a_file_that_cannot_be_decoded_has_empty_cells(
-    commands: dict[str, list[str]], photos: Path, tmp_path: Path
+    commands: dict[str, list[str]],
+    photos: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     whole = sorted((photos / "test").rglob("*.jpg"))[0]
     (tmp_path / 'a, "b" ü.jpg').write_bytes(whole.read_bytes())
@@ -166,13 +169,14 @@ def test_a_file_that_cannot_be_decoded_has_empty_cells(
         first, second = csv.DictReader(file)
     assert first["path"] == 'a, "b" ü.jpg' and first["probability"]
     assert [value for name, value in second.items() if value] == ["broken.jpg"]
+    assert "1 of 2 files cannot be decoded, and nothing is said of them: broken.jpg" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("name", "flags", "message"),
     [
         ("photos", ["--mode=predict"], "--mode=predict needs images: --input=FOLDER"),
-        ("photos", ["--mode=predict", "--input=none"], "--input=none: there is no such folder"),
+        ("photos", ["--mode=predict", "--input=none"], "none: there is no such folder or CSV file"),
         ("digits", ["--mode=predict", "--input={photos}"], "reads colour images from files, and"),
         ("photos", ["--mode=export", "--restore_step=3"], "--restore_step=3: no such checkpoint"),
         ("photos", ["--mode=export", "--seed=7"], "no run in "),

@@ -19,9 +19,8 @@ from ieg.classifier.examples import (
     one_line,
     pixels,
 )
-from ieg.commands import predict
-from ieg.data import sources
-from ieg.data.files import CHANNELS, Damage, FileImages
+from ieg.data import listing, sources
+from ieg.data.files import CHANNELS
 from ieg.data.images import Images
 from ieg.data.sources import FileRequest, Source, arrays
 from ieg.errors import InputError
@@ -43,7 +42,7 @@ class Prepared(NamedTuple):
       dataset: value of the flag.
       source: the data.
       form: what an example is like.
-      classes: [K] labels, sorted.
+      classes: [K] labels in the order of their numbers.
       feature_names: [D] of a table whose columns have names, else None.
     """
 
@@ -187,9 +186,8 @@ def to_predict(estimator: BaseEstimator, X: Any, form: Form) -> Images:
             f"files are colour images, and the classifier was fitted on images of "
             f"{height}x{width}x{channels}"
         )
-    root, paths = predict.list_images(Path(X).expanduser())
-    names = np.array([os.fsencode(name) for name in paths])
-    return FileImages(str(root), names, height, Damage(len(paths), 0.0))
+    root, paths = listing.list_images(Path(X).expanduser())
+    return listing.to_predict(root, paths, height)
 
 
 def raw_input(form: Form, *, exported: bool) -> RawInput:

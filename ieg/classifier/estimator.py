@@ -21,6 +21,9 @@ from ieg.classifier.data import Prepared
 from ieg.classifier.examples import checked_labels, collected, is_path
 from ieg.classifier.saved import Fitted
 from ieg.config import Settings
+from ieg.data import listing
+from ieg.data.files import FileImages
+from ieg.data.images import readable
 from ieg.data.pipeline import sweep
 from ieg.data.sources import FileRequest, arrays
 from ieg.errors import InputError
@@ -50,7 +53,10 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
       batch_size, learning_rate: as the flags of that name; None: what suits the data.
       augmentation: of images in training: "shift" by up to an eighth of their size, "shift_flip"
         (also mirrored), or "none".
-      random_state: an int for the same result in every call, a RandomState, or None.
+      random_state: an int for the same start, order of the examples and views in every fit; a
+        RandomState or None for others. Rounding may still differ from fit to fit where TensorFlow
+        adds up in several threads, and training magnifies it: settings={"deterministic": True}
+        makes fits equal to the last bit, in a process where TensorFlow has done nothing before.
       run_folder: below it everything is kept that the command keeps (metrics, figures, label audit,
         checkpoints), and an interrupted fit goes on; accuracy is then measured on X_test, or else
         on a tenth of the examples, which is not trained on. None keeps nothing.
@@ -58,7 +64,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
       settings: further flags of the command by name, such as {"lr_schedule": "constant"}.
 
     Attributes:
-      classes_: [K] labels, sorted.
+      classes_: [K] labels, sorted; those of a CSV file that are numbers, by their value.
       n_features_in_: numbers in one example.
       label_quality_: [N] in [0, 1], estimated probability that the label of a training example is
         right, in the order of X; nan for an image file that cannot be decoded.
@@ -150,12 +156,19 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """[N] labels of examples like those of `fit`; of a folder in the order of the paths."""
-        best = np.argmax(self.predict_proba(X), axis=1)
-        return self.classes_[best]
+        """[N] labels of examples like those of `fit`; of a folder in the order of the paths.
+
+        An image file that cannot be decoded has the label "".
+        """
+        p = self.predict_proba(X)
+        labels = self.classes_[np.argmax(p, axis=1)]
+        unknown = np.isnan(p).all(axis=1)
+        return np.where(unknown, "", labels) if unknown.any() else labels
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """[N, K] float32 probabilities in the order of `classes_`.
+
+        Those of an image file that cannot be decoded are nan; a warning says how many there are.
 
         Raises:
           InputError: the examples are not like those of `fit`.
@@ -163,7 +176,11 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "model_")
         examples = data.to_predict(self, X, self.form_)
         strategy = tf.distribute.get_strategy()
-        return sweep(examples, strategy, self._outputs, batch_size=_PREDICT_BATCH, weak=None)
+        p = sweep(examples, strategy, self._outputs, batch_size=_PREDICT_BATCH, weak=None)
+        if isinstance(examples, FileImages):
+            p[~readable(examples)] = np.nan
+            listing.warn_of_damage(examples)
+        return p
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Accuracy; y is None for a tf.data.Dataset of (x, y)."""
@@ -231,14 +248,20 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         """The configuration that the parameters stand for."""
         typed, num_classes = self._typed(prepared, seed, tested=tested), len(prepared.classes)
         typed["checkpoint_path"] = scratch if self.run_folder is None else str(self.run_folder)
-        make = None
+        make, facts = None, {}
+        if prepared.form.kind == "images":
+            facts["augmentation"] = self.augmentation
         if self.network is not None and not isinstance(self.network, str):
             seen = prepared.as_seen()
             make = network.maker(self.network, seen, num_classes, seed)
             typed["network_name"] = "own"
             typed = network.settings_for(make, self.method, seen, num_classes) | typed
+            if self.run_folder is not None:
+                facts["network"] = network.fingerprint(self.network, make)
         settings = config.resolve(typed)
-        return dataclasses.replace(settings, given=Given(prepared.source, make))
+        origins = {**settings.origins, **dict.fromkeys(facts, "the caller")}
+        given = Given(prepared.source, make)
+        return dataclasses.replace(settings, given=given, facts=facts, origins=origins)
 
     def _typed(self, prepared: Prepared, seed: int, *, tested: bool) -> dict[str, Any]:
         """Flag → value as if they had been typed, without what is told from the network."""
@@ -263,8 +286,9 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         for name in (self.settings or {}).keys() & taken:
             raise InputError(f"settings={{{name!r}: ...}}: the classifier sets that itself")
         typed |= {name: value for name, value in asked.items() if value is not None}
-        if self.run_folder is not None and not tested and prepared.form.kind != "files":
-            typed.setdefault("eval_split", "validation")
+        untested = self.run_folder is not None and not tested and prepared.form.kind != "files"
+        if untested and typed.setdefault("eval_split", "validation") == "test":
+            raise InputError("settings={'eval_split': 'test'} with run_folder needs X_test")
         return typed | self._sized(prepared, typed)
 
     def _seed(self) -> int:
@@ -309,6 +333,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         if fitted.feature_names is not None:
             self.feature_names_in_ = np.array(fitted.feature_names, dtype=object)
         self.label_quality_ = fitted.label_quality
+        self._suggested = fitted.suggested
         self.suggested_labels_ = fitted.classes[fitted.suggested]
         self.noise_rate_ = fitted.noise_rate
         self.n_iter_ = fitted.steps
@@ -328,7 +353,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
             classes=self.classes_,
             form=self.form_,
             label_quality=self.label_quality_,
-            suggested=np.searchsorted(self.classes_, self.suggested_labels_),
+            suggested=self._suggested,
             noise_rate=self.noise_rate_,
             steps=self.n_iter_,
             card=self.card_,

@@ -2,8 +2,9 @@
 
 import copy
 import dataclasses
+import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -91,6 +92,52 @@ def settings_for(
             model.name,
         )
     return found
+
+
+def fingerprint(network: keras.Model | NetworkFunction, make: Callable[[], keras.Model]) -> str:
+    """Tells the caller's network from another one, in this process and in any other.
+
+    It stands for layers, their settings and the shapes of their variables; for a model also for the
+    weights that it comes with, which those of a function need not repeat. Names do not count: Keras
+    numbers layers as it goes.
+
+    Args:
+      network: the caller's model or function.
+      make: see `maker`.
+    """
+    model = make()
+    try:
+        config: Any = model.get_config()
+    except NotImplementedError:  # a layer of the caller's own that cannot be written down
+        config = [type(layer).__name__ for layer in model.layers]
+    numbers = {name: f"layer {number}" for number, name in enumerate(dict.fromkeys(_names(config)))}
+    shapes = [(tuple(v.shape), v.dtype, v.trainable) for v in model.variables]
+    content = hashlib.sha256(repr((_renamed(config, numbers), shapes)).encode())
+    if isinstance(network, keras.Model):
+        for weights in model.get_weights():
+            content.update(np.asarray(weights).tobytes())
+    return content.hexdigest()[:16]
+
+
+def _names(config: Any) -> Iterator[str]:
+    """Names of all layers in a configuration; what says nothing but a name is a kind of number."""
+    if isinstance(config, Mapping):
+        if "name" in config and len(config) > 1:
+            yield config["name"]
+        for key in sorted(config):
+            yield from _names(config[key])
+    elif isinstance(config, list | tuple):
+        for value in config:
+            yield from _names(value)
+
+
+def _renamed(config: Any, names: Mapping[str, str]) -> Any:
+    """A configuration with other names for layers, its mappings in the order of their keys."""
+    if isinstance(config, Mapping):
+        return [(key, _renamed(config[key], names)) for key in sorted(config)]
+    if isinstance(config, list | tuple):
+        return [_renamed(value, names) for value in config]
+    return names.get(config, config) if isinstance(config, str) else config
 
 
 def _forward_mode_holds(model: keras.Model, examples: np.ndarray) -> bool:

@@ -1,7 +1,9 @@
 """A fitted classifier as files, model.keras and classifier.json; nothing is unpickled."""
 
 import json
+import os
 import tempfile
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +25,7 @@ class Fitted:
 
     Attributes:
       model: examples (pixels in 0 .. 255, or features) → probabilities.
-      classes: [K] labels, sorted.
+      classes: [K] labels in the order of the probabilities.
       form: what an example is like.
       label_quality: [N] in [0, 1] that the given label is right.
       suggested: [N] number of the class that it should be.
@@ -52,20 +54,27 @@ def write(folder: Path, fitted: Fitted, params: Mapping[str, Any]) -> None:
     Args:
       folder: created where it is missing.
       fitted: what to write.
-      params: constructor's arguments; what JSON cannot hold is left out.
+      params: constructor's arguments; what JSON cannot hold is left out, with a warning but for
+        `network`.
     Raises:
       InputError: the folder cannot be written, or labels are of a kind that JSON does not have.
     """
     plain = {name: value for name, value in params.items() if _is_json(value)}
+    lost = sorted(params.keys() - plain.keys() - {"network"})
+    if lost:
+        warnings.warn(f"{', '.join(lost)} cannot be saved and will be the default", stacklevel=3)
     facts = {"ieg": ieg.__version__, "params": plain, **_facts(fitted)}
     try:
-        text = json.dumps(facts, indent=1)
+        text = json.dumps(facts, indent=1, default=_as_json)
     except TypeError as error:
         raise InputError(f"labels must be numbers or text to be saved: {error}") from None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        fitted.model.save(folder / MODEL)
-        (folder / FACTS).write_text(text, encoding="utf-8")
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".new") as new:
+            fitted.model.save(Path(new) / MODEL)
+            (Path(new) / FACTS).write_text(text, encoding="utf-8")
+            for name in (MODEL, FACTS):  # which are whole by now
+                os.replace(Path(new) / name, folder / name)
     except OSError as error:
         raise InputError(f"cannot write {folder}: {error.strerror or error}") from None
 
@@ -140,7 +149,16 @@ def _fitted(model: keras.Model, facts: Mapping[str, Any]) -> Fitted:
 
 def _is_json(value: Any) -> bool:
     try:
-        json.dumps(value)
+        json.dumps(value, default=_as_json)
     except TypeError:
         return False
     return True
+
+
+def _as_json(value: Any) -> Any:
+    """Paths and NumPy's numbers as JSON has them."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{value!r} is nothing for JSON")

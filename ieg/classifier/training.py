@@ -9,14 +9,14 @@ from rich.console import Console
 
 from ieg.classifier.data import Prepared, raw_input
 from ieg.classifier.saved import Fitted
-from ieg.commands import export, folds
+from ieg.commands import folds
 from ieg.commands import train as train_command
 from ieg.config import Settings
 from ieg.data.files import FileImages
 from ieg.data.images import readable
 from ieg.errors import InputError
 from ieg.experiment import Experiment, build
-from ieg.exporting import inference
+from ieg.exporting import card, inference
 from ieg.report import audit
 from ieg.training.trainer import Interrupted
 
@@ -76,7 +76,7 @@ def fitted(experiment: Experiment, prepared: Prepared) -> Fitted:
     if config.audit_folds:
         logits, loss = folds.out_of_fold(experiment), np.full(len(rows), np.nan)
     else:
-        logits, loss = predict(images[rows]), state.ledger.read()["loss"][rows]
+        logits, loss = predict(images[rows]), state.ledger.settled_loss()[rows]
     usable = np.flatnonzero(readable(images[rows]))
     found = audit.estimate(logits[usable], dataset.given_labels[rows[usable]], loss[usable])
     # Files in the order of the list, arrays in that of the caller.
@@ -87,7 +87,15 @@ def fitted(experiment: Experiment, prepared: Prepared) -> Fitted:
     tested = experiment.test(predict) if len(dataset.evaluation.labels) else None
     noise = f"The label audit estimates that {found.noise_rate:.1%} of the labels are wrong."
     exported = raw_input(prepared.form, exported=True)
-    card = export.card_text(experiment, experiment.last_step, tested, exported, noise)
+    text = card.of_run(
+        dataset,
+        experiment.settings.experiment(),
+        step=experiment.last_step,
+        averaged=bool(state.average),
+        tested=tested,
+        raw=exported,
+        noise=noise,
+    )
     inference.take_weights(state.params, state.evaluated_weights())
     own = config.network_name == "own"
     network = experiment.model if own else inference.standard_copy(experiment.model)
@@ -100,7 +108,7 @@ def fitted(experiment: Experiment, prepared: Prepared) -> Fitted:
         suggested=suggested,
         noise_rate=found.noise_rate,
         steps=experiment.last_step,
-        card=card,
+        card=text,
         feature_names=prepared.feature_names,
         paths=[os.fsdecode(path) for path in files.paths[rows]] if files else None,
     )

@@ -12,7 +12,6 @@ from ieg.data.images import readable
 from ieg.experiment import Experiment
 from ieg.report import audit
 from ieg.run_folder import AUDIT, LABEL_AUDIT
-from ieg.training.ledger import SETTLED
 
 
 def run(settings: Settings, console: Console) -> int:
@@ -42,7 +41,7 @@ def by_itself(experiment: Experiment, logits: np.ndarray, step: int, console: Co
       console: where to print.
     """
     examples = outcome.examples_table(experiment)
-    loss = np.where(examples["visits"] < SETTLED, np.nan, examples["loss"])
+    loss = experiment.state.ledger.settled_loss()[experiment.dataset.train_indices]
     _write(experiment, examples, logits, loss, step, console)
 
 

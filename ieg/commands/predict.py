@@ -1,6 +1,5 @@
 """`--mode=predict`: probabilities of the classes for image files that nobody has labelled."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +7,9 @@ from rich.console import Console
 
 from ieg.commands.restored import restored
 from ieg.config import Settings
-from ieg.data import names
-from ieg.data.files import CHANNELS, Damage, FileImages
+from ieg.data import listing, names
+from ieg.data.files import CHANNELS, FileImages
 from ieg.data.images import readable
-from ieg.data.listing import list_images
 from ieg.errors import InputError
 from ieg.evaluation.confidence import probabilities
 from ieg.experiment import Experiment
@@ -27,7 +25,7 @@ def run(settings: Settings, console: Console) -> int:
     given = settings.config.input
     if given is None:
         raise InputError("--mode=predict needs images: --input=FOLDER, or a CSV file with paths")
-    root, paths = list_images(Path(given).expanduser())
+    root, paths = listing.list_images(Path(given).expanduser())
     experiment, step = restored(settings, console)
     images = _as_trained(experiment, root, paths)
     logits = experiment.predictor(experiment.state.evaluated_weights())(images)
@@ -35,10 +33,9 @@ def run(settings: Settings, console: Console) -> int:
     table = columns(paths, probabilities(logits), usable, experiment.dataset.class_names)
     name = f"predictions_step{step}_{names.of_path(given)}.csv"
     experiment.folder.write_table(name, table)
-    damaged = len(paths) - int(usable.sum())
-    without = f", {damaged} of which cannot be decoded and have empty cells" if damaged else ""
+    listing.warn_of_damage(images)
     console.print(
-        f"{len(paths):,} images{without}; saved as {experiment.folder.path / name}",
+        f"{int(usable.sum()):,} images; saved as {experiment.folder.path / name}",
         highlight=False,
         markup=False,
         soft_wrap=True,
@@ -76,5 +73,4 @@ def _as_trained(experiment: Experiment, root: Path, paths: list[str]) -> FileIma
             f"--mode=predict reads colour images from files, and {experiment.dataset.name} has "
             f"examples of shape {'x'.join(map(str, shape))}; --mode=export gives a model for them"
         )
-    damage = Damage(len(paths), 1.0)  # one that is broken says nothing of the others
-    return FileImages(str(root), np.array([os.fsencode(name) for name in paths]), shape[0], damage)
+    return listing.to_predict(root, paths, shape[0])

@@ -106,7 +106,7 @@ def is_usable(root: Path, path: str, left_out: LeftOut) -> bool:
 
 
 def list_images(path: Path) -> tuple[Path, list[str]]:
-    """The folder that paths are relative to, and the paths of all images in it.
+    """Images that nobody has labelled: the folder that paths are relative to, and the paths.
 
     Args:
       path: a folder, with all that is below it, or a CSV file with a column path, relative to the
@@ -120,26 +120,54 @@ def list_images(path: Path) -> tuple[Path, list[str]]:
         paths = images_below(root, "", left_out)
     elif path.is_file():
         root = path.parent
-        listed = dict.fromkeys(os.path.relpath(root / name, root) for name in _paths_in(path))
+        listed = dict.fromkeys(os.path.relpath(root / name, root) for name in _path_column(path))
         paths = [name for name in listed if is_usable(root, name, left_out)]
     else:
-        raise InputError(f"--input={path}: there is no such folder or CSV file")
+        raise InputError(f"{path}: there is no such folder or CSV file")
     left_out.warn()
     if not paths:
-        raise InputError(f"--input={path} has no image ({' '.join(ENDINGS)})")
+        raise InputError(f"{path} has no image ({' '.join(ENDINGS)})")
     return root, paths
 
 
-def _paths_in(path: Path) -> list[str]:
+def _path_column(path: Path) -> list[str]:
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)
             rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"--input: {path} cannot be read as a CSV file: {error}") from None
+        raise InputError(f"{path} cannot be read as a CSV file: {error}") from None
     if "path" not in (reader.fieldnames or ()):
-        raise InputError(f"--input: {path} lacks the column path; its first line must name it")
+        raise InputError(f"{path} lacks the column path; its first line must name it")
     return [row["path"] for row in rows if row["path"]]
+
+
+def to_predict(root: Path, paths: Sequence[str], side: int) -> FileImages:
+    """Listed files as images; however many turn out to be damaged, the others are looked at.
+
+    Args:
+      root: the folder that the paths are relative to.
+      paths: N files.
+      side: of the images that the network was trained on.
+    """
+    names = np.array([os.fsencode(path) for path in paths])
+    return FileImages(str(root), names, side, Damage(len(paths), limit=1.0))
+
+
+def warn_of_damage(images: FileImages) -> None:
+    """One line with the number of files that could not be decoded, if any, and the first of them.
+
+    Args:
+      images: after they have been looked at.
+    """
+    damaged = images.damage.table()["path"]
+    if damaged:
+        logging.getLogger("ieg").warning(
+            "%d of %d files cannot be decoded, and nothing is said of them: %s",
+            len(damaged),
+            len(images),
+            first_few(damaged),
+        )
 
 
 def class_tree(

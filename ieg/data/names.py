@@ -155,7 +155,7 @@ def _number(name: str, text: str, what: str) -> float:
 
 def _error(name: str, problem: str) -> InputError:
     paths = _with_path()
-    bases = ", ".join(base for base in sources.REGISTRY.names() if base not in paths)
+    bases = ", ".join(base for base in sources.names() if base not in paths)
     kinds = "|".join(noise.REGISTRY.names())
     return InputError(
         f"--dataset={name}: {problem}; a name is BASE, BASE_NOISE_RATIO, BASE_imbal_FACTOR, "

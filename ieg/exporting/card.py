@@ -4,6 +4,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import ieg
+from ieg.data.dataset import Dataset
+from ieg.exporting.inference import RawInput
+
+#: What the card calls the measures of `evaluate.on_split`.
+_MEASURES = {
+    "top1": "top-1 accuracy",
+    "top5": "top-5 accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "ece": "expected calibration error",
+}
 
 
 class Facts(NamedTuple):
@@ -41,6 +51,70 @@ class Facts(NamedTuple):
     example: str
     settings: Mapping[str, Any]
     note: str | None = None
+
+
+def of_run(
+    dataset: Dataset,
+    settings: Mapping[str, Any],
+    *,
+    step: int,
+    averaged: bool,
+    tested: Mapping[str, Any] | None,
+    raw: RawInput,
+    noise: str,
+) -> str:
+    """The card of a model that a run has trained.
+
+    Args:
+      dataset: what it was trained on.
+      settings: flag → value, those that define the run.
+      step, averaged, noise: see `Facts`.
+      tested: what `evaluate.on_split` says of the weights; None: there was nothing to test on.
+      raw: what the model is given.
+    """
+    takes, example = _takes(raw)
+    measured_on = "Not measured: there were no examples to test on."
+    if tested is not None:
+        measured_on = (
+            f"On the {len(dataset.evaluation.labels):,} {settings['eval_split']} examples of the "
+            "data, which were not trained on. Nobody has checked their labels unless the data say "
+            "so."
+        )
+    notes, done = [dataset.note], dataset.corrections
+    if done is not None:
+        notes.append(f"{done.relabelled} labels corrected and {done.dropped} examples left out")
+    facts = Facts(
+        data=dataset.name,
+        note=", ".join(filter(None, notes)) or None,
+        method=settings["method"],
+        network=settings["network_name"],
+        examples=(len(dataset.train_indices), dataset.probe_size),
+        class_names=dataset.class_names,
+        class_counts=dataset.class_counts.tolist(),
+        step=step,
+        averaged=averaged,
+        accuracy={title: tested[name] for name, title in _MEASURES.items()} if tested else {},
+        measured_on=measured_on,
+        noise=noise,
+        takes=takes,
+        example=example,
+        settings={name: value for name, value in settings.items() if value is not None},
+    )
+    return text(facts)
+
+
+def _takes(raw: RawInput) -> tuple[str, str]:
+    """What a model takes, in words and as an example in Python."""
+    shape = ", ".join(map(str, raw.shape))
+    if raw.any_size:
+        sides = "x".join(map(str, raw.shape[:2]))
+        return (
+            "images of any size as whole numbers from 0 to 255, `uint8` [B, H, W, 3] (one size "
+            f"in a batch), looks at the middle of each and brings that to {sides} pixels",
+            "tf.zeros([1, 200, 300, 3], tf.uint8)",
+        )
+    kind = "images as whole numbers from 0 to 255" if raw.is_image else "examples"
+    return f"{kind}, `{raw.dtype}` [B, {shape}],", f"tf.zeros([1, {shape}], tf.{raw.dtype})"
 
 
 def text(facts: Facts) -> str:

@@ -12,7 +12,7 @@ from ieg.networks import parts, register
 _SAME = 1e-4
 
 
-@register("own", weight_decay=4e-4, takes="what ieg.RobustClassifier is given")
+@register("own", weight_decay=4e-4, through_python=True)
 def own(input_shape: Any, num_classes: int, *, dropout_rate: float) -> keras.Model:
     """The Keras model that is given to ieg.RobustClassifier in Python."""
     raise InputError("--network_name=own comes through Python: ieg.RobustClassifier(network=...)")

@@ -43,3 +43,12 @@ class Ledger(tf.Module):
         with np.errstate(divide="ignore", invalid="ignore"):
             means = self.means.numpy() / (1 - DECAY ** visits[:, np.newaxis])
         return {"visits": visits, **dict(zip(self.columns, means.T, strict=True))}
+
+    def settled_loss(self) -> np.ndarray:
+        """[N] running mean of the loss; nan for examples with fewer than `SETTLED` visits.
+
+        This is what the label audit goes by: of few visits the start of training, when a network
+        knows nothing, would decide.
+        """
+        found = self.read()
+        return np.where(found["visits"] < SETTLED, np.nan, found["loss"])

@@ -1,5 +1,6 @@
 """RobustClassifier: what goes in, what comes out, and that fitted ones can be kept."""
 
+import csv
 import json
 import pickle
 import subprocess
@@ -10,12 +11,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from sklearn.base import clone
 from sklearn.datasets import make_blobs
 from sklearn.metrics import roc_auc_score
 
 import ieg
-from ieg import RobustClassifier
+from ieg import RobustClassifier, config, networks
+from ieg.classifier import saved
+from ieg.classifier.examples import Form
+from ieg.data import names
 from tests import runs
 from tests.data import trees
 
@@ -26,8 +29,8 @@ def blobs(count: int = 120) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features, labels as text, and which of these are wrong: every fifth."""
     X, truth = make_blobs(count, n_features=4, centers=3, cluster_std=0.5, random_state=0)
     wrong = np.arange(count) % 5 == 0
-    names = np.array(["ant", "bee", "cat"])
-    return 1e4 + X, names[np.where(wrong, (truth + 1) % 3, truth)], wrong
+    given = np.array(["ant", "bee", "cat"])
+    return 1e4 + X, given[np.where(wrong, (truth + 1) % 3, truth)], wrong
 
 
 def squares(count: int = 60, side: int = 8) -> tuple[np.ndarray, np.ndarray]:
@@ -76,12 +79,29 @@ def test_wrong_labels_are_found_among_features(features: RobustClassifier) -> No
     assert features.score(X[~wrong], y[~wrong]) > 0.95
 
 
-def test_a_fit_is_the_same_each_time(features: RobustClassifier) -> None:
+#: Fits twice where nothing has made TensorFlow deterministic before.
+TWICE = """
+import sys
+import numpy as np
+import ieg
+X, y = np.load(sys.argv[1]), np.load(sys.argv[2])
+def p(seed):
+    made = ieg.RobustClassifier(
+        epochs=2, batch_size=20, random_state=seed, settings={"deterministic": True}
+    )
+    return made.fit(X, y).predict_proba(X)
+first = p(0)
+assert first.tobytes() == p(0).tobytes()
+assert abs(first - p(1)).max() > 1e-5
+"""
+
+
+def test_deterministic_fits_are_equal_to_the_last_bit(tmp_path: Path) -> None:
     X, y, _ = blobs()
-    again = clone(features).fit(X, y)
-    np.testing.assert_allclose(again.predict_proba(X), features.predict_proba(X), atol=1e-6)
-    other = clone(features).set_params(random_state=1).fit(X, y)
-    assert np.abs(other.predict_proba(X) - features.predict_proba(X)).max() > 1e-5
+    np.save(tmp_path / "X.npy", X)
+    np.save(tmp_path / "y.npy", y)
+    words = [sys.executable, "-c", TWICE, str(tmp_path / "X.npy"), str(tmp_path / "y.npy")]
+    subprocess.run(words, check=True, cwd=Path(__file__).parents[2], timeout=300)
 
 
 def test_a_fitted_classifier_can_be_pickled(features: RobustClassifier) -> None:
@@ -106,6 +126,38 @@ def test_a_fitted_classifier_is_saved_as_files(features: RobustClassifier, tmp_p
         RobustClassifier.load(tmp_path / "kept")
 
 
+def test_suggestions_are_kept_where_classes_are_not_in_the_order_of_text(tmp_path: Path) -> None:
+    inputs = keras.Input((2,))
+    outputs = keras.layers.Softmax()(keras.layers.Dense(3)(inputs))
+    fitted = saved.Fitted(
+        model=keras.Model(inputs, outputs),
+        classes=np.array(["2", "9", "10"]),  # as a CSV file has them
+        form=Form("features", (2,)),
+        label_quality=np.array([0.9, 0.1, 0.2, 0.3]),
+        suggested=np.array([0, 2, 1, 2]),
+        noise_rate=0.5,
+        steps=1,
+        card="",
+        feature_names=None,
+        paths=None,
+    )
+    saved.write(tmp_path / "first", fitted, {})
+    first = RobustClassifier.load(tmp_path / "first")
+    first.save(tmp_path / "second")
+    params = {"run_folder": tmp_path, "settings": {"max_epoch": np.int64(3)}, "network": keras}
+    with pytest.warns(UserWarning, match="^random_state cannot be saved and will be the default"):
+        saved.write(tmp_path / "first", fitted, {**params, "random_state": np.random})
+    _, kept = saved.read(tmp_path / "first")
+    assert kept == {"run_folder": str(tmp_path), "settings": {"max_epoch": 3}}
+    assert {p.name for p in (tmp_path / "first").iterdir()} == {"model.keras", "classifier.json"}
+    for copy in (
+        first,
+        RobustClassifier.load(tmp_path / "second"),
+        pickle.loads(pickle.dumps(first)),
+    ):
+        assert copy.suggested_labels_.tolist() == ["2", "10", "9", "10"]
+
+
 def test_what_is_saved_and_exported_is_not_read_from_a_pickle(
     features: RobustClassifier, tmp_path: Path
 ) -> None:
@@ -124,8 +176,8 @@ def test_an_export_gives_the_same_probabilities(
         classifier.export(tmp_path / name)
         found = keras.models.load_model(tmp_path / name / "model.keras")(X)
         np.testing.assert_allclose(found, classifier.predict_proba(X), atol=1e-5)
-        names = json.loads((tmp_path / name / "classes.json").read_text())
-        assert names == classifier.classes_.astype(str).tolist()
+        classes = json.loads((tmp_path / name / "classes.json").read_text())
+        assert classes == classifier.classes_.astype(str).tolist()
     card = (tmp_path / "features" / "README.md").read_text()
     assert "Not measured: there were no examples to test on." in card
     assert f"estimates that {features.noise_rate_:.1%} of the labels are wrong" in card
@@ -185,14 +237,20 @@ def test_a_run_folder_keeps_what_the_command_keeps_and_is_gone_on_from(tmp_path:
 
 def test_test_examples_are_what_accuracy_is_measured_on(tmp_path: Path) -> None:
     X, y, _ = blobs()
-    RobustClassifier("supervised", run_folder=tmp_path, **QUICK).fit(
+    fitted = RobustClassifier("supervised", run_folder=tmp_path, **QUICK).fit(
         X[:90], y[:90], X_test=X[90:], y_test=y[90:]
     )
-    data = json.loads((runs.only_run(tmp_path) / "data.json").read_text())
+    run = runs.only_run(tmp_path)
+    data = json.loads((run / "data.json").read_text())
     assert (data["training_images"], data["evaluation_images"]) == (90, 30)
+    with open(run / "label_audit.csv", newline="") as file:
+        audited = list(csv.DictReader(file))
+    rows = [int(row["index"]) for row in audited]
+    scores = [float(row["score"]) for row in audited]
+    np.testing.assert_allclose(fitted.label_quality_[rows], 1 - np.array(scores), atol=1e-6)
 
 
-def test_folders_and_tables_of_images(tmp_path: Path) -> None:
+def test_folders_and_tables_of_images(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     photos = trees.write_folder(tmp_path / "photos")
     small = {"image_size": 8, "batch_size": 6, "max_iteration": 3}
     fitted = RobustClassifier("supervised", "cnn", settings=small).fit(str(photos))
@@ -205,6 +263,11 @@ def test_folders_and_tables_of_images(tmp_path: Path) -> None:
     first = sorted((photos / "test").rglob("*.jpg"))[0]
     image = tf.io.decode_image(first.read_bytes(), 3)[tf.newaxis]
     np.testing.assert_allclose(model(image), p[:1], atol=1e-5)
+    (photos / "test" / "0.jpg").write_text("no image")  # the first of the folder
+    again = fitted.predict_proba(photos / "test")
+    assert np.isnan(again[0]).all() and fitted.predict(photos / "test")[0] == ""
+    np.testing.assert_allclose(again[1:], p, atol=1e-6)
+    assert "1 of 10 files cannot be decoded, and nothing is said of them: 0.jpg" in caplog.text
     with pytest.raises(ieg.InputError, match="with a folder or a CSV file as X, labels"):
         RobustClassifier().fit(str(photos), [1, 2])
 
@@ -253,6 +316,10 @@ def test_bad_images_to_predict_are_refused(images: RobustClassifier) -> None:
         ({"method": "magic"}, "^unknown method 'magic'"),
         ({"network": "resnet32"}, "^--network_name=resnet32 takes images, and the examples of"),
         ({"settings": {"seed": 1}}, "^settings={'seed': ...}: the classifier sets that itself$"),
+        (
+            {"settings": {"eval_split": "test"}, "run_folder": "never_made"},
+            "^settings={'eval_split': 'test'} with run_folder needs X_test$",
+        ),
         ({"settings": {"depth": 1}}, "^--depth is no option of --method=fsr$"),
         ({"settings": {"audit_folds": 3}}, "^settings={'audit_folds': ...} goes with run_folder"),
     ],
@@ -269,4 +336,13 @@ def test_data_that_come_through_python_have_no_flag(capsys: pytest.CaptureFixtur
     assert main(["ieg", "--dataset=arrays"]) == 2
     assert "ieg.RobustClassifier().fit(X, y)" in capsys.readouterr().err
     assert main(["ieg", "--dataset=digits", "--network_name=own"]) == 2
-    assert "takes what ieg.RobustClassifier is given" in capsys.readouterr().err
+    said = "error: --network_name=own comes through Python: ieg.RobustClassifier(network=...)\n"
+    assert capsys.readouterr().err == said
+    with pytest.raises(ieg.InputError, match="networks for those: mlp$"):
+        networks.create("cnn", (4,), 3, kind="features")
+    with pytest.raises(ieg.InputError, match="unknown data set; .* with BASE") as caught:
+        names.parse("array")
+    assert "arrays" not in str(caught.value) and "digits" in str(caught.value)
+    listed = config.help_text().splitlines()
+    assert not any(line.startswith("  own ") for line in listed)
+    assert not any(line.startswith("data:") and "arrays" in line for line in listed)

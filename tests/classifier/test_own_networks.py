@@ -1,15 +1,19 @@
 """Networks of the caller's own: unchanged, understood as far as possible, refused in one line."""
 
 import pickle
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
 from ieg import InputError, RobustClassifier
+from ieg.classifier import network
+from ieg.main import main
 from ieg.networks import own
 
 CLASSES = 3
+EXAMPLES = np.zeros([4, 8, 8, 1], np.float32)
 QUICK = {"epochs": 2, "batch_size": 20, "augmentation": "none"}
 
 
@@ -75,6 +79,54 @@ def test_a_function_makes_the_network_for_the_data(
     assert set(asked) == {((8, 8, 1), CLASSES)}
     assert fitted.predict_proba(data[0]).shape == (40, CLASSES)
     assert not caplog.records
+
+
+def activated(activation: str) -> keras.Sequential:
+    """With the same weights each time."""
+    keras.utils.set_random_seed(1)
+    return ending_in(
+        keras.layers.Flatten(), keras.layers.Dense(4, activation), keras.layers.Dense(CLASSES)
+    )
+
+
+def test_a_fingerprint_tells_networks_apart_and_not_their_names() -> None:
+    def of(given: object) -> str:
+        return network.fingerprint(given, network.maker(given, EXAMPLES, CLASSES, 0))
+
+    model = activated("relu")
+    assert of(model) == of(model) == of(activated("relu"))
+    assert of(model) != of(activated("tanh"))
+    moved = keras.models.clone_model(model)
+    moved.set_weights([w + 1 for w in model.get_weights()])
+    assert of(moved) != of(model)
+    assert of(lambda shape, count: moved) == of(lambda shape, count: activated("relu"))
+    assert of(lambda shape, count: Subclassed()) == of(lambda shape, count: Subclassed())
+
+
+def test_a_run_folder_goes_on_only_with_the_same_network_and_views(
+    data: tuple, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fit(activation: str, augmentation: str) -> RobustClassifier:
+        return RobustClassifier(
+            "supervised",
+            activated(activation),
+            epochs=1,
+            batch_size=20,
+            augmentation=augmentation,
+            run_folder=tmp_path,
+        ).fit(*data)
+
+    first = fit("relu", "shift")
+    np.testing.assert_array_equal(
+        fit("relu", "shift").predict_proba(data[0]), first.predict_proba(data[0])
+    )
+    with pytest.raises(InputError, match="--augmentation was shift and is none now"):
+        fit("relu", "none")
+    with pytest.raises(InputError, match="--network was [0-9a-f]{16} and is [0-9a-f]{16} now"):
+        fit("tanh", "shift")
+    words = ["--dataset=arrays", "--network_name=own", "--method=supervised", "--seed=0"]
+    assert main(["ieg", *words, "--mode=evaluation", f"--checkpoint_path={tmp_path}"]) == 2
+    assert "through Python with augmentation and network, which no flag" in capsys.readouterr().err
 
 
 def test_an_operation_without_forward_mode_falls_back_to_nested_tapes(

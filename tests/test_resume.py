@@ -212,7 +212,9 @@ def kill_while_a_checkpoint_is_written(process: Process, following: int) -> None
     assert process.send(signal.SIGKILL) == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("method", ["l2r", "ieg", "fsr", "mixup_labels"])
+@pytest.mark.parametrize(
+    "method", ["l2r", "ieg", "fsr", pytest.param("mixup_labels", marks=pytest.mark.slow)]
+)
 def test_killed_twice_ends_like_one_never_interrupted(
     tmp_path: Path, start: Start, uninterrupted: Callable[[str], Path], method: str
 ) -> None:

@@ -61,7 +61,7 @@ def meta_gradients(name: str, size: int) -> list[np.ndarray]:
     return [gradient(mode).numpy() for mode in ("forward", "nested")]
 
 
-@pytest.mark.parametrize("name", ["resnet20", "shufflenetv2"])
+@pytest.mark.parametrize("name", ["resnet20", pytest.param("shufflenetv2", marks=pytest.mark.slow)])
 def test_modes_agree(name: str) -> None:
     forward, nested = meta_gradients(name, 16)
     assert np.abs(nested).max() > 0

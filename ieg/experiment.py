@@ -370,6 +370,8 @@ def build(settings: Settings, fold: Fold | None = None) -> Experiment:
             raise InputError(f"{alone} needs one process alone; leave --distribution_strategy out")
     deterministic = devices.make_deterministic(config.deterministic)
     strategy = devices.strategy(config.distribution_strategy)
+    if deterministic:
+        devices.keep_order_of_sums(strategy)
     if config.jit_compile:
         _check_compilation(settings, strategy)
     workers = Workers(strategy)

@@ -61,6 +61,17 @@ def _tpu() -> tf.distribute.Strategy:
         ) from None
 
 
+def keep_order_of_sums(strategy: tf.distribute.Strategy) -> None:
+    """Lets several replicas of one process and those of several workers come to the same bits.
+
+    TensorFlow's rewriting of sums adds terms up in another order where some of them come from
+    another device or worker. On one device it stays: without it the same step at 32x32 has several
+    results.
+    """
+    alone = strategy.num_replicas_in_sync == 1
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": alone})
+
+
 def make_deterministic(wanted: bool | None) -> bool:
     """Makes equal runs equal bit for bit; call it before TensorFlow runs anything.
 
@@ -76,8 +87,6 @@ def make_deterministic(wanted: bool | None) -> bool:
     if not on:
         return False
     tf.config.experimental.enable_op_determinism()
-    # It adds terms up in another order where some of them come from another device or worker.
-    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
     if tf.config.threading.get_inter_op_parallelism_threads() != 1:
         try:
             tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -86,6 +86,7 @@ def test_other_methods_refuse_it():
             resolve({"method": name, "meta_interval": 2})
 
 
+@pytest.mark.slow
 def test_a_resumed_run_remembers(tmp_path: Path):
     flags = ("--dataset=digits_uniform_0.4", "--method=l2r", "--l2r_warmup_epochs=0")
     flags += ("--meta_interval=3", "--train_eval_size=50", "--batch_size=40", "--eval_freq=4")

@@ -85,6 +85,7 @@ def test_another_network_than_the_clean_one_is_refused(
     assert error.count("\n") == 1 and not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_the_upper_bound_on_two_replicas(tmp_path: Path) -> None:
     network = ("--network_name=test_no_batch_norm",)
     flags = ("--dataset=digits", "--method=supervised", *SMALL, *network)

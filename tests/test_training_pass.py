@@ -22,7 +22,7 @@ def built(request, tmp_path_factory):
 
 def test_logits_and_features_of_any_examples_in_their_order(built):
     indices = np.random.default_rng(0).choice(1437, 60)
-    predict = experiment.TrainingPass(built)
+    predict = built.training_pass()
     images = scale(built.dataset.train.images[indices])
     np.testing.assert_allclose(predict(indices), built.model(images, training=False), atol=1e-5)
     features = predict(indices, "features")
@@ -32,7 +32,7 @@ def test_logits_and_features_of_any_examples_in_their_order(built):
 
 
 def test_a_later_pass_sees_the_new_weights(built):
-    predict, indices = experiment.TrainingPass(built), np.arange(5)
+    predict, indices = built.training_pass(), np.arange(5)
     before = predict(indices)
     bias = built.state.params[-1]
     bias.assign(bias + 1.0)
@@ -40,7 +40,7 @@ def test_a_later_pass_sees_the_new_weights(built):
 
 
 def test_images_of_coming_steps_are_those_that_they_train_on(built):
-    predict, strategy = experiment.TrainingPass(built), built.strategy
+    predict, strategy = built.training_pass(), built.strategy
     indices, logits = predict.of_steps(3, 5)
     batches = [
         batch
@@ -60,7 +60,7 @@ def test_images_of_coming_steps_are_those_that_they_train_on(built):
 
 
 def test_the_evaluation_split(built):
-    labels, logits = experiment.TrainingPass(built).of_evaluation()
+    labels, logits = built.training_pass().of_evaluation()
     split = built.dataset.evaluation
     np.testing.assert_array_equal(labels, split.labels)
     expected = built.model(scale(split.images), training=False)

@@ -122,11 +122,6 @@ def after(values: Any) -> contextlib.AbstractContextManager[None]:
     return tf.control_dependencies(tf.nest.flatten(values))
 
 
-def decay_loss(params: Sequence[tf.Tensor], decay: Sequence[float]) -> tf.Tensor:
-    """Σ_j decay_j ½‖θ_j‖², a scalar."""
-    return tf.add_n([c * tf.nn.l2_loss(p) for p, c in zip(params, decay, strict=True)])
-
-
 def _forward(
     inner: InnerProblem,
     outer_loss: Callable[[Tensors], tuple[tf.Tensor, Any]],

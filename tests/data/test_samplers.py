@@ -46,8 +46,8 @@ def test_all_classes_are_visited_equally_often_and_not_always_together():
     assert len({frozenset(row) for row in classes.tolist()}) > 6
 
 
-def test_a_class_goes_through_all_its_images_before_any_comes_again():
-    seen = steps(balanced(), 0, 300).ravel()
+def assert_used_up_before_any_comes_again(seen):
+    """Each class goes through all its images, in another order each time."""
     for k, size in enumerate(SIZES):
         visits = seen[seen // 100 == k] - 100 * k
         whole = visits[: len(visits) // max(size, 1) * size].reshape(-1, max(size, 1))
@@ -55,6 +55,10 @@ def test_a_class_goes_through_all_its_images_before_any_comes_again():
         for one in whole:
             assert sorted(one) == list(range(size))
         assert len({tuple(one) for one in whole}) > 10 or size < 6
+
+
+def test_a_class_goes_through_all_its_images_before_any_comes_again():
+    assert_used_up_before_any_comes_again(steps(balanced(), 0, 300).ravel())
 
 
 def test_the_order_depends_on_step_and_seed_alone():
@@ -100,14 +104,8 @@ def test_classes_come_in_rows_and_shuffled_rounds(batch_size):
 
 @pytest.mark.parametrize("images_in_a_row", [1, 3, 6])  # 6: more than the smallest class has
 def test_lists_of_class_aware_rows_are_used_up_before_they_begin_anew(images_in_a_row):
-    seen = steps(class_aware(images_in_a_row=images_in_a_row), 0, 300).ravel()
-    for k, size in enumerate(SIZES):
-        visits = seen[seen // 100 == k] - 100 * k
-        whole = visits[: len(visits) // max(size, 1) * size].reshape(-1, max(size, 1))
-        assert len(whole) >= (20 if size else 0)
-        for one in whole:
-            assert sorted(one) == list(range(size))
-        assert len({tuple(one) for one in whole}) > 10 or size < 6
+    sampler = class_aware(images_in_a_row=images_in_a_row)
+    assert_used_up_before_any_comes_again(steps(sampler, 0, 300).ravel())
 
 
 def test_class_aware_batches_depend_on_step_and_seed_alone():

@@ -7,8 +7,8 @@ import tensorflow as tf
 from ieg import networks
 from ieg.losses import cross_entropy
 from ieg.meta import InnerProblem, meta_gradient
-from ieg.meta.lookahead import decay_loss
 from ieg.networks import parts
+from tests.decay import decay_loss
 
 MODES = ("forward", "nested")
 BATCH, CLASSES = 5, 3

@@ -10,10 +10,10 @@ import tensorflow as tf
 
 from ieg import config, experiment, networks
 from ieg.data.pipeline import Batch, Probe
-from ieg.meta.lookahead import decay_loss
 from ieg.methods import l2r, lookahead
 from ieg.networks import parts
 from tests import contexts
+from tests.decay import decay_loss
 
 COEFFICIENT = 0.25
 

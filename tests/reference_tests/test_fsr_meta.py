@@ -10,10 +10,10 @@ from ieg.data.pipeline import Batch, Probe
 from ieg.losses import PseudoLoss, cross_entropy, pseudo_labels, running_logits
 from ieg.meta import shifted_weights
 from ieg.meta.dictionary import lowest_scores, updated_scores
-from ieg.meta.lookahead import decay_loss
 from ieg.methods import fsr
 from ieg.networks import parts
 from tests import contexts
+from tests.decay import decay_loss
 from tests.reference_tests import tiny
 
 

@@ -9,10 +9,10 @@ from ieg.augment import mixup
 from ieg.data.pipeline import Batch, Probe
 from ieg.losses import cross_entropy, kl_divergence, label_guess, rms_normalize, soft_targets
 from ieg.meta import InnerProblem, example_weights, meta_gradient
-from ieg.meta.lookahead import decay_loss
 from ieg.methods import ieg
 from ieg.methods.lookahead import Weighing
 from tests import contexts
+from tests.decay import decay_loss
 from tests.reference_tests import tiny
 
 MODES = ("forward", "nested")

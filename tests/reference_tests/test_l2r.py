@@ -7,7 +7,7 @@ import tensorflow as tf
 from ieg import update
 from ieg.losses import cross_entropy
 from ieg.meta import InnerProblem, example_weights, meta_gradient
-from ieg.meta.lookahead import decay_loss
+from tests.decay import decay_loss
 from tests.reference_tests import tiny
 
 MODES = ("forward", "nested")

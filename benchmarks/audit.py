@@ -1,6 +1,6 @@
 """How well wrong labels are found: the label audit of each method beside cleanlab.
 
-    python -m benchmarks.audit --markdown
+    python -m benchmarks.audit
 
 Trains on digits whose labels were made wrong, and measures how well `label_audit.csv` ranks those
 labels (AUROC, average precision) and tells them from the others (F1 of score > 0.5). Beside it
@@ -31,6 +31,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from threadpoolctl import threadpool_limits
 
 from benchmarks import peers
+from benchmarks.tables import mean, print_table
 from ieg.commands.folds import SCORES
 from ieg.data.dataset import Dataset, prepare
 from ieg.errors import InputError
@@ -55,7 +56,6 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--dataset", action="append", help=f"default: {', '.join(DATASETS)}")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--runs", type=Path, default=Path("runs/audit"), help="root of the runs")
-    parser.add_argument("--markdown", action="store_true", help="as a table for a README")
     parser.add_argument("flags", nargs="*", help="after --: further flags for ieg.main")
     arguments = parser.parse_args(argv)
     with_cleanlab = importlib.util.find_spec("cleanlab") is not None
@@ -70,12 +70,12 @@ def main(argv: Sequence[str]) -> int:
             ]
             columns = list(found[0])
             for key, title in MEASURES.items():
-                cells = [peers.mean([one[column][key] for one in found], 4) for column in columns]
+                cells = [mean([one[column][key] for one in found], 4) for column in columns]
                 rows.append([name, title, *cells])
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    peers.print_table(["data", "", *columns], rows, arguments.markdown)
+    print_table(["data", "", *columns], rows)
     print(f"mean ± standard deviation over seeds {', '.join(map(str, arguments.seeds))}")
     return 0
 

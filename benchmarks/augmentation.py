@@ -21,9 +21,8 @@ import ieg.quiet  # noqa: F401
 import keras
 import numpy as np
 import tensorflow as tf
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.tables import print_table
 from ieg import keys
 from ieg.augment import strong
 from ieg.augment.strong import StrongAugmentation
@@ -123,15 +122,12 @@ def _interleaved(
 
 
 def _print(size: Size, titles: list[str], speeds: list[float]) -> None:
-    table = Table(
-        "strong view",
-        "images/s",
-        "ratio to Keras",
-        title=f"{size.side}x{size.side}x3, batch {size.batch}",
-    )
-    for title, speed in zip(titles, speeds, strict=True):
-        table.add_row(title, f"{speed:,.0f}", f"{speed / speeds[0]:.1f}")
-    Console().print(table)
+    rows = [
+        [title, f"{speed:,.0f}", f"{speed / speeds[0]:.1f}"]
+        for title, speed in zip(titles, speeds, strict=True)
+    ]
+    caption = f"{size.side}x{size.side}x3, batch {size.batch}"
+    print_table(["strong view", "images/s", "ratio to Keras"], rows, caption)
 
 
 if __name__ == "__main__":

@@ -24,11 +24,9 @@ from typing import Any
 import ieg.quiet  # noqa: F401
 
 import tensorflow as tf
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.steps import interleaved, make_step
-from ieg import memory, networks
+from benchmarks.steps import NETWORKS, interleaved, make_step, peak_bytes
+from benchmarks.tables import print_table
 from ieg.training import devices
 
 
@@ -57,7 +55,7 @@ VARIANTS = (
 def main(argv: Sequence[str]) -> int:
     """Prints one table per network; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--network", action="append", choices=networks.REGISTRY.names())
+    parser.add_argument("--network", action="append", choices=NETWORKS)
     parser.add_argument("--batch", type=int, default=64, help="training and probe batch")
     parser.add_argument("--rounds", type=int, default=15, help="rounds that are timed")
     parser.add_argument("--deterministic", action="store_true", help="as training on CPUs is")
@@ -68,7 +66,7 @@ def main(argv: Sequence[str]) -> int:
     names = arguments.network or ["cnn", "resnet32"]
     if arguments.memory_of is not None:
         step = VARIANTS[arguments.memory_of].step(names[0], arguments.batch)
-        print(json.dumps(_peak_bytes(step)))
+        print(json.dumps(peak_bytes(step)))
         return 0
     for name in names:
         steps = [variant.step(name, arguments.batch) for variant in VARIANTS]
@@ -76,13 +74,6 @@ def main(argv: Sequence[str]) -> int:
         peaks = [_memory_of(i, name, arguments) for i in range(len(VARIANTS))]
         _print(name, arguments, seconds, peaks)
     return 0
-
-
-def _peak_bytes(step: Callable[[], None]) -> int:
-    before = memory.peak_bytes()
-    for _ in range(3):
-        step()
-    return memory.peak_bytes() - before
 
 
 def _memory_of(index: int, name: str, arguments: argparse.Namespace) -> int:
@@ -97,21 +88,12 @@ def _print(
     name: str, arguments: argparse.Namespace, seconds: list[float], peaks: list[int]
 ) -> None:
     exact = "deterministic" if arguments.deterministic else "not deterministic"
-    table = Table(
-        "step",
-        "ms",
-        "ratio to plain",
-        "peak memory MB",
-        title=f"{name}, batch {arguments.batch} + probe {arguments.batch}, {exact}",
-    )
-    for variant, time_taken, peak in zip(VARIANTS, seconds, peaks, strict=True):
-        table.add_row(
-            variant.title,
-            f"{1000 * time_taken:.1f}",
-            f"{time_taken / seconds[0]:.2f}",
-            f"{peak / 2**20:.0f}",
-        )
-    Console().print(table)
+    rows = [
+        [variant.title, f"{1000 * t:.1f}", f"{t / seconds[0]:.2f}", f"{peak / 2**20:.0f}"]
+        for variant, t, peak in zip(VARIANTS, seconds, peaks, strict=True)
+    ]
+    caption = f"{name}, batch {arguments.batch} + probe {arguments.batch}, {exact}"
+    print_table(["step", "ms", "ratio to plain", "peak memory MB"], rows, caption)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What a user might take instead: classics of scikit-learn, alone and with cleanlab around them.
 
-    python -m benchmarks.peers --markdown
+    python -m benchmarks.peers
 
 An RBF support vector machine and an MLP with one hidden layer of 128, each trained on the noisy
 labels as they are, and inside cleanlab's CleanLearning, which drops what it takes for wrong labels
@@ -25,9 +25,6 @@ from typing import Any
 import ieg.quiet  # noqa: F401
 
 import numpy as np
-from rich import box
-from rich.console import Console
-from rich.table import Table
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import ConvergenceWarning
@@ -35,6 +32,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
+from benchmarks.tables import mean, print_table
 from ieg.data.dataset import Dataset, prepare
 from ieg.data.images import Images
 from ieg.errors import InputError
@@ -96,7 +94,6 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--dataset", action="append", help=f"default: {', '.join(DATASETS)}")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--markdown", action="store_true", help="as a table for a README")
     arguments = parser.parse_args(argv)
     names = list(PEERS)
     if importlib.util.find_spec("cleanlab") is None:
@@ -111,7 +108,7 @@ def main(argv: Sequence[str]) -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print_table(["data", *names], rows, arguments.markdown)
+    print_table(["data", *names], rows)
     seeds = ", ".join(map(str, arguments.seeds))
     print(
         f"test accuracy, mean ± standard deviation over seeds {seeds}; trained on all images with "
@@ -141,32 +138,10 @@ def _scores(name: str, peers: Sequence[str], seeds: Sequence[int]) -> list[list[
     ]
 
 
-def mean(scores: Sequence[float], digits: int = 3) -> str:
-    """Mean ± population standard deviation; a single score alone."""
-    if len(scores) == 1:
-        return f"{scores[0]:.{digits}f}"
-    return f"{np.mean(scores):.{digits}f} ± {np.std(scores):.{digits}f}"
-
-
 def pixels(images: Images) -> np.ndarray:
     """[N, H, W, C] uint8 → [N, H·W·C] in [0, 1]."""
     assert isinstance(images, np.ndarray)  # digits are in memory
     return images.reshape(len(images), -1) / 255
-
-
-def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], markdown: bool) -> None:
-    """A table for a README, or for a terminal."""
-    if markdown:
-        for line in (titles, ["---"] * len(titles), *rows):
-            print(f"| {' | '.join(line)} |")
-        return
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column(titles[0], overflow="fold")
-    for title in titles[1:]:
-        table.add_column(title, min_width=len("0.000 ± 0.000"))
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
 
 
 if __name__ == "__main__":

@@ -10,23 +10,20 @@ look-ahead's gradient stops at the guessed labels, only the weak view is differe
 and the dictionary's forward 2: 5, and 1 for the unmixed images where the images to train on are
 mixed. Where a share s of the network looks ahead too, its inner backward 2 s, its tangents 2 s and
 the dictionary's backward 4 s; the three stages of resnet29 cost about the same.
-Last comes the share of the time that training with IEG waits for its batches.
 """
 
 import argparse
 import sys
-import time
 from collections.abc import Sequence
 from typing import Any
 
 import ieg.quiet  # noqa: F401
 
 import tensorflow as tf
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.steps import interleaved, make_step
-from ieg import config, experiment, networks
+from benchmarks.tables import print_table
+from ieg import networks
 from ieg.training import devices
 
 Rows = dict[str, tuple[str, dict[str, Any], float]]
@@ -45,11 +42,10 @@ _ROWS: Rows = {
     "fsr, --meta_partial_level=2": ("fsr", {"meta_partial_level": 2}, 6 + 16 / 3),
     "fsr, --meta_partial_level=-1": ("fsr", {"meta_partial_level": -1}, 6 + 8),
 }
-_WARM_UP_STEPS = 5
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints the table of costs and the time spent waiting for data; returns the exit status."""
+    """Prints the table of costs; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--network", default="resnet29", choices=networks.REGISTRY.names())
     parser.add_argument("--batch", type=int, default=32, help="training and probe batch")
@@ -57,9 +53,6 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--methods", nargs="+", default=timed, choices=timed, help="beside plain")
     parser.add_argument("--rounds", type=int, default=9, help="rounds that are timed")
     parser.add_argument("--deterministic", action="store_true", help="as training on CPUs is")
-    parser.add_argument("--dataset", default="digits_uniform_0.4", help="whose batches are timed")
-    parser.add_argument("--dataset_dir", default="data")
-    parser.add_argument("--steps", type=int, default=50, help="steps with data that are timed")
     arguments = parser.parse_args(argv)
     devices.make_deterministic(arguments.deterministic)
     tf.get_logger().setLevel("ERROR")  # functions of one name look like needless retracing
@@ -78,54 +71,17 @@ def main(argv: Sequence[str]) -> int:
         for method, options, _ in rows.values()
     ]
     _print(arguments, rows, interleaved(steps, arguments.rounds))
-    waiting = _waiting_share(arguments)
-    print(f"waiting for data with --method=ieg on {arguments.dataset}: {waiting:.1%} of the time")
     return 0
 
 
 def _print(arguments: argparse.Namespace, rows: Rows, seconds: list[float]) -> None:
-    table = Table(
-        "step",
-        "ms",
-        "ratio to plain",
-        "passes alone",
-        "above them",
-        title=f"{arguments.network}, batch {arguments.batch}",
-    )
+    lines = []
     for (title, (_, _, convolutions)), taken in zip(rows.items(), seconds, strict=True):
         ratio, passes = taken / seconds[0], convolutions / _PLAIN
-        table.add_row(
-            title,
-            f"{1000 * taken:.1f}",
-            f"{ratio:.2f}",
-            f"{passes:.2f}",
-            f"{ratio / passes - 1:+.0%}",
-        )
-    Console().print(table)
-
-
-def _waiting_share(arguments: argparse.Namespace) -> float:
-    """Share of the time of IEG's training steps that passes before the next batch is there."""
-    typed = {
-        "dataset": arguments.dataset,
-        "dataset_dir": arguments.dataset_dir,
-        "network_name": arguments.network,
-        "batch_size": arguments.batch,
-        "deterministic": arguments.deterministic,
-    }
-    built = experiment.build(config.resolve(typed))
-    steps = built.steps()
-    stop = _WARM_UP_STEPS + arguments.steps
-    blocks = iter(built.pipeline.batches(built.strategy, 0, stop, block=1))
-    waited, started = 0.0, 0.0
-    for number in range(stop):
-        if number == _WARM_UP_STEPS:
-            waited, started = 0.0, time.perf_counter()
-        before = time.perf_counter()
-        block = next(blocks)
-        waited += time.perf_counter() - before
-        steps(block, 0, number, [0.01]).values.numpy()
-    return waited / (time.perf_counter() - started)
+        ratios = [f"{ratio:.2f}", f"{passes:.2f}", f"{ratio / passes - 1:+.0%}"]
+        lines.append([title, f"{1000 * taken:.1f}", *ratios])
+    titles = ["step", "ms", "ratio to plain", "passes alone", "above them"]
+    print_table(titles, lines, f"{arguments.network}, batch {arguments.batch}")
 
 
 if __name__ == "__main__":

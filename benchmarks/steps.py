@@ -7,52 +7,62 @@ from typing import Any
 
 import ieg.quiet  # noqa: F401
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from ieg import networks
+from ieg import memory, networks
 from ieg.data.pipeline import Batch, Probe
 from ieg.methods import REGISTRY as METHODS
-from ieg.methods import Context, StepState
+from ieg.methods import Context, Method, StepState
 from ieg.networks import parts
+from ieg.networks.wrn import wrn28_10
+
+#: A wide residual network that 2 CPU cores can train.
+NARROW = "wrn28-2"
+NETWORKS = (*networks.REGISTRY.names(), NARROW)
 
 _SHAPES = {"cnn": (8, 8, 1)}
 _CLASSES = 10
 _STEP = 10**6  # late enough that no method warms up any more
 
 
-def make_step(
-    method_name: str, options: Mapping[str, Any], network: str, batch_size: int
-) -> Callable[[], None]:
-    """A compiled step that ends with the gradients, without update: that is the same for all.
+def make_method(
+    method_name: str,
+    options: Mapping[str, Any],
+    network: str,
+    batch_size: int,
+    examples: int | None = None,
+) -> Method:
+    """A method with its network, on no data.
 
     Args:
       method_name: of the registry.
       options: those of the method that differ from its defaults.
-      network: of the registry; images are 32x32 with three channels, for `cnn` 8x8 with one.
-      batch_size: training examples, and as many strong views and probe examples; from a
-        dictionary as many as the method's options say.
-    Returns:
-      a function that runs the step on random numbers and waits for it.
+      network: one of `NETWORKS`; images are 32x32 with three channels, for `cnn` 8x8 with one.
+      batch_size: examples of a step.
+      examples: to train on, which the method may keep something of; None: as many as in a step.
     """
     shape = _SHAPES.get(network, (32, 32, 3))
-    model = networks.create(network, shape, _CLASSES)
+    if network == NARROW:
+        entry = networks.REGISTRY.get("wrn28-10")
+        wide: Callable[..., keras.Model] = wrn28_10
+        model = wide(shape, _CLASSES, dropout_rate=0.0, width=32)
+    else:
+        entry = networks.REGISTRY.get(network)
+        model = networks.create(network, shape, _CLASSES)
     method_class = METHODS.get(method_name)
-    entry = networks.REGISTRY.get(network)
-    method_options = method_class.Options(**options)
-    probe_size = getattr(method_options, "queue_bs", batch_size)
-    batch = _batch(shape, batch_size, probe_size)
-    labels = np.arange(batch_size) % _CLASSES
+    labels = np.arange(examples or batch_size) % _CLASSES
     context = Context(
         model=model,
         num_classes=_CLASSES,
         given_labels=labels,
         true_labels=labels,
-        train_indices=np.arange(batch_size),
+        train_indices=np.arange(len(labels)),
         batch_size=batch_size,
         accumulation_steps=1,
         replicas=1,
-        steps_per_epoch=1,
+        steps_per_epoch=len(labels) // batch_size,
         total_steps=1000,
         momentum=0.9,
         decay=entry.train_decay(model, entry.weight_decay),
@@ -60,7 +70,28 @@ def make_step(
         label_smoothing=0.0,
         seed=0,
     )
-    method = method_class(method_options, context)
+    return method_class(method_class.Options(**options), context)
+
+
+def make_step(
+    method_name: str,
+    options: Mapping[str, Any],
+    network: str,
+    batch_size: int,
+    examples: int | None = None,
+) -> Callable[[], None]:
+    """A compiled step that ends with the gradients, without update: that is the same for all.
+
+    Args:
+      method_name, options, network, batch_size, examples: as in `make_method`; there are as many
+        strong views and probe examples, from a dictionary as many as the method's options say.
+    Returns:
+      a function that runs the step on random numbers and waits for it.
+    """
+    method = make_method(method_name, options, network, batch_size, examples)
+    model = method.context.model
+    probe_size = getattr(method.options, "queue_bs", batch_size)
+    batch = _batch(_SHAPES.get(network, (32, 32, 3)), batch_size, probe_size)
     variables = method.init_state()
     params = [v.value for v in model.trainable_variables]
     others = [v.value for v in model.non_trainable_variables]
@@ -98,6 +129,14 @@ def interleaved(steps: Sequence[Callable[[], None]], rounds: int) -> list[float]
             if turn >= 2:
                 times.append(time.perf_counter() - start)
     return [statistics.median(times) for times in seconds]
+
+
+def peak_bytes(step: Callable[[], None]) -> int:
+    """What this process needs for a step at most; for a process that has run no other."""
+    before = memory.peak_bytes()
+    for _ in range(3):
+        step()
+    return memory.peak_bytes() - before
 
 
 def _batch(shape: tuple[int, int, int], size: int, probe_size: int) -> Batch:

@@ -70,7 +70,7 @@ def test_all_are_measured_on_the_same_examples_and_kept(
 def test_other_flags_are_other_runs(
     pretends: list[list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["--seeds", "2", f"--dataset={NAME}", f"--runs={tmp_path}", "--markdown", "--"]
+    arguments = ["--seeds", "2", f"--dataset={NAME}", f"--runs={tmp_path}", "--"]
     assert benchmark.main([*arguments, "--batch_size=20"]) == 0
     assert all("--batch_size=20" in flags for flags in pretends if "--mode=audit" not in flags)
     assert benchmark.main([*arguments, "--batch_size=30"]) == 2
@@ -108,7 +108,7 @@ def test_without_cleanlab_a_line_says_how_to_get_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    flags = ["--seeds", "2", f"--dataset={NAME}", f"--runs={tmp_path}", "--markdown"]
+    flags = ["--seeds", "2", f"--dataset={NAME}", f"--runs={tmp_path}"]
     assert benchmark.main(flags) == 0
     said, titles, _, *rows, end = capsys.readouterr().out.splitlines()
     assert said == "nothing of cleanlab, which is not installed: pip install -e '.[benchmarks]'"
@@ -131,7 +131,7 @@ def test_probabilities_come_from_the_fold_that_left_an_example_out(
 def test_the_benchmark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("cleanlab")
     short = ["--max_iteration=40", "--eval_freq=40"]
-    flags = ["--seeds", "2", f"--dataset={NAME}", f"--runs={tmp_path}", "--markdown", "--", *short]
+    flags = ["--seeds", "2", f"--dataset={NAME}", f"--runs={tmp_path}", "--", *short]
     assert benchmark.main(flags) == 0
     (row,) = re.findall(r"\| .* AUROC .*", capsys.readouterr().out)
     cells = [float(cell) for cell in row.split("|")[3:-1]]

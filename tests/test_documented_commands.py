@@ -139,7 +139,7 @@ def test_the_benchmarks(tmp_path: Path) -> None:
     flags = ("--network=cnn", "--batch=8", "--rounds=2")
     printed = run(sys.executable, "-m", "benchmarks.meta_gradient", *flags, cwd=ROOT)
     assert all(title in printed for title in ("plain", "forward", "nested", "classifier only"))
-    printed = run(sys.executable, "-m", "benchmarks.peers", "--seeds", "1", "--markdown", cwd=ROOT)
+    printed = run(sys.executable, "-m", "benchmarks.peers", "--seeds", "1", cwd=ROOT)
     assert printed.count("| digits_") == 5
 
 

@@ -68,7 +68,7 @@ def test_without_cleanlab_a_line_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    arguments = ["--markdown", "--seeds", "1", "--dataset=digits_uniform_0.8"]
+    arguments = ["--seeds", "1", "--dataset=digits_uniform_0.8"]
     assert peers.main(arguments) == 0
     said, titles, _, row, end = capsys.readouterr().out.splitlines()
     assert said == "nothing of cleanlab, which is not installed: pip install -e '.[benchmarks]'"

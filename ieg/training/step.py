@@ -111,11 +111,11 @@ class TrainSteps:
     ) -> tf.Tensor:
         """[count, S] scalars, in the order of the names that are found while the step is traced."""
 
-        def replica_step(
+        def on_replica(
             block: Batch, place: tf.Tensor, rate: tf.Tensor, step: tf.Tensor
         ) -> dict[str, tf.Tensor]:
             batch = tf.nest.map_structure(lambda x: None if x is None else x[place], block)
-            return _replica_step(
+            return replica_step(
                 batch,
                 rate,
                 step,
@@ -126,7 +126,7 @@ class TrainSteps:
                 last=kind[1],
             )
 
-        run = tf.function(replica_step, jit_compile=True) if self._jit else replica_step
+        run = tf.function(on_replica, jit_compile=True) if self._jit else on_replica
 
         def one(i: tf.Tensor) -> tf.Tensor:
             found = self._strategy.run(run, args=(block, place + i, rates[i], first + i))
@@ -143,7 +143,7 @@ class TrainSteps:
         )
 
 
-def _replica_step(
+def replica_step(
     batch: Batch,
     learning_rate: tf.Tensor,
     step: tf.Tensor,
@@ -154,6 +154,17 @@ def _replica_step(
     variant: Hashable,
     last: bool,
 ) -> dict[str, tf.Tensor]:
+    """One step on one replica: the method's gradients, the update, and what is kept.
+
+    Args:
+      batch: this replica's part.
+      learning_rate, step: scalars; the step is 0-based.
+      method, state, rule: as in `TrainSteps`.
+      variant: of the method, for this step.
+      last: whether the step updates the weights, see `TrainSteps.kind`.
+    Returns:
+      scalars of the global batch by name.
+    """
     start = StepState(
         step=step,
         learning_rate=learning_rate,

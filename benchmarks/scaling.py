@@ -1,0 +1,121 @@
+"""Whether cost grows linearly: with the batch, and with the number of training examples.
+
+    python -m benchmarks.scaling --network=resnet29
+
+First one step of supervised training, L2R and FSR at growing batches: milliseconds, the same per
+image, and peak memory of a process of its own for each, minus the same process before its first
+step. Then what is kept per example: tables for 10^4 to 10^6 examples as a training run has them
+(the ledger, and what a method remembers of each example), no images. A step touches only the rows
+of its batch, so it must not take longer; memory and the checkpoint grow with the examples.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import ieg.quiet  # noqa: F401
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.steps import NETWORKS, interleaved, make_method, make_step, peak_bytes
+from benchmarks.tables import print_table
+from ieg.training.ledger import Ledger
+from ieg.training.step import COMMON_COLUMNS
+
+_METHODS: dict[str, dict[str, Any]] = {
+    "supervised": {},
+    "l2r": {},
+    "l2r, --meta_low_memory": {"meta_low_memory": True},
+    "fsr": {},
+}
+_EXAMPLES = (10**4, 10**5, 10**6)
+_ROWS_OF_A_STEP = 100
+
+
+def main(argv: Sequence[str]) -> int:
+    """Prints both tables; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--network", default="resnet29", choices=NETWORKS)
+    parser.add_argument("--batch", type=int, nargs="+", default=[32, 64, 128, 256])
+    parser.add_argument("--rounds", type=int, default=5, help="rounds that are timed")
+    parser.add_argument("--memory-of", help=argparse.SUPPRESS)
+    arguments = parser.parse_args(argv)
+    tf.get_logger().setLevel("ERROR")  # functions of one name look like needless retracing
+    if arguments.memory_of:
+        step = _step(arguments.memory_of, arguments.network, arguments.batch[0])
+        print(json.dumps(peak_bytes(step)))
+        return 0
+    _by_batch(arguments)
+    _by_examples()
+    return 0
+
+
+def _step(row: str, network: str, batch: int) -> Any:
+    method, options = row.split(",")[0], _METHODS[row]
+    # As published, FSR's dictionary gives twice the batch.
+    dictionary = {"queue_bs": 2 * batch, "queue_capacity": batch} if method == "fsr" else {}
+    return make_step(method, options | dictionary, network, batch)
+
+
+def _by_batch(arguments: argparse.Namespace) -> None:
+    lines = []
+    for row in _METHODS:
+        steps = [_step(row, arguments.network, batch) for batch in arguments.batch]
+        seconds = interleaved(steps, arguments.rounds)
+        for batch, taken in zip(arguments.batch, seconds, strict=True):
+            command = [sys.executable, "-m", "benchmarks.scaling", f"--memory-of={row}"]
+            command += [f"--network={arguments.network}", "--batch", str(batch)]
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            peak = f"{json.loads(done.stdout) / 2**20:,.0f}"
+            times = [f"{1000 * taken:,.0f}", f"{1000 * taken / batch:.2f}"]
+            lines.append([row, str(batch), *times, peak])
+        del steps
+    titles = ["step", "batch", "ms", "ms per image", "peak memory MB"]
+    print_table(titles, lines, f"{arguments.network}")
+
+
+def _by_examples() -> None:
+    lines = []
+    for count in _EXAMPLES:
+        # An interval makes it remember weights too.
+        options = {"meta_interval": 2}
+        method = make_method("fsr", options, "cnn", _ROWS_OF_A_STEP, count)
+        ledger = Ledger(count, COMMON_COLUMNS + method.per_example)
+        checkpoint = tf.train.Checkpoint(ledger=ledger, method=method.init_state())
+        step = make_step("fsr", options, "cnn", _ROWS_OF_A_STEP, count)
+        seconds = interleaved([_recording(ledger, count), step], rounds=200)
+        with tempfile.TemporaryDirectory() as folder:
+            start = time.perf_counter()
+            path = checkpoint.write(f"{folder}/kept")
+            saving = time.perf_counter() - start
+            size = sum(file.stat().st_size for file in Path(path).parent.iterdir())
+        start = time.perf_counter()
+        ledger.read()
+        reading = time.perf_counter() - start
+        times = [f"{1000 * t:.2f}" for t in seconds]
+        sizes = [f"{size / count:.0f}", f"{size / 1e6:.1f}"]
+        waits = [f"{1000 * t:.0f}" for t in (saving, reading)]
+        lines.append([f"{count:,}", *times, *sizes, *waits])
+    titles = ["examples", "ms to record a step", "ms for the step", "bytes per example"]
+    titles += ["MB in all", "ms to save", "ms to read for the audit"]
+    caption = f"what is kept of each example with FSR: steps of {_ROWS_OF_A_STEP} with cnn"
+    print_table(titles, lines, caption)
+
+
+def _recording(ledger: Ledger, count: int) -> Callable[[], None]:
+    rows = np.random.default_rng(0).choice(count, _ROWS_OF_A_STEP, replace=False)
+    index = tf.constant(rows, tf.int32)
+    values = {column: tf.ones([_ROWS_OF_A_STEP]) for column in ledger.columns}
+    record = tf.function(ledger.record)
+    return lambda: record(index, values)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -16,8 +16,9 @@ from ieg.methods import REGISTRY as METHODS
 from ieg.methods import Context, StepState
 from ieg.networks import parts
 
-_SHAPES = {"cnn": (8, 8, 1)}
-_CLASSES = 10
+#: Of all networks that are timed.
+CLASSES = 10
+
 _STEP = 10**6  # late enough that no method warms up any more
 
 
@@ -29,23 +30,23 @@ def make_step(
     Args:
       method_name: of the registry.
       options: those of the method that differ from its defaults.
-      network: of the registry; images are 32x32 with three channels, for `cnn` 8x8 with one.
+      network: of the registry; its images are of `image_shape`.
       batch_size: training examples, and as many strong views and probe examples; from a
         dictionary as many as the method's options say.
     Returns:
       a function that runs the step on random numbers and waits for it.
     """
-    shape = _SHAPES.get(network, (32, 32, 3))
-    model = networks.create(network, shape, _CLASSES)
+    shape = image_shape(network)
+    model = networks.create(network, shape, CLASSES)
     method_class = METHODS.get(method_name)
     entry = networks.REGISTRY.get(network)
     method_options = method_class.Options(**options)
     probe_size = getattr(method_options, "queue_bs", batch_size)
     batch = _batch(shape, batch_size, probe_size)
-    labels = np.arange(batch_size) % _CLASSES
+    labels = np.arange(batch_size) % CLASSES
     context = Context(
         model=model,
-        num_classes=_CLASSES,
+        num_classes=CLASSES,
         given_labels=labels,
         true_labels=labels,
         train_indices=np.arange(batch_size),
@@ -85,6 +86,11 @@ def make_step(
     return run
 
 
+def image_shape(network: str) -> tuple[int, int, int]:
+    """32x32 with three channels, for `cnn` 8x8 with one."""
+    return (8, 8, 1) if network == "cnn" else (32, 32, 3)
+
+
 def interleaved(steps: Sequence[Callable[[], None]], rounds: int) -> list[float]:
     """Median seconds of each step; two rounds before them warm up.
 
@@ -107,7 +113,7 @@ def _batch(shape: tuple[int, int, int], size: int, probe_size: int) -> Batch:
         return tf.constant(rng.uniform(-1, 1, (size, *shape)), tf.float32)
 
     def labels(size: int = size) -> tf.Tensor:
-        return tf.constant(rng.integers(0, _CLASSES, size), tf.int32)
+        return tf.constant(rng.integers(0, CLASSES, size), tf.int32)
 
     return Batch(
         index=tf.range(size),

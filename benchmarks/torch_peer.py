@@ -3,7 +3,10 @@
 For `python -m benchmarks.meta_gradient --peer=torch`, which alone imports this module:
 `pip install -e '.[peer]'`. Networks, batches and what a step ends with, the gradients without an
 update, are those of ieg's rows: 32-bit floats, on the CPU, images in PyTorch's own order of axes.
-Both libraries choose their number of threads themselves; on an idle machine that is all cores.
+
+Both libraries choose their number of threads themselves: all cores. PyTorch's wait for each other
+without letting go of theirs, so a machine that does something else makes its steps many times
+slower: measure on an idle one.
 """
 
 from collections.abc import Callable
@@ -39,16 +42,16 @@ class Problem:
     probe_label: torch.Tensor
 
 
-#: Problem → (weight of each example [B], gradients of the weighted loss).
-Step = Callable[[Problem], tuple[torch.Tensor, tuple[torch.Tensor, ...]]]
+#: Weight of each example [B], and the weighted loss' gradient for each parameter.
+Result = tuple[torch.Tensor, tuple[torch.Tensor, ...]]
 
 
-def plain(problem: Problem) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+def plain(problem: Problem) -> Result:
     """All examples count alike."""
     return _weighted(problem, torch.full((len(problem.label),), 1 / len(problem.label)))
 
 
-def with_higher(problem: Problem) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+def with_higher(problem: Problem) -> Result:
     """L2R with a virtual SGD step of `higher`, as its users write it."""
     epsilon = torch.zeros(len(problem.label), requires_grad=True)
     sgd = torch.optim.SGD(problem.network.parameters(), lr=_STEPSIZE)
@@ -60,7 +63,7 @@ def with_higher(problem: Problem) -> tuple[torch.Tensor, tuple[torch.Tensor, ...
     return _weighted(problem, _example_weights(gradient))
 
 
-def by_hand(problem: Problem) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+def by_hand(problem: Problem) -> Result:
     """L2R with a virtual step whose graph is kept, without a library besides PyTorch."""
     epsilon = torch.zeros(len(problem.label), requires_grad=True)
     params = dict(problem.network.named_parameters())
@@ -77,7 +80,9 @@ def by_hand(problem: Problem) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
     return _weighted(problem, _example_weights(gradient))
 
 
-def make_step(step: Step, network: str, batch_size: int) -> Callable[[], None]:
+def make_step(
+    step: Callable[[Problem], Result], network: str, batch_size: int
+) -> Callable[[], None]:
     """A step on random numbers, to be timed.
 
     Args:
@@ -117,9 +122,7 @@ def _example_weights(gradient: torch.Tensor) -> torch.Tensor:
     return weights / (weights.sum() + 1e-5)
 
 
-def _weighted(
-    problem: Problem, weights: torch.Tensor
-) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+def _weighted(problem: Problem, weights: torch.Tensor) -> Result:
     losses = cross_entropy(problem.network(problem.image), problem.label, reduction="none")
     loss = (weights * losses).sum()
     return weights, torch.autograd.grad(loss, tuple(problem.network.parameters()))

@@ -20,12 +20,15 @@ from ieg.methods import REGISTRY
 from tests import contexts
 
 B, K = 24, 10
+#: Those of biases, of classifiers and of convolutions, in PyTorch's order.
+AXES = {1: (0,), 2: (1, 0), 4: (3, 2, 0, 1)}
 
 
 @pytest.fixture
 def torch() -> ModuleType:
+    module = pytest.importorskip("torch", reason="torch is not installed")
     pytest.importorskip("higher", reason="higher is not installed")
-    return pytest.importorskip("torch", reason="torch is not installed")
+    return module
 
 
 def keras_model(name: str) -> keras.Model:
@@ -39,12 +42,9 @@ def keras_model(name: str) -> keras.Model:
 
 
 def in_torch(array: Any) -> np.ndarray:
-    """Images and kernels of convolutions and classifiers, axes in PyTorch's order."""
+    """A weight or its gradient as PyTorch's layers have it."""
     array = np.asarray(array)
     return np.ascontiguousarray(array.transpose(AXES[array.ndim]))
-
-
-AXES = {1: (0,), 2: (1, 0), 4: (3, 2, 0, 1)}
 
 
 def counterpart(torch: ModuleType, model: keras.Model) -> Any:
@@ -202,4 +202,4 @@ def test_the_steps_run(torch: ModuleType) -> None:
     from benchmarks import torch_peer
 
     for row in torch_peer.ROWS.values():
-        row("resnet29", 2)()
+        row("cnn", 2)()

@@ -6,7 +6,7 @@ update, are those of ieg's rows: 32-bit floats, on the CPU, images in PyTorch's 
 
 Both libraries choose their number of threads themselves: all cores. PyTorch's wait for each other
 without letting go of theirs, so a machine that does something else makes its steps many times
-slower: measure on an idle one.
+slower: measure on an idle one, or with OMP_WAIT_POLICY=passive in the environment.
 """
 
 from collections.abc import Callable

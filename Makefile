@@ -23,7 +23,7 @@ OTHER_PYTHON := other-python
 endif
 endif
 
-.PHONY: help venv demo test test-all lint format clean other-python
+.PHONY: help venv demo test test-all benchmark lint format clean other-python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ test: lint ## lint, then the tests that are not marked slow
 
 test-all: lint ## lint, then all tests
 	$(PYTEST)
+
+benchmark: venv ## all benchmarks, hours; some: make benchmark ONLY="step overhead"; tables in runs/benchmarks
+	$(BIN)/python -m benchmarks $(ONLY)
 
 lint: venv ## ruff's rules, ruff's format, mypy's types
 	$(BIN)/python -m ruff check .

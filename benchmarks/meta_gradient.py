@@ -11,15 +11,18 @@ Peak memory is that of a process of its own for each, minus the same process bef
 Counted in convolutions per layer a plain step is 3 (forward 1, backward 2) and an exact forward
 step 8 (probe 3, forward 1, tangent 2, backward 2), so 8/3 = 2.67 is the arithmetic; kept apart,
 tangents and training loss have a forward pass each: 9/3.
+
+`--peer=torch` then times L2R in PyTorch on the same networks, beside PyTorch's own plain step, with
+`higher` and by hand: `pip install -e '.[peer]'`.
 """
 
 import argparse
+import importlib.util
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import ieg.quiet  # noqa: F401
 
@@ -27,73 +30,96 @@ import tensorflow as tf
 
 from benchmarks.steps import NETWORKS, interleaved, make_step, peak_bytes
 from benchmarks.tables import print_table
+from ieg.errors import InputError
 from ieg.training import devices
 
+#: Row of a table → (network, batch size) → a step of it, to be timed.
+Rows = Mapping[str, Callable[[str, int], Callable[[], None]]]
 
-@dataclass(frozen=True)
-class Variant:
-    """One row of the table: a method with its options."""
-
-    title: str
-    method: str
-    options: dict[str, Any]
-
-    def step(self, network: str, batch_size: int) -> Callable[[], None]:
-        """One step of it, to be timed."""
-        return make_step(self.method, self.options, network, batch_size)
-
-
-VARIANTS = (
-    Variant("plain", "supervised", {}),
-    Variant("forward", "l2r", {"meta_gradient": "forward"}),
-    Variant("nested", "l2r", {"meta_gradient": "nested"}),
-    Variant("low memory", "l2r", {"meta_gradient": "forward", "meta_low_memory": True}),
-    Variant("classifier only", "l2r", {"meta_gradient": "forward", "meta_partial_level": 0}),
-)
+#: The first is the plain step.
+ROWS: Rows = {
+    "plain": partial(make_step, "supervised", {}),
+    "forward": partial(make_step, "l2r", {"meta_gradient": "forward"}),
+    "nested": partial(make_step, "l2r", {"meta_gradient": "nested"}),
+    "low memory": partial(make_step, "l2r", {"meta_gradient": "forward", "meta_low_memory": True}),
+    "classifier only": partial(
+        make_step, "l2r", {"meta_gradient": "forward", "meta_partial_level": 0}
+    ),
+}
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints one table per network; returns the exit status."""
+    """Prints one table per network, and one more of its peer; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--network", action="append", choices=NETWORKS)
     parser.add_argument("--batch", type=int, default=64, help="training and probe batch")
     parser.add_argument("--rounds", type=int, default=15, help="rounds that are timed")
     parser.add_argument("--deterministic", action="store_true", help="as training on CPUs is")
-    parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--peer", choices=["torch"], help="L2R in another library, beside it")
+    parser.add_argument("--memory-of", help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
+    names = arguments.network or ["cnn", "resnet32"]
+    try:
+        peer = _peer(names) if arguments.peer else {}
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     devices.make_deterministic(arguments.deterministic)
     tf.get_logger().setLevel("ERROR")  # functions of one name look like needless retracing
-    names = arguments.network or ["cnn", "resnet32"]
     if arguments.memory_of is not None:
-        step = VARIANTS[arguments.memory_of].step(names[0], arguments.batch)
+        step = (peer or ROWS)[arguments.memory_of](names[0], arguments.batch)
         print(json.dumps(peak_bytes(step)))
         return 0
+    exact = "deterministic" if arguments.deterministic else "not deterministic"
+    flags = ["--deterministic"] if arguments.deterministic else []
     for name in names:
-        steps = [variant.step(name, arguments.batch) for variant in VARIANTS]
-        seconds = interleaved(steps, arguments.rounds)
-        peaks = [_memory_of(i, name, arguments) for i in range(len(VARIANTS))]
-        _print(name, arguments, seconds, peaks)
+        size = f"{name}, batch {arguments.batch} + probe {arguments.batch}"
+        _measure(f"{size}, {exact}", ROWS, name, arguments, flags)
+        if peer:
+            _measure(f"{size}, {arguments.peer}", peer, name, arguments, ["--peer=torch"])
     return 0
 
 
-def _memory_of(index: int, name: str, arguments: argparse.Namespace) -> int:
-    command = [sys.executable, "-m", "benchmarks.meta_gradient", f"--network={name}"]
-    command += [f"--batch={arguments.batch}", f"--memory-of={index}"]
-    command += ["--deterministic"] if arguments.deterministic else []
+def _peer(names: Sequence[str]) -> Rows:
+    """The rows in PyTorch.
+
+    Raises:
+      InputError: something is not installed, or one of the networks is not there.
+    """
+    missing = [name for name in ("torch", "higher") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise InputError(
+            f"--peer=torch needs {' and '.join(missing)}, not installed: pip install -e '.[peer]'"
+        )
+    from benchmarks import torch_networks, torch_peer
+
+    for name in names:
+        torch_networks.require(name)
+    return torch_peer.ROWS
+
+
+def _measure(
+    title: str, rows: Rows, network: str, arguments: argparse.Namespace, flags: list[str]
+) -> None:
+    steps = [row(network, arguments.batch) for row in rows.values()]
+    seconds = interleaved(steps, arguments.rounds)
+    command = [f"--network={network}", f"--batch={arguments.batch}", *flags]
+    peaks = [_memory_of(row, command) for row in rows]
+    _print(title, rows, seconds, peaks)
+
+
+def _memory_of(row: str, flags: Sequence[str]) -> int:
+    command = [sys.executable, "-m", "benchmarks.meta_gradient", *flags, f"--memory-of={row}"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return int(json.loads(printed))
 
 
-def _print(
-    name: str, arguments: argparse.Namespace, seconds: list[float], peaks: list[int]
-) -> None:
-    exact = "deterministic" if arguments.deterministic else "not deterministic"
-    rows = [
-        [variant.title, f"{1000 * t:.1f}", f"{t / seconds[0]:.2f}", f"{peak / 2**20:.0f}"]
-        for variant, t, peak in zip(VARIANTS, seconds, peaks, strict=True)
+def _print(title: str, rows: Rows, seconds: Sequence[float], peaks: Sequence[int]) -> None:
+    lines = [
+        [row, f"{1000 * taken:.1f}", f"{taken / seconds[0]:.2f}", f"{peak / 2**20:.0f}"]
+        for row, taken, peak in zip(rows, seconds, peaks, strict=True)
     ]
-    caption = f"{name}, batch {arguments.batch} + probe {arguments.batch}, {exact}"
-    print_table(["step", "ms", "ratio to plain", "peak memory MB"], rows, caption)
+    print_table(["step", "ms", "ratio to plain", "peak memory MB"], lines, title)
 
 
 if __name__ == "__main__":

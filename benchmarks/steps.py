@@ -22,8 +22,9 @@ from ieg.networks.wrn import wrn28_10
 NARROW = "wrn28-2"
 NETWORKS = (*networks.REGISTRY.names(), NARROW)
 
-_SHAPES = {"cnn": (8, 8, 1)}
-_CLASSES = 10
+#: Of all networks that are timed.
+CLASSES = 10
+
 _STEP = 10**6  # late enough that no method warms up any more
 
 
@@ -39,23 +40,23 @@ def make_method(
     Args:
       method_name: of the registry.
       options: those of the method that differ from its defaults.
-      network: one of `NETWORKS`; images are 32x32 with three channels, for `cnn` 8x8 with one.
+      network: one of `NETWORKS`; its images are of `image_shape`.
       batch_size: examples of a step.
       examples: to train on, which the method may keep something of; None: as many as in a step.
     """
-    shape = _SHAPES.get(network, (32, 32, 3))
+    shape = image_shape(network)
     if network == NARROW:
         entry = networks.REGISTRY.get("wrn28-10")
         wide: Callable[..., keras.Model] = wrn28_10
-        model = wide(shape, _CLASSES, dropout_rate=0.0, width=32)
+        model = wide(shape, CLASSES, dropout_rate=0.0, width=32)
     else:
         entry = networks.REGISTRY.get(network)
-        model = networks.create(network, shape, _CLASSES)
+        model = networks.create(network, shape, CLASSES)
     method_class = METHODS.get(method_name)
-    labels = np.arange(examples or batch_size) % _CLASSES
+    labels = np.arange(examples or batch_size) % CLASSES
     context = Context(
         model=model,
-        num_classes=_CLASSES,
+        num_classes=CLASSES,
         given_labels=labels,
         true_labels=labels,
         train_indices=np.arange(len(labels)),
@@ -91,7 +92,7 @@ def make_step(
     method = make_method(method_name, options, network, batch_size, examples)
     model = method.context.model
     probe_size = getattr(method.options, "queue_bs", batch_size)
-    batch = _batch(_SHAPES.get(network, (32, 32, 3)), batch_size, probe_size)
+    batch = _batch(image_shape(network), batch_size, probe_size)
     variables = method.init_state()
     params = [v.value for v in model.trainable_variables]
     others = [v.value for v in model.non_trainable_variables]
@@ -114,6 +115,11 @@ def make_step(
         step(batch)[2].numpy()
 
     return run
+
+
+def image_shape(network: str) -> tuple[int, int, int]:
+    """32x32 with three channels, for `cnn` 8x8 with one."""
+    return (8, 8, 1) if network == "cnn" else (32, 32, 3)
 
 
 def interleaved(steps: Sequence[Callable[[], None]], rounds: int) -> list[float]:
@@ -146,7 +152,7 @@ def _batch(shape: tuple[int, int, int], size: int, probe_size: int) -> Batch:
         return tf.constant(rng.uniform(-1, 1, (size, *shape)), tf.float32)
 
     def labels(size: int = size) -> tf.Tensor:
-        return tf.constant(rng.integers(0, _CLASSES, size), tf.int32)
+        return tf.constant(rng.integers(0, CLASSES, size), tf.int32)
 
     return Batch(
         index=tf.range(size),

@@ -1,0 +1,140 @@
+"""What all benchmarks have in common: tables, grids of runs, and one command for all of them."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+import benchmarks.__main__ as everything
+from benchmarks import approximations, grid, methods, tables
+from ieg.config import resolve
+
+ROOT = Path(__file__).parents[1]
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def finished(runs: Path, row: str, dataset: str, seed: int, **values: float) -> None:
+    """The result of a run, at its place."""
+    folder = runs / row / dataset / "cnn" / "some" / f"seed{seed}"
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_text(json.dumps(values))
+
+
+@pytest.fixture
+def two() -> grid.Grid:
+    return grid.Grid(
+        rows={"plain": ("--method=supervised",), "l2r, often": ("--pretrained_ckpt={baseline}",)},
+        datasets={"digits_uniform_0.4": ("--momentum=0.5",), "digits_imbal_0.1": ()},
+        baseline="plain",
+    )
+
+
+def test_columns_of_a_table_stand_below_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    tables.print_table(["a", "number"], [["long name", "1"], ["b", "10"]], "said before")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == ["", "said before", ""]
+    assert [cells(line) for line in lines[3:]] == [
+        ["a", "number"],
+        ["---------", "------"],
+        ["long name", "1"],
+        ["b", "10"],
+    ]
+    assert len({line.index("|", 2) for line in lines[3:]}) == 1
+
+
+def test_mean_and_standard_deviation_of_the_population() -> None:
+    assert tables.mean([0.5, 0.7]) == "0.600 ± 0.100"
+    assert tables.mean([0.51234], digits=4) == "0.5123"
+
+
+def test_a_run_of_a_grid(two: grid.Grid, tmp_path: Path) -> None:
+    finished(tmp_path, "plain", "digits_uniform_0.4", 3)
+    assert grid.flags(two, tmp_path, "l2r, often", "digits_uniform_0.4", 3) == [
+        "--dataset=digits_uniform_0.4",
+        "--momentum=0.5",
+        f"--pretrained_ckpt={tmp_path}/plain/digits_uniform_0.4/cnn/some/seed3",
+        "--seed=3",
+        f"--checkpoint_path={tmp_path}/l2r-often",
+    ]
+
+
+def test_the_table_of_a_grid(two: grid.Grid, tmp_path: Path) -> None:
+    """Balanced accuracy on a long tail, best in bold, time of the fastest seeds."""
+    values = {"top1": 0.5, "balanced_accuracy": 0.1}
+    finished(tmp_path, "plain", "digits_uniform_0.4", 1, seconds=10, **values)
+    finished(tmp_path, "plain", "digits_uniform_0.4", 2, seconds=8, **values)
+    finished(tmp_path, "plain", "digits_imbal_0.1", 1, seconds=5, **values)
+    finished(tmp_path, "l2r-often", "digits_uniform_0.4", 1, seconds=20, **(values | {"top1": 0.9}))
+    rows, datasets = list(two.rows), list(two.datasets)
+    assert grid.table(two, tmp_path, rows, datasets, [1, 2]) == [
+        ["plain", "0.500 ± 0.000", "**0.100**", "1.0"],
+        ["l2r, often", "**0.900**", "-", "2.5"],
+    ]
+
+
+def test_a_grid_goes_through_all_seeds_and_says_what_failed(
+    two: grid.Grid,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked: list[list[str]] = []
+
+    def main(words: list[str]) -> int:
+        asked.append(words[1:])
+        return int("--dataset=digits_imbal_0.1" in words and "--seed=2" in words)
+
+    monkeypatch.setattr(grid.command, "main", main)
+    options = [f"--runs={tmp_path}", "--row", "plain", "--seeds", "1", "2"]
+    assert grid.run(two, grid.parser("doc", "runs").parse_args(options)) == 1
+    seeds = [word for words in asked for word in words if word.startswith("--seed=")]
+    assert seeds == ["--seed=1", "--seed=1", "--seed=2", "--seed=2"]
+    assert capsys.readouterr().err == "failed: plain on digits_imbal_0.1, seed 2\n"
+    options = [f"--runs={tmp_path}", "--row", "l2r"]
+    assert grid.run(two, grid.parser("doc", "runs").parse_args(options)) == 2
+    assert capsys.readouterr().err == "error: no l2r among plain, l2r, often\n"
+
+
+def test_a_stopped_grid_stops(
+    two: grid.Grid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grid.command, "main", lambda words: 143)
+    assert grid.run(two, grid.parser("doc", str(tmp_path)).parse_args([])) == 143
+
+
+@pytest.mark.parametrize("rows", [methods.GRID.rows, approximations.ROWS])
+def test_all_rows_are_settings_that_there_are(rows: dict[str, tuple[str, ...]]) -> None:
+    for flags in rows.values():
+        typed = dict(flag.removeprefix("--").split("=") for flag in flags)
+        numbers = {name: int(text) for name, text in typed.items() if text.lstrip("-").isdigit()}
+        resolve({"dataset": "digits_uniform_0.4", **typed, **numbers})
+
+
+def test_everything_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {path.stem for path in (ROOT / "benchmarks").glob("*.py")}
+    helpers = {"__init__", "__main__", "grid", "steps", "tables", "torch_networks", "torch_peer"}
+    assert set(everything.BENCHMARKS) == files - helpers
+    page = (ROOT / "benchmarks/README.md").read_text()
+    assert all(f"python -m benchmarks.{name}" in page for name in everything.BENCHMARKS)
+
+
+def test_what_is_printed_is_saved_under_its_conditions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    short = {"startup": ("--help",), "page": ("--rows=none",)}
+    monkeypatch.setattr(everything, "BENCHMARKS", short)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    assert everything.main([f"--folder={tmp_path}"]) == 1
+    saved = (tmp_path / "startup.md").read_text()
+    assert saved.startswith("# `python -m benchmarks.startup --help`\n\n- 20")
+    version = f"Python {sys.version.split()[0]}, tensorflow "
+    assert version in saved and "usage: startup.py" in saved
+    assert (tmp_path / "page.md").read_text().endswith("failed with status 2\n")
+    printed = capsys.readouterr()
+    assert saved in printed.out and printed.err.endswith("failed: page\n")
+    assert everything.main(["stepp"]) == 2
+    assert capsys.readouterr().err.startswith("error: no benchmark stepp; startup, page")

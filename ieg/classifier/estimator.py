@@ -21,13 +21,13 @@ from ieg.classifier.data import Prepared
 from ieg.classifier.examples import checked_labels, collected, is_path
 from ieg.classifier.saved import Fitted
 from ieg.config import Settings
+from ieg.construction import Given
 from ieg.data import listing
 from ieg.data.files import FileImages
 from ieg.data.images import readable
 from ieg.data.pipeline import sweep
 from ieg.data.sources import FileRequest, arrays
 from ieg.errors import InputError
-from ieg.experiment import Given
 from ieg.exporting import inference, package
 from ieg.methods import REGISTRY as METHODS
 

@@ -21,7 +21,7 @@ import ieg
 
 #: Name → flags beside those that are its defaults, in the order in which they run.
 BENCHMARKS = {
-    "meta_gradient": ("--network=cnn", "--network=resnet29", "--network=wrn28-2", "--rounds=7"),
+    "meta_gradient": ("--network=cnn", "--network=resnet29", "--network=wrn28-2"),
     "step": (),
     "overhead": (),
     "scaling": (),

@@ -10,8 +10,8 @@ Peak memory is that of a process of its own for each, minus the same process bef
 
 Counted in convolutions per layer a plain step is 3 (forward 1, backward 2) and an exact forward
 step 8 (probe 3, forward 1, tangent 2, backward 2), so 8/3 = 2.67 is the arithmetic; kept apart,
-tangents and training loss have a forward pass each: 9/3. Where a share s of the network looks ahead
-it is probe 1 + 2 s, tangents 2 s and 3: 16/9 = 1.78 for the last of three stages that cost the same.
+tangents and training loss have a forward pass each: 9/3. Where a share s of the network looks
+ahead it is probe 1 + 2 s, tangents 2 s and 3: 16/9 = 1.78 for one of three stages of equal cost.
 
 `--peer=torch` then times L2R in PyTorch on the same networks, beside PyTorch's own plain step, with
 `higher` and by hand: `pip install -e '.[peer]'`.

@@ -93,6 +93,14 @@ def of_path(path: str) -> str:
     return f"{stem}-{whole}".lstrip("-")
 
 
+def _kind_of_path(name: str) -> str:
+    """What to put before a path of the user's own; "" for what is no such path."""
+    path = os.path.expanduser(name)
+    if os.path.isdir(path):
+        return "folder"
+    return "csv" if path.endswith(".csv") and os.path.isfile(path) else ""
+
+
 def _with_path() -> list[str]:
     return [name for name in sources.REGISTRY.names() if sources.REGISTRY.get(name).takes_path]
 
@@ -154,7 +162,12 @@ def _number(name: str, text: str, what: str) -> float:
 
 
 def _error(name: str, problem: str) -> InputError:
-    paths = _with_path()
+    paths, kind = _with_path(), _kind_of_path(name)
+    if kind:
+        return InputError(
+            f"--dataset={kind}:{name} is what to type for images of your own; --dataset={name} "
+            "would be the name of a data set that ieg knows"
+        )
     bases = ", ".join(base for base in sources.names() if base not in paths)
     kinds = "|".join(noise.REGISTRY.names())
     return InputError(

@@ -63,6 +63,20 @@ def test_names_and_flags(refused: Refused, case: tuple[str, ...]) -> None:
     contains(refused(*case[0].split()), *case[1:])
 
 
+def test_a_path_without_what_it_is(
+    refused: Refused, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (photos.parent / "labels.csv").write_text("path,label\n")
+    monkeypatch.setenv("HOME", str(photos.parent))
+    for path, typed in (
+        (photos, f"folder:{photos}"),
+        ("~/photos", "folder:~/photos"),
+        (photos.parent / "labels.csv", f"csv:{photos.parent / 'labels.csv'}"),
+    ):
+        assert refused(f"--dataset={path}").startswith(f"error: --dataset={typed} is what to type")
+    contains(refused(f"--dataset={photos}/none"), "unknown data set")
+
+
 def test_a_folder_with_one_class(refused: Refused, tmp_path: Path) -> None:
     trees.write_classes(tmp_path / "photos" / "train", 2, ["ant"])
     contains(

@@ -4,7 +4,8 @@ A CSV file with the columns index or path (or both, as in label_audit.csv), deci
 unsure; empty: not looked at) and new_label, and perhaps given_label. Wrong labels become the new
 one, or without any take their example out of training; fine and unsure ones stay. In a file without
 the column decision every new_label counts. Rows are applied in their order, so that decisions on a
-corrected run may be put below those that it was corrected by.
+corrected run may be put below those that it was corrected by: of several on one image the last
+counts.
 """
 
 import csv
@@ -45,7 +46,7 @@ class Corrections(NamedTuple):
       file: where they stand.
       relabelled: examples that have another label than before.
       dropped: examples that are no longer trained on.
-      fine, unsure: rows that leave the label as it is.
+      fine, unsure: examples whose last decision leaves the label as it is then.
       probe: rows on clean probe images, whose labels are right anyway.
     """
 
@@ -140,17 +141,22 @@ def apply(
     """
     rows = read(path)
     examples = _Examples(kept, probe, class_names, files)
-    corrected, dropped = given.copy(), dict[int, int]()
-    counts = dict.fromkeys((*DECISIONS, "probe"), 0)
+    corrected, dropped, changed = given.copy(), dict[int, int](), dict[int, int]()
+    last, on_probe = dict[int, str](), 0
     for row in rows:
         where = f"--label_corrections: {path}, line {row.line}"
         i = examples.find(row, where)
         if i in examples.probe:
-            counts["probe"] += 1
+            on_probe += 1
             continue
         if i in dropped:
             raise InputError(f"{where}: {examples.name(i)} is dropped in line {dropped[i]} already")
         label = class_names[corrected[i]]
+        if row.given_label not in ("", label) and i in changed:
+            raise InputError(
+                f"{where}: {examples.name(i)} is labelled {label!r} since line {changed[i]}, and "
+                f"this line was made when it was {row.given_label!r}: remove one of the two"
+            )
         if row.given_label not in ("", label):
             raise InputError(
                 f"{where}: {examples.name(i)} is labelled {label!r} now, and the file was made "
@@ -163,20 +169,20 @@ def apply(
                     f"{where}: {row.decision} does not go with the new label {row.new_label!r} of "
                     f"an image that is labelled {label!r}"
                 )
-            corrected[i] = new
+            corrected[i], changed[i] = new, row.line
         elif row.decision == "wrong":
             dropped[i] = row.line
-        if row.decision in counts:
-            counts[row.decision] += 1
+        if row.decision:
+            last[i] = row.decision
     remaining = np.setdiff1d(kept, np.array(list(dropped), np.int64))
     _check_classes(path, given[kept], corrected[remaining], class_names)
     done = Corrections(
         file=str(path),
         relabelled=int(np.sum(corrected[remaining] != given[remaining])),
         dropped=len(dropped),
-        fine=counts["fine"],
-        unsure=counts["unsure"],
-        probe=counts["probe"],
+        fine=sum(decision == "fine" for decision in last.values()),
+        unsure=sum(decision == "unsure" for decision in last.values()),
+        probe=on_probe,
     )
     return corrected, remaining, done
 
@@ -210,9 +216,19 @@ class _Examples:
         if i not in self._allowed:
             raise InputError(
                 f"{where}: {row.path or f'image {row.index}'} is none of the "
-                f"{len(self._allowed):,} training images of this run"
+                f"{len(self._allowed):,} training images of this run{self._form(row.path)}"
             )
         return i
+
+    def _form(self, path: str) -> str:
+        """How to write what an unknown path should have said."""
+        if not path:
+            return ""
+        if self._names is None:
+            return ", which are no files: leave path empty and give index"
+        names = [self._names[i] for i in sorted(self._allowed)]
+        meant = (name for name in names if path.endswith(f"/{name}"))
+        return f": paths look like {next(meant, names[0])}"
 
     def label(self, row: Decision, where: str) -> int:
         """The number of the new class."""

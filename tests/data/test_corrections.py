@@ -78,6 +78,30 @@ def test_decisions_on_a_corrected_run_stand_below_those_that_it_was_corrected_by
     assert (done.relabelled, done.fine) == (1, 1)  # image 0 is what it was
 
 
+def test_of_several_decisions_on_an_image_the_last_counts(write: Write) -> None:
+    """Without given_label any later row may come; with it, it must know what the earlier did."""
+    path = write("0,fine,", "0,wrong,bee", '0,wrong,"cat, big"', "1,unsure,", "1,fine,", "1,,",
+                 header="index,decision,new_label")  # fmt: skip
+    given, kept, done = apply(path)
+    assert given.tolist() == [2, 1, 2, 0, 1, 2, 0] and kept.tolist() == KEPT.tolist()
+    assert done == Corrections(str(path), relabelled=1, dropped=0, fine=1, unsure=0, probe=0)
+    path = write("0,bee", '0,"cat, big"', header="index,new_label")
+    assert apply(path)[0][0] == 2 and apply(path)[2].relabelled == 1
+    path = write("0,,ant,,,wrong,bee", '0,,ant,,,wrong,"cat, big"')
+    with pytest.raises(InputError, match=r"line 3: .* is labelled 'bee' since line 2, and this li"):
+        apply(path)
+
+
+def test_an_unknown_path_is_told_what_paths_look_like(write: Write) -> None:
+    for path, files, words in (
+        ("x.jpg", FILES, "x.jpg is none of the 7 training images of this run: paths look like a.j"),
+        ("/my photos/g.jpg", FILES, "of this run: paths look like g.jpg"),
+        ("a.jpg", None, "which are no files: leave path empty and give index"),
+    ):
+        with pytest.raises(InputError, match=words):
+            apply(write(f"0,{path},,,,fine,"), files)
+
+
 REFUSED = [
     (["8,,,,,fine,"], ("line 2: image 8 is none of the 7 training images",)),
     (["-1,,,,,fine,"], ("line 2: image -1 is none of",)),

@@ -210,6 +210,14 @@ def test_bad_flags_are_refused_before_anything_is_written(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_corrected_run_that_is_not_there(refused: Refused, tmp_path: Path) -> None:
+    flags = (f"--checkpoint_path={tmp_path / 'runs'}", "--mode=evaluation")
+    assert refused(*flags).endswith("--network_name, --seed and --checkpoint_path")
+    (tmp_path / "decisions.csv").write_text("index,new_label\n")
+    line = refused(*flags, f"--label_corrections={tmp_path / 'decisions.csv'}")
+    assert line.endswith("--seed, --checkpoint_path and --label_corrections")
+
+
 def test_a_spreadsheet_without_what_writes_it(
     refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,9 +61,11 @@ def _settings_of_the_run(settings: Settings) -> Settings:
     folder = folder_of(settings.config)
     stored = stored_config(settings)
     if stored is None:
+        others = "--network_name, --seed and --checkpoint_path"
+        if settings.config.label_corrections is not None:
+            others = "--network_name, --seed, --checkpoint_path and --label_corrections"
         raise InputError(
-            f"no run in {folder.path}; train one first, or give its --dataset, --method, "
-            "--network_name, --seed and --checkpoint_path"
+            f"no run in {folder.path}; train one first, or give its --dataset, --method, {others}"
         )
     values = {name: value for name, value in stored["values"].items() if value is not None}
     values.pop("distribution_strategy", None)  # the devices of the run may be far away

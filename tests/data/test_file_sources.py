@@ -66,6 +66,25 @@ def test_of_a_folder_nobody_knows_the_true_labels_unless_noise_is_added(tmp_path
     assert thin.noise.measured is None
 
 
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No shell expands it behind folder: or --label_corrections=."""
+    trees.write_folder(tmp_path / "photos")
+    (tmp_path / "new.csv").write_text("path,new_label\ntrain/ant/00.jpg,bee\n")
+    (tmp_path / "all.csv").write_text("path,label\n" + "".join(
+        f"photos/train/{name}/{k:02d}.jpg,{name}\n" for name in trees.CLASSES for k in range(10)
+    ))  # fmt: skip
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for kind, file in (("folder", "photos"), ("csv", "all.csv")):
+        found = [ready(f"{kind}:{place}/{file}") for place in ("~", tmp_path)]
+        assert found[0].digest == found[1].digest
+        assert len({names.folder_name(f"{kind}:{place}/{file}") for place in ("~", tmp_path)}) == 1
+    corrected = ready("folder:~/photos", label_corrections="~/new.csv")
+    assert corrected.corrections is not None and corrected.corrections.relabelled == 1
+    name = names.folder_name("folder:~/photos", label_corrections="~/new.csv")
+    absolute = names.folder_name("folder:~/photos", label_corrections=f"{tmp_path}/new.csv")
+    assert name == absolute
+
+
 def test_clean_examples_of_the_user_are_probe_data_and_nothing_else(tmp_path: Path) -> None:
     trees.write_folder(tmp_path, train=5, probe=2)
     trees.write_image(tmp_path / "probe" / "cat" / "more.png", 2, 50)

@@ -172,6 +172,62 @@ def test_a_new_label_can_be_chosen_or_left_out(opened: Chrome) -> None:
     ]
 
 
+def test_saying_wrong_after_choosing_a_label_confirms_it(opened: Chrome) -> None:
+    begin(opened)
+    choose(opened, "new-label", "3")
+    find(opened, "#mark-wrong")[0].click()  # by mouse
+    assert focused(opened) == "row-1" and text_of(opened, "count").startswith("1 decided: 1 wrong")
+    press(opened, "n")
+    choose(opened, "new-label", "3")
+    press(opened, Keys.ESCAPE, "w")  # by key
+    assert focused(opened) == "row-2" and text_of(opened, "count").startswith("2 decided: 2 wrong")
+    assert [row["new_label"] for row in read(saved(opened))] == [NAMES[3]] * 2
+    begin(opened)
+    press(opened, Keys.HOME, "w")  # for the second time
+    assert focused(opened) == "row-0" and text_of(opened, "count").startswith("1 decided")
+    choose(opened, "new-label", "3")
+    opened.find_element(By.ID, "mark-fine").click()  # another mark is no confirmation
+    press(opened, Keys.ARROW_LEFT, "w", Keys.ARROW_LEFT, "w")
+    assert text_of(opened, "count").startswith("1 decided")
+
+
+def test_the_card_shows_what_was_decided(opened: Chrome) -> None:
+    def labels() -> list[str]:
+        card = find(opened, ".card .labels")[0]
+        assert card.get_attribute("title") == card.get_property("textContent")
+        return [part.get_property("textContent") for part in card.find_elements(By.XPATH, "*")]
+
+    begin(opened)
+    assert labels() == [NAMES[0], f"→ {NAMES[1]}"]
+    for value, shown in (("3", NAMES[3]), ("", "left out"), ("2", NAMES[2])):
+        choose(opened, "new-label", value)
+        assert labels() == [NAMES[0], f"→ {shown}"]
+    opened.refresh()
+    assert labels() == [NAMES[0], f"→ {NAMES[2]}"]
+    begin(opened)
+    press(opened, "w")
+    assert labels() == [NAMES[0], f"→ {NAMES[1]}"]  # taken back
+
+
+def test_keys_work_without_a_click(opened: Chrome) -> None:
+    find(opened, "a[href='#audit']")[0].click()
+    time.sleep(0.1)
+    assert focused(opened) == "row-0"
+    press(opened, Keys.ARROW_RIGHT, "w")
+    assert focused(opened) == "row-2" and text_of(opened, "count").startswith("1 decided: 1 wrong")
+    opened.refresh()  # with #audit in the address
+    assert focused(opened) == "row-0"
+    look_at = "document.activeElement.blur(); document.querySelector(arguments[0]).scrollIntoView()"
+    opened.execute_script(look_at, "header")
+    press(opened, "f")  # the gallery is out of sight
+    assert text_of(opened, "count").startswith("1 decided")
+    opened.execute_script(look_at, "#cards")
+    press(opened, "f")
+    assert focused(opened) == "row-1" and text_of(opened, "count").startswith("2 decided")
+    opened.find_element(By.ID, "filter-given").send_keys("u")
+    assert text_of(opened, "count").startswith("2 decided")  # a key for the field
+
+
 def read(path: Path) -> list[dict[str, str]]:
     with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
         return list(csv.DictReader(file))

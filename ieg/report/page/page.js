@@ -14,6 +14,7 @@
   let page = 0;
   let chosen = 0; // a place in rows
   const decisions = new Map(); // row → { decision, label }, a label being '' or the number of a class
+  const relabelled = new Set(); // rows that the menu of labels has marked wrong, and nobody confirmed
 
   const control = (id) => find(id).value;
   const perPage = () => Number(control('per-page'));
@@ -67,16 +68,22 @@
   function decide(row, decision, label) {
     if (decision === null) decisions.delete(row);
     else decisions.set(row, { decision, label: decision === 'wrong' ? label : '' });
+    relabelled.delete(row);
     keep();
     showDecision(row);
     showCount();
     inspect();
   }
 
-  // A mark that is given twice is taken back; any other moves on to the next image.
+  // A mark that is given twice is taken back; any other moves on to the next image. Who chooses a
+  // new label and then says wrong has not said it twice: that confirms the label.
   function mark(decision) {
     const row = rows[chosen];
     if (row === undefined) return;
+    if (decision === 'wrong' && relabelled.delete(row)) {
+      choose(chosen + 1);
+      return;
+    }
     if (decisions.get(row)?.decision === decision) {
       decide(row, null);
       return;
@@ -138,12 +145,15 @@
     } else {
       option.append(make('span', 'blank', called(row)));
     }
-    const labels = make('span', 'labels');
-    labels.append(make('span', '', name(audit.given[row])));
-    if (suggests(row)) labels.append(make('b', '', `→ ${name(audit.suggested[row])}`));
-    labels.title = labels.textContent;
-    option.append(labels, make('span', 'score', audit.score[row].toFixed(3)), make('span', 'mark'));
+    option.append(make('span', 'labels'), make('span', 'score', audit.score[row].toFixed(3)), make('span', 'mark'));
     return option;
+  }
+
+  // What stands behind the arrow: what was decided on a wrong label, else what is suggested.
+  function becomes(row) {
+    const { decision, label } = decisions.get(row) ?? {};
+    if (decision === 'wrong') return label === '' ? 'left out' : name(label);
+    return suggests(row) ? name(audit.suggested[row]) : '';
   }
 
   function showDecision(row) {
@@ -153,6 +163,11 @@
     option.dataset.decision = decision;
     const said = decision && `${MARKS[decision]} ${decision}`;
     option.querySelector('.mark').textContent = said;
+    const labels = option.querySelector('.labels');
+    const other = becomes(row);
+    labels.replaceChildren(make('span', '', name(audit.given[row])));
+    if (other) labels.append(' ', make('b', '', `→ ${other}`));
+    labels.title = labels.textContent;
     const words = [called(row), `given label ${name(audit.given[row])}`];
     words.push(suggests(row) ? `suggested ${name(audit.suggested[row])}` : 'no other label suggested');
     words.push(`score ${audit.score[row].toFixed(3)}`, decision || 'not decided');
@@ -262,6 +277,18 @@
     action();
   }
 
+  // The chosen card looks as if it had the focus, so keys of the gallery work from nowhere else, too.
+  // Those that would scroll the page do that.
+  function onKeyOfPage(event) {
+    if (document.activeElement !== document.body || !/^([wfun]|Arrow(Left|Right))$/i.test(event.key)) return;
+    const { top, bottom } = find('cards').getBoundingClientRect();
+    if (top < innerHeight / 2 && bottom > innerHeight / 2) onKey(event);
+  }
+
+  function focusGallery() {
+    if (location.hash === '#audit') find(`row-${rows[chosen]}`)?.focus({ preventScroll: true });
+  }
+
   // Saving.
 
   const cell = (text) => (/[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
@@ -329,10 +356,14 @@
   find('new-label').addEventListener('change', () => {
     const value = control('new-label');
     decide(rows[chosen], 'wrong', value === '' ? '' : Number(value));
+    relabelled.add(rows[chosen]);
   });
   find('new-label').addEventListener('keydown', (event) => {
     if (event.key === 'Escape') showChosen(true);
   });
+  document.addEventListener('keydown', onKeyOfPage);
+  document.querySelector('a[href="#audit"]').addEventListener('click', () => setTimeout(focusGallery));
   showCount();
   select();
+  focusGallery();
 })();

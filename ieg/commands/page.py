@@ -159,8 +159,9 @@ def _facts(
     corrected = data["label_corrections"]
     if corrected:
         of_data["corrected"] = f"{corrected['relabelled']} labels, {corrected['dropped']} left out"
+    many = len(data["class_names"]) > 5  # of five the best five are all
     measured = {
-        "top-5 accuracy": _text(result["top5"], "{:.4f}"),
+        "top-5 accuracy": _text(result["top5"] if many else None, "{:.4f}"),
         "calibration error": _text(result["ece"], "{:.4f}"),
         "accuracy without averaging": _text(result["top1_raw"], "{:.4f}"),
         "right labels predicted": _text(result["clean_train"], "{:.4f}"),

@@ -83,6 +83,8 @@ def of_run(
     notes, done = [dataset.note], dataset.corrections
     if done is not None:
         notes.append(f"{done.relabelled} labels corrected and {done.dropped} examples left out")
+    # Of five classes the best five are all.
+    measures = [m for m in _MEASURES.items() if m[0] != "top5" or dataset.num_classes > 5]
     facts = Facts(
         data=dataset.name,
         note=", ".join(filter(None, notes)) or None,
@@ -93,7 +95,7 @@ def of_run(
         class_counts=dataset.class_counts.tolist(),
         step=step,
         averaged=averaged,
-        accuracy={title: tested[name] for name, title in _MEASURES.items()} if tested else {},
+        accuracy={title: tested[name] for name, title in measures} if tested else {},
         measured_on=measured_on,
         noise=noise,
         takes=takes,

@@ -87,6 +87,9 @@ def test_wrong_labels_come_first_and_a_line_says_how_well(by_folds: tuple[Path, 
     assert (facts["step"], facts["audit_folds"], facts["examples"]) == (60, 2, 1437)
     assert facts["class_names"] == [str(k) for k in range(10)]
     np.testing.assert_allclose(np.sum(facts["transition_matrix"], axis=1), 1)
+    # All labels were held out from one of the folds; four in ten of them are wrong.
+    assert facts["held_out"] == 1437 and facts["reliable"] is True
+    assert 0.4 < facts["held_out_agreement"] < 0.6 and facts["chance_agreement"] < 0.12
     itself, careful = (line for line in printed.splitlines() if line.startswith("label audit"))
     assert f"AUROC {facts['auroc']:.4f}, average precision" in careful
     assert careful.startswith(f"label audit by 2 folds: {facts['suspicious']} of 1,437 labels are")
@@ -139,9 +142,24 @@ def test_an_audit_is_made_again_from_the_checkpoint(by_folds: tuple[Path, str]) 
     before = [(run / name).read_text() for name in names]
     assert "label audit: " in command(root, *DIGITS[:3], "--mode=audit", "--audit_folds=0")
     runs.assert_audited(run)
+    facts = json.loads((run / "audit.json").read_text())
+    result = json.loads((run / "result.json").read_text())
+    assert (facts["held_out"], facts["held_out_agreement"]) == (360, result["top1"])
     assert [(run / name).read_text() for name in names] != before
     assert "label audit by 2 folds" in command(root, *DIGITS[:3], "--mode=audit")
     assert [(run / name).read_text() for name in names] == before
+
+
+def test_a_network_that_has_learned_nothing_carries_no_audit(tmp_path: Path) -> None:
+    printed = command(tmp_path, *DIGITS[:4], "--max_iteration=2", "--eval_freq=2",
+                      "--learning_rate=1e-7")  # fmt: skip
+    run = run_below(tmp_path)
+    facts = json.loads((run / "audit.json").read_text())
+    assert facts["reliable"] is False and facts["held_out"] == 360
+    said = "this audit, its network cannot tell the classes apart: of 360 labels"
+    assert f"label audit: warning: do not go by {said}" in printed
+    gallery = (run / "report.html").read_text().split("<h2>Label audit</h2>")[1]
+    assert gallery.startswith('<p class="warning" role="note">Do not go by ' + said)
 
 
 def test_folds_that_do_not_fit(

@@ -3,14 +3,16 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from rich.console import Console
 
 from ieg.commands import folds, outcome, page
 from ieg.commands.restored import restored
 from ieg.config import Settings
 from ieg.data.images import readable
+from ieg.evaluation import metrics
 from ieg.experiment import Experiment
-from ieg.report import audit
+from ieg.report import agreement, audit
 from ieg.run_folder import AUDIT, LABEL_AUDIT
 
 
@@ -26,23 +28,30 @@ def run(settings: Settings, console: Console) -> int:
     else:
         predict = experiment.predictor(experiment.state.evaluated_weights())
         logits = predict(experiment.dataset.train.images[experiment.dataset.train_indices])
-        by_itself(experiment, logits, step, console)
+        by_itself(experiment, logits, experiment.test(predict)["confusion"], step, console)
     page.remake(experiment, console)
     return 0
 
 
-def by_itself(experiment: Experiment, logits: np.ndarray, step: int, console: Console) -> None:
+def by_itself(
+    experiment: Experiment,
+    logits: np.ndarray,
+    confusion: ArrayLike,
+    step: int,
+    console: Console,
+) -> None:
     """Writes and prints what a run says of the labels that it was trained on.
 
     Args:
       experiment: trained or restored.
       logits: [n, K] of its network for the examples to train on, not augmented.
+      confusion: [K, K] counts of its test images, see `evaluate.on_split`.
       step: where the run is.
       console: where to print.
     """
     examples = outcome.examples_table(experiment)
     loss = experiment.state.ledger.settled_loss()[experiment.dataset.train_indices]
-    _write(experiment, examples, logits, loss, step, console)
+    _write(experiment, examples, logits, loss, confusion, step, console)
 
 
 def by_folds(experiment: Experiment, step: int, console: Console) -> None:
@@ -52,7 +61,7 @@ def by_folds(experiment: Experiment, step: int, console: Console) -> None:
       InputError: a fold has not been trained.
     """
     logits = folds.out_of_fold(experiment)
-    _write(experiment, outcome.examples_table(experiment), logits, None, step, console)
+    _write(experiment, outcome.examples_table(experiment), logits, None, None, step, console)
 
 
 def _write(
@@ -60,6 +69,7 @@ def _write(
     examples: dict[str, Any],
     logits: np.ndarray,
     running_loss: np.ndarray | None,
+    confusion: ArrayLike | None,
     step: int,
     console: Console,
 ) -> None:
@@ -70,6 +80,9 @@ def _write(
     given = dataset.given_labels[dataset.train_indices[kept]]
     loss = None if running_loss is None else running_loss[kept]
     found = audit.estimate(logits[kept], given, loss)
+    if confusion is None:  # no network has trained on what it votes on
+        voted = metrics.predicted_classes(logits[kept])
+        confusion = metrics.confusion_matrix(voted, given, dataset.num_classes)
     true = dataset.true_labels[dataset.train_indices[kept]]
     known = true >= 0
     facts = {
@@ -78,6 +91,7 @@ def _write(
         "examples": len(given),
         "suspicious": int(np.sum(found.score > audit.THRESHOLD)),
         "noise_rate": found.noise_rate,
+        **agreement.measure(confusion)._asdict(),
         "class_names": list(dataset.class_names),
         "transition_matrix": found.transition.tolist(),
         "true_labels_known": int(known.sum()),
@@ -100,8 +114,10 @@ def _line(facts: dict[str, Any]) -> str:
     measured = [f"{name} {facts[k]:.4f}" for k, name in names.items() if facts[k] is not None]
     folds = facts["audit_folds"]
     by = f" by {folds} folds" if folds else ""
+    warning = agreement.warning(facts)
     return (
-        f"label audit{by}: {facts['suspicious']:,} of {facts['examples']:,} labels are probably "
+        f"label audit{by}: {f'warning: {warning}; ' if warning else ''}"
+        f"{facts['suspicious']:,} of {facts['examples']:,} labels are probably "
         f"wrong, estimated noise rate {facts['noise_rate']:.3f}; "
         f"{', '.join([*measured, f'see {LABEL_AUDIT}'])}"
     )

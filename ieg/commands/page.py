@@ -16,7 +16,7 @@ from ieg.data import images
 from ieg.evaluation import shots
 from ieg.experiment import Experiment
 from ieg.methods import Record
-from ieg.report import canvas, figures, thumbnails
+from ieg.report import agreement, canvas, figures, thumbnails
 from ieg.report.audit import FIRST, THRESHOLD
 from ieg.report.page import charts, matrices, tables
 from ieg.report.page.charts import Line
@@ -43,7 +43,8 @@ def write(experiment: Experiment, result: Result) -> None:
     """
     folder, dataset = experiment.folder, experiment.dataset
     record = outcome.record(experiment, folder.read_metrics())
-    facts, audited = folder.read_audit(), _audit(experiment)
+    facts = folder.read_audit()
+    audited = _audit(experiment, facts)
     estimated = None if facts is None else np.array(facts["transition_matrix"])
     page = Page(
         title=record.title,
@@ -71,8 +72,8 @@ def remake(experiment: Experiment, console: Console) -> None:
     console.print(f"saved as {path}", highlight=False, markup=False, soft_wrap=True)
 
 
-def _audit(experiment: Experiment) -> Audit | None:
-    """label_audit.csv with pictures of its first rows."""
+def _audit(experiment: Experiment, facts: Result | None) -> Audit | None:
+    """label_audit.csv with pictures of its first rows, and what audit.json warns of."""
     table = experiment.folder.read_table(LABEL_AUDIT)
     if table is None:
         return None
@@ -100,6 +101,7 @@ def _audit(experiment: Experiment) -> Audit | None:
         },
         thumbnails=thumbnails.data_uris(pictures) if shown else (),
         pixelated=shown and thumbnails.is_small(pictures),
+        warning=_sentence(agreement.warning(facts or {})),
     )
 
 
@@ -121,6 +123,7 @@ def _headline(result: Result, audit: Result | None) -> dict[str, tuple[str, str]
     }
     if audit is not None:
         of = f"of {audit['examples']:,} labels, score above {THRESHOLD:g}"
+        of += "; not reliable, see below" if agreement.warning(audit) else ""
         shown["Probably wrong labels"] = (f"{audit['suspicious']:,}", of)
         truth = result["noise_rate"]
         known = "true labels unknown" if truth is None else f"measured: {_percent(truth)}"
@@ -264,6 +267,10 @@ def _settings(experiment: Experiment) -> list[tuple[str, str, str]]:
 
 def _numbers(cells: Iterable[str]) -> np.ndarray:
     return np.array([float(cell) if cell else np.nan for cell in cells])
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}." if words else ""
 
 
 def _percent(share: float | None) -> str:

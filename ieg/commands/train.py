@@ -350,7 +350,8 @@ class _Run:
         if experiment.fold is None:
             classes = experiment.dataset.class_names
             folder.write_table(CONFUSION, outcome.confusion_table(tested, classes))
-            audit.by_itself(experiment, logits, experiment.last_step, self.console)
+            confusion, step = tested["confusion"], experiment.last_step
+            audit.by_itself(experiment, logits, confusion, step, self.console)
             page.write(experiment, result)
         else:
             folds.save(experiment)

@@ -30,6 +30,7 @@ class Audit:
       evidence: name → [n] float, nan where unknown; or n texts.
       thumbnails: data URIs of the first m ≤ n.
       pixelated: thumbnails are small and shown with sharp pixels.
+      warning: what is to be known before any of it is believed, or "".
     """
 
     index: NDArray[np.int64]
@@ -41,6 +42,7 @@ class Audit:
     evidence: Mapping[str, NDArray[np.float64] | Sequence[str]]
     thumbnails: Sequence[str] = ()
     pixelated: bool = False
+    warning: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +154,11 @@ def _settings(page: Page) -> Html:
 
 
 def _gallery(page: Page) -> Html:
-    return Html("") if page.audit is None else Html(_file("gallery.html"))
+    if page.audit is None:
+        return Html("")
+    warning = page.audit.warning
+    said = element("p", warning, class_="warning", role="note") if warning else None
+    return join([said, Html(_file("gallery.html"))])
 
 
 def _data(page: Page, audit: Audit) -> Html:

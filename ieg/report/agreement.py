@@ -1,0 +1,68 @@
+"""Whether a network has learned enough for its label audit to mean anything.
+
+The labels of examples that it has not trained on say so, right or wrong: a network that knows
+nothing agrees with them as often as chance would have it,
+
+    c = Σ_k (share that is labelled k) (share that is predicted to be k),
+
+whatever it prefers. Cohen's κ is the agreement beyond that (Cohen, "A coefficient of agreement for
+nominal scales", 1960). Memorisation does not raise it, wrong labels lower it only.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+#: Standard errors by which agreement must exceed that by chance.
+MARGIN = 2.0
+
+
+class Agreement(NamedTuple):
+    """How predictions go with labels; named as in audit.json.
+
+    Attributes:
+      held_out: n, examples that were not trained on.
+      held_out_agreement: a in [0, 1], share of them whose label is what is predicted.
+      chance_agreement: c in [0, 1].
+      reliable: a > c + 2 sqrt(c (1 - c) / n); all but `held_out` are None where n is 0.
+    """
+
+    held_out: int
+    held_out_agreement: float | None
+    chance_agreement: float | None
+    reliable: bool | None
+
+
+def measure(confusion: ArrayLike) -> Agreement:
+    """Agreement of predictions with labels.
+
+    Args:
+      confusion: [K, K] counts of held-out examples, labels in the rows and predictions in the
+        columns.
+    """
+    counts = np.asarray(confusion, np.float64)
+    n = counts.sum()
+    if not n:
+        return Agreement(0, None, None, None)
+    share, chance = float(np.trace(counts) / n), float(counts.sum(1) @ counts.sum(0) / n**2)
+    error = math.sqrt(max(chance * (1 - chance), 0.0) / n)
+    return Agreement(int(n), share, chance, share > chance + MARGIN * error)
+
+
+def warning(facts: Mapping[str, Any]) -> str:
+    """What to say of an audit that its network cannot carry; "" of any other.
+
+    Args:
+      facts: what audit.json holds, which older runs have without an `Agreement`.
+    """
+    if facts.get("reliable") is not False:
+        return ""
+    return (
+        "do not go by this audit, its network cannot tell the classes apart: of "
+        f"{facts['held_out']:,} labels that it has not trained on it agrees with "
+        f"{facts['held_out_agreement']:.1%}, and by chance alone it would with "
+        f"{facts['chance_agreement']:.1%}"
+    )

@@ -547,7 +547,7 @@ def test_a_learning_rate_that_is_far_too_high_stops(
     assert main(["ieg", f"--checkpoint_path={tmp_path}", *flags, "--learning_rate=1e12"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("stopped: ") and "not" not in line.split("at step")[0].split()
-    assert "a smaller --learning_rate or --clip_norm may help" in line
+    assert "a smaller --learning_rate or --clip_norm=5 may help" in line
 
 
 @pytest.fixture

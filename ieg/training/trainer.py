@@ -211,7 +211,8 @@ class Trainer:
                 if not math.isfinite(scalars[name]):
                     raise TrainingStopped(
                         f"{name.replace('_', ' ')} is {scalars[name]} at step "
-                        f"{first + offset + 1}; a smaller --learning_rate or --clip_norm may help"
+                        f"{first + offset + 1}; a smaller --learning_rate or --clip_norm=5 may "
+                        "help, as a run of its own with another --checkpoint_path"
                     )
             self._state.meter.add(scalars)
         if self._unread:

@@ -15,14 +15,16 @@ from ieg.errors import InputError
 
 SIDE = 64
 
-# For some thousand photographs on a CPU: a small network, images of 64 pixels, and the method that
-# needs no clean examples.
+# For some hundred to some thousand photographs on a CPU: a small network, images of 64 pixels, and
+# the method that needs no clean examples. The network has a batch norm in front of its last
+# pooling: without one, as in resnet20, 600 photographs diverge as soon as FSR's pseudo labels make
+# the gradient three times as large.
 PRESET = {
     "method": "fsr",
-    "network_name": "resnet20",
+    "network_name": "resnet29",
     "batch_size": 50,
     "max_epoch": 60,
-    "learning_rate": 0.03,  # at 0.1 digits as files, a fifth of them mislabelled, diverge at once
+    "learning_rate": 0.03,
     "lr_schedule": "cosine_one",
     "eval_freq": 200,
     "meta_start_epoch": 10,

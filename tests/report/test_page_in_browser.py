@@ -221,7 +221,7 @@ def test_keys_work_without_a_click(opened: Chrome) -> None:
     opened.execute_script(look_at, "header")
     press(opened, "f")  # the gallery is out of sight
     assert text_of(opened, "count").startswith("1 decided")
-    opened.execute_script(look_at, "#cards")
+    opened.execute_script(look_at, "#audit")
     press(opened, "f")
     assert focused(opened) == "row-1" and text_of(opened, "count").startswith("2 decided")
     opened.find_element(By.ID, "filter-given").send_keys("u")

@@ -281,7 +281,7 @@
   // Those that would scroll the page do that.
   function onKeyOfPage(event) {
     if (document.activeElement !== document.body || !/^([wfun]|Arrow(Left|Right))$/i.test(event.key)) return;
-    const { top, bottom } = find('cards').getBoundingClientRect();
+    const { top, bottom } = find('audit').getBoundingClientRect();
     if (top < innerHeight / 2 && bottom > innerHeight / 2) onKey(event);
   }
 

@@ -4,7 +4,7 @@
 
 Prints what each prints, and saves it as NAME.md in the folder, under the machine, the versions and
 the date. Ratios and seconds want a machine that does nothing else. Those that train networks (the
-last four) take hours, and go on where they stopped.
+last five) take hours, and go on where they stopped.
 """
 
 import argparse
@@ -33,6 +33,7 @@ BENCHMARKS = {
     "methods": (),
     "approximations": (),
     "audit": (),
+    "corrections": (),
 }
 _SHOWN = ("tensorflow", "keras", "numpy")
 

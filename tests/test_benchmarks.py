@@ -4,10 +4,11 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import benchmarks.__main__ as everything
-from benchmarks import approximations, grid, methods, tables
+from benchmarks import approximations, corrections, grid, methods, tables
 from ieg.config import resolve
 
 ROOT = Path(__file__).parents[1]
@@ -138,3 +139,35 @@ def test_what_is_printed_is_saved_under_its_conditions(
     assert saved in printed.out and printed.err.endswith("failed: page\n")
     assert everything.main(["stepp"]) == 2
     assert capsys.readouterr().err.startswith("error: no benchmark stepp; startup, page")
+
+
+def test_photos_lie_in_wrong_folders_and_a_person_says_so(tmp_path: Path) -> None:
+    truth = corrections.write_photos(tmp_path / "photos", seed=3)
+    train = {path: path.split("/")[1] for path in truth if path.startswith("train/")}
+    wrong = [path for path, given in train.items() if given != truth[path]]
+    assert (len(train), len(truth), len(wrong)) == (600, 900, 180)
+    assert all(path.split("/")[1] == truth[path] for path in truth.keys() - train.keys())
+    assert {str(p.relative_to(tmp_path / "photos")) for p in tmp_path.rglob("*.jpg")} == set(truth)
+    right = next(path for path in train if path not in wrong)
+    rows = [{"path": path, "given_label": train[path]} for path in (wrong[0], right)]
+    changed = corrections.write_decisions(tmp_path / "decisions.csv", rows, truth)
+    assert changed == {wrong[0]: truth[wrong[0]]}
+    said = (tmp_path / "decisions.csv").read_text().splitlines()
+    assert said == [
+        "path,decision,new_label",
+        f"{wrong[0]},wrong,{truth[wrong[0]]}",
+        f"{right},fine,",
+    ]
+
+
+def test_a_drawing_is_of_the_size_and_colour_of_its_shape() -> None:
+    """A circle of radius r covers π r² of the ground, a triangle 3 √3 / 4 r²."""
+    shares = {}
+    for name, corners in (("circle", 60), ("triangle", 3)):
+        rng = np.random.default_rng(0)
+        radius = np.random.default_rng(0).uniform(0.22, 0.38)
+        image = corrections.draw(corners, rng).astype(float)
+        brightest = image.mean(axis=2) > image.mean()
+        shares[name] = brightest.mean() / radius**2
+    assert shares["circle"] == pytest.approx(np.pi, rel=0.15)
+    assert shares["triangle"] == pytest.approx(3 * np.sqrt(3) / 4, rel=0.3)

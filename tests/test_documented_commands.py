@@ -139,6 +139,13 @@ def test_the_benchmarks(tmp_path: Path) -> None:
     flags = ("--network=cnn", "--batch=8", "--rounds=2")
     printed = run(sys.executable, "-m", "benchmarks.meta_gradient", *flags, cwd=ROOT)
     assert all(title in printed for title in ("plain", "forward", "nested", "classifier only"))
+    flags = ("--network=cnn", "--batch", "20", "40", "--rounds=2")
+    printed = run(sys.executable, "-m", "benchmarks.scaling", *flags, cwd=ROOT)
+    assert len(re.findall(r"\| (?:20|40) +\|", printed)) == 8  # four methods
+    assert re.search(r"\| 1,000,000 +\|", printed)
+    flags = ("--network=cnn", "--method=l2r", "--steps=5", "--turns=2")
+    printed = run(sys.executable, "-m", "benchmarks.overhead", *flags, cwd=ROOT)
+    assert re.search(r"\| l2r +\|( +[\d.]+ +\|){2} [+-]\d+\.\d% +\| \d+\.\d% ", printed)
     printed = run(sys.executable, "-m", "benchmarks.peers", "--seeds", "1", cwd=ROOT)
     assert printed.count("| digits_") == 5
 

@@ -558,7 +558,7 @@ def interrupted(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         def interrupt(*_: Any, **__: Any) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("ieg.experiment.prepare", interrupt)
+        monkeypatch.setattr("ieg.construction.prepare", interrupt)
 
     return arm
 

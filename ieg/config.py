@@ -242,7 +242,7 @@ class Settings:
       config: what all methods have in common.
       options: the method's own, an instance of its `Options`.
       origins: flag → where its value came from.
-      given: what a caller in Python hands over, an `construction.Given`; None for nothing.
+      given: what a caller in Python hands over, a `construction.Given`; None for nothing.
       facts: what defines the experiment and no flag can say, by a caller in Python.
     """
 

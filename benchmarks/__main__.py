@@ -3,8 +3,8 @@
     python -m benchmarks [NAME ...] [--folder=runs/benchmarks]
 
 Prints what each prints, and saves it as NAME.md in the folder, under the machine, the versions and
-the date. Ratios and seconds want a machine that does nothing else. methods, approximations and audit
-take hours, and go on where they stopped.
+the date. Ratios and seconds want a machine that does nothing else. Three train networks for hours
+(methods, approximations, audit) and go on where they stopped.
 """
 
 import argparse

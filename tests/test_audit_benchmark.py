@@ -14,6 +14,7 @@ from benchmarks import audit as benchmark
 from ieg.commands.folds import SCORES
 from ieg.data.dataset import Dataset, prepare
 from tests.data import trees
+from tests.markdown import cells
 
 NAME = "digits_uniform_0.4"
 HEADER = "index,path,given_label,suggested_label,score"
@@ -113,7 +114,7 @@ def test_without_cleanlab_a_line_says_how_to_get_it(
     said, titles, _, *rows, end = capsys.readouterr().out.splitlines()
     assert said == "nothing of cleanlab, which is not installed: pip install -e '.[benchmarks]'"
     assert "cleanlab" not in titles and end == "mean ± standard deviation over seeds 2"
-    assert [row.split("|")[2].strip() for row in rows] == list(benchmark.MEASURES.values())
+    assert [cells(row)[1] for row in rows] == list(benchmark.MEASURES.values())
     assert rows[0].count("1.0000") == 4
 
 
@@ -134,5 +135,5 @@ def test_the_benchmark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     flags = ["--seeds", "2", f"--dataset={NAME}", f"--runs={tmp_path}", "--", *short]
     assert benchmark.main(flags) == 0
     (row,) = re.findall(r"\| .* AUROC .*", capsys.readouterr().out)
-    cells = [float(cell) for cell in row.split("|")[3:-1]]
-    assert len(cells) == 7 and min(cells[-2:]) > 0.85 and max(cells) < 1
+    scores = [float(cell) for cell in cells(row)[2:]]
+    assert len(scores) == 7 and min(scores[-2:]) > 0.85 and max(scores) < 1

@@ -10,12 +10,9 @@ import pytest
 import benchmarks.__main__ as everything
 from benchmarks import approximations, corrections, grid, methods, tables
 from ieg.config import resolve
+from tests.markdown import cells
 
 ROOT = Path(__file__).parents[1]
-
-
-def cells(line: str) -> list[str]:
-    return [cell.strip() for cell in line.strip("|").split("|")]
 
 
 def finished(runs: Path, row: str, dataset: str, seed: int, **values: float) -> None:

@@ -12,6 +12,7 @@ import pytest
 from ieg.data.cifar import CIFAR10, CIFAR100
 from ieg.main import main
 from tests.data import archives, trees
+from tests.markdown import cells
 
 ROOT = Path(__file__).parents[1]
 SMALL = ["--max_iteration=4", "--eval_freq=2", "--batch_size=20", "--train_eval_size=50"]
@@ -156,12 +157,8 @@ def test_the_results_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("DATASETS", "digits_uniform_0.4 digits_uniform_0.8")
     monkeypatch.setenv("SEEDS", "1")
     printed = run("bash", str(ROOT / "scripts/digits.sh"), str(tmp_path), cwd=ROOT)
-    table = [
-        [cell.strip() for cell in line.split("|")]
-        for line in printed.splitlines()
-        if re.match(r"\| (data|digits)", line)
-    ]
-    rows = [dict(zip(table[0], cells, strict=True)) for cells in table[1:]]
+    lines = [line for line in printed.splitlines() if re.match(r"\| (data|digits)", line)]
+    rows = [dict(zip(cells(lines[0]), cells(line), strict=True)) for line in lines[1:]]
     last = {(row["data"], row["method"]): float(row["top-1, last step"]) for row in rows}
     assert len(last) == 6
     lowest = {"digits_uniform_0.4": (0.94, 0.97), "digits_uniform_0.8": (0.82, 0.95)}

@@ -11,6 +11,7 @@ from sklearn.svm import SVC
 
 from benchmarks import peers
 from ieg.data.dataset import Dataset, prepare
+from tests.markdown import cells
 
 
 class Remembers:
@@ -34,10 +35,6 @@ class StandIn(Remembers):
 @pytest.fixture
 def noisy() -> Dataset:
     return prepare("digits_uniform_0.4", seed=2, probe_ratio=0)
-
-
-def cells(line: str) -> list[str]:
-    return [cell.strip() for cell in line.strip("|").split("|")]
 
 
 def test_peers_train_on_all_noisy_labels_and_are_tested_on_true_ones(noisy: Dataset) -> None:

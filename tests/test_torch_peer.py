@@ -18,6 +18,7 @@ from ieg import networks
 from ieg.data.pipeline import Batch, Probe
 from ieg.methods import REGISTRY
 from tests import contexts
+from tests.markdown import body
 
 B, K = 24, 10
 #: Those of biases, of classifiers and of convolutions, in PyTorch's order.
@@ -154,9 +155,7 @@ def test_each_library_has_its_own_plain_step(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: steps)
     assert meta_gradient.main(["--network=cnn", "--batch=4", "--peer=torch"]) == 0
     assert timed == [3, 2]  # the peer after ours, none of the steps of one between the other's
-    lines = capsys.readouterr().out.splitlines()
-    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if "│" in line]
-    assert rows == [
+    assert body(capsys.readouterr().out) == [
         ["plain", "100.0", "1.00", "2"],
         ["forward", "250.0", "2.50", "2"],
         ["nested", "320.0", "3.20", "2"],

@@ -11,6 +11,7 @@ import pytest
 from ieg.data import noise
 from ieg.errors import InputError
 from ieg.report import table
+from tests.markdown import cells
 
 L2R_40 = "published, step not stated"
 
@@ -34,10 +35,6 @@ def result(**changes):
         "settings": {"weight_mode": "clamp", "learning_rate": 0.1},
     }
     return {**base, **changes}
-
-
-def cells(line):
-    return [cell.strip() for cell in line.strip("|").split("|")]
 
 
 def rows(*results):

@@ -20,7 +20,6 @@ ahead it is probe 1 + 2 s, tangents 2 s and 3: 16/9 = 1.78 for one of three stag
 import argparse
 import importlib.util
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -29,7 +28,7 @@ import ieg.quiet  # noqa: F401
 
 import tensorflow as tf
 
-from benchmarks.steps import NETWORKS, interleaved, make_step, peak_bytes
+from benchmarks.steps import NETWORKS, alone, interleaved, make_step, peak_bytes
 from benchmarks.tables import print_table
 from ieg.errors import InputError
 from ieg.training import devices
@@ -105,18 +104,8 @@ def _measure(
 ) -> None:
     steps = [row(network, arguments.batch) for row in rows.values()]
     seconds = interleaved(steps, arguments.rounds)
-    command = [f"--network={network}", f"--batch={arguments.batch}", *flags]
-    peaks = [_memory_of(row, command) for row in rows]
-    _print(title, rows, seconds, peaks)
-
-
-def _memory_of(row: str, flags: Sequence[str]) -> int:
-    command = [sys.executable, "-m", "benchmarks.meta_gradient", *flags, f"--memory-of={row}"]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return int(json.loads(printed))
-
-
-def _print(title: str, rows: Rows, seconds: Sequence[float], peaks: Sequence[int]) -> None:
+    flags = [f"--network={network}", f"--batch={arguments.batch}", *flags]
+    peaks = [alone("benchmarks.meta_gradient", *flags, f"--memory-of={row}") for row in rows]
     lines = [
         [row, f"{1000 * taken:.1f}", f"{taken / seconds[0]:.2f}", f"{peak / 2**20:.0f}"]
         for row, taken, peak in zip(rows, seconds, peaks, strict=True)

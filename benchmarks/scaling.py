@@ -2,16 +2,15 @@
 
     python -m benchmarks.scaling --network=resnet29
 
-First one step of supervised training, L2R and FSR at growing batches: milliseconds, the same per
-image, and peak memory of a process of its own for each, minus the same process before its first
-step. Then what is kept per example: tables for 10^4 to 10^6 examples as a training run has them
-(the ledger, and what a method remembers of each example), no images. A step touches only the rows
-of its batch, so it must not take longer; memory and the checkpoint grow with the examples.
+First one step of supervised training, L2R and FSR at growing batches, each in a process of its
+own: milliseconds, the same per image, and peak memory minus that before the first step. Then what
+is kept per example: tables for 10^4 to 10^6 examples as a training run has them (the ledger, and
+what a method remembers of each example), no images. A step touches only the rows of its batch, so
+it must not take longer; memory and the checkpoint grow with the examples.
 """
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,7 +23,7 @@ import ieg.quiet  # noqa: F401
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.steps import NETWORKS, interleaved, make_method, make_step, peak_bytes
+from benchmarks.steps import NETWORKS, alone, interleaved, make_method, make_step, peak_bytes
 from benchmarks.tables import print_table
 from ieg.training.ledger import Ledger
 from ieg.training.step import COMMON_COLUMNS
@@ -45,12 +44,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--network", default="resnet29", choices=NETWORKS)
     parser.add_argument("--batch", type=int, nargs="+", default=[32, 64, 128, 256])
     parser.add_argument("--rounds", type=int, default=5, help="rounds that are timed")
-    parser.add_argument("--memory-of", help=argparse.SUPPRESS)
+    parser.add_argument("--row", choices=_METHODS, help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
     tf.get_logger().setLevel("ERROR")  # functions of one name look like needless retracing
-    if arguments.memory_of:
-        step = _step(arguments.memory_of, arguments.network, arguments.batch[0])
-        print(json.dumps(peak_bytes(step)))
+    if arguments.row:
+        step = _step(arguments.row, arguments.network, arguments.batch[0])
+        print(json.dumps([peak_bytes(step), *interleaved([step], arguments.rounds)]))
         return 0
     _by_batch(arguments)
     _by_examples()
@@ -66,17 +65,13 @@ def _step(row: str, network: str, batch: int) -> Any:
 
 def _by_batch(arguments: argparse.Namespace) -> None:
     lines = []
+    shared = [f"--network={arguments.network}", f"--rounds={arguments.rounds}"]
     for row in _METHODS:
-        steps = [_step(row, arguments.network, batch) for batch in arguments.batch]
-        seconds = interleaved(steps, arguments.rounds)
-        for batch, taken in zip(arguments.batch, seconds, strict=True):
-            command = [sys.executable, "-m", "benchmarks.scaling", f"--memory-of={row}"]
-            command += [f"--network={arguments.network}", "--batch", str(batch)]
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-            peak = f"{json.loads(done.stdout) / 2**20:,.0f}"
-            times = [f"{1000 * taken:,.0f}", f"{1000 * taken / batch:.2f}"]
-            lines.append([row, str(batch), *times, peak])
-        del steps
+        for batch in arguments.batch:
+            flags = [*shared, f"--row={row}", f"--batch={batch}"]
+            peak, seconds = alone("benchmarks.scaling", *flags)
+            times = [f"{1000 * seconds:,.0f}", f"{1000 * seconds / batch:.2f}"]
+            lines.append([row, str(batch), *times, f"{peak / 2**20:,.0f}"])
     titles = ["step", "batch", "ms", "ms per image", "peak memory MB"]
     print_table(titles, lines, f"{arguments.network}")
 

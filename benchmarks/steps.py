@@ -1,6 +1,9 @@
 """Training steps without data: what several benchmarks time."""
 
+import json
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -135,6 +138,12 @@ def interleaved(steps: Sequence[Callable[[], None]], rounds: int) -> list[float]
             if turn >= 2:
                 times.append(time.perf_counter() - start)
     return [statistics.median(times) for times in seconds]
+
+
+def alone(module: str, *flags: str) -> Any:
+    """What `python -m module flags` prints as JSON: measured in a process of its own."""
+    command = [sys.executable, "-m", module, *flags]
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
 
 
 def peak_bytes(step: Callable[[], None]) -> int:

@@ -287,8 +287,8 @@ def test_dro_lt_killed_in_both_phases_ends_like_one_never_interrupted(
 @pytest.mark.parametrize(
     "flags",
     [
-        pytest.param(("--method=l2r", "--l2r_warmup_epochs=0"), marks=pytest.mark.slow, id="l2r"),
-        pytest.param(("--method=ieg",), id="ieg"),
+        pytest.param(("--method=l2r", "--l2r_warmup_epochs=0"), id="l2r"),
+        pytest.param(("--method=ieg",), marks=pytest.mark.slow, id="ieg"),
     ],
 )
 def test_at_32x32_killed_while_it_saves_ends_like_one_never_interrupted(

@@ -33,7 +33,7 @@ class Ledger(tf.Module):
         """Enters this replica's [B] values of every column for examples `index` [B]."""
         rows = tf.stack([tf.cast(values[c], tf.float32) for c in self.columns], axis=1)  # [B, C]
         index, rows = replicas.gather(index), replicas.gather(rows)
-        change = (1 - DECAY) * (rows - tf.gather(tf.convert_to_tensor(self.means), index))
+        change = (1 - DECAY) * (rows - tf.gather(self.means, index))
         replicas.scatter_add(self.means, index, change)
         replicas.scatter_add(self.visits, index, tf.ones_like(index))
 

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -247,16 +247,27 @@ def split_off(
     return parts[0], parts[1], {"path": everything.paths, "split": words}
 
 
-def small_views(side: int) -> tuple[WeakAugmentation, StrongAugmentation]:
-    """Views for images that fill the frame: shifts and squares in CIFAR's proportions."""
+class Views(NamedTuple):
+    """What training makes of an image file: first an area of it, then a view of that."""
+
+    weak: WeakAugmentation
+    strong: StrongAugmentation
+    area: TrainingArea = TrainingArea()
+
+
+def small_views(side: int) -> Views:
+    """Views for some hundred images that fill the frame: strong ones in CIFAR's proportions.
+
+    The area is larger than ImageNet's: so few images teach little of which part shows what.
+    """
     strong = StrongAugmentation("imagenet", False, pad=side // 8, flip=True, cutout=side // 2)
-    return WeakAugmentation(pad=0, flip=True), strong
+    return Views(WeakAugmentation(pad=0, flip=True), strong, TrainingArea(smallest=0.4))
 
 
-def imagenet_views(side: int) -> tuple[WeakAugmentation, StrongAugmentation]:
+def imagenet_views(side: int) -> Views:
     """Views as IEG has them on WebVision: AutoAugment v0 and a square of 16 of 224 pixels."""
     strong = StrongAugmentation("imagenet", False, pad=0, flip=False, cutout=max(1, side // 14))
-    return WeakAugmentation(pad=0, flip=True), strong
+    return Views(WeakAugmentation(pad=0, flip=True), strong)
 
 
 def make_source(
@@ -268,8 +279,7 @@ def make_source(
     train: Listed,
     test: Listed,
     trusted: Listed | None = None,
-    views: tuple[WeakAugmentation, StrongAugmentation],
-    area: TrainingArea = TrainingArea(),  # noqa: B008 - a constant
+    views: Views,
     **more: Any,
 ) -> Source:
     """A source of listed files.
@@ -282,14 +292,13 @@ def make_source(
       train, test: what to train and to test on.
       trusted: clean examples, which are put behind those to train on.
       views: how images are augmented.
-      area: what training sees of each.
       more: further fields of `Source`.
     """
     trusted = trusted or Listed()
     paths = [train.paths + trusted.paths, test.paths]
     damage = Damage(len(paths[0]) + len(paths[1]), request.damaged_limit)
     images = [
-        FileImages(str(root), np.array([os.fsencode(p) for p in part]), side, damage, area)
+        FileImages(str(root), np.array([os.fsencode(p) for p in part]), side, damage, views.area)
         for part in paths
     ]
     marked = np.arange(len(train.paths), len(paths[0]))
@@ -298,8 +307,8 @@ def make_source(
         test=Split(images[1], np.array(test.labels, np.int64)),
         class_names=tuple(class_names),
         confusion=None,
-        weak=views[0],
-        strong=views[1],
+        weak=views.weak,
+        strong=views.strong,
         trusted=marked if len(marked) else None,
         damage=damage,
         **more,

@@ -33,6 +33,7 @@ def test_a_folder_with_splits(tmp_path: Path) -> None:
     np.testing.assert_array_equal(data.given_labels, np.repeat(np.arange(3), 3))
     assert paths(data.evaluation.images) == [f"test/{name}/00.jpg" for name in trees.CLASSES]
     assert data.train.images.shape == (9, 8, 8, 3)
+    assert data.train.images.area == (0.4, 0)
     assert data.made_split is None
 
 
@@ -220,6 +221,7 @@ def test_imagenet_in_the_official_layout(tmp_path: Path) -> None:
     at_its_size = ready("imagenet", dataset_dir=str(tmp_path), image_size=0)
     assert at_its_size.train.images.shape == (30, 224, 224, 3)
     assert at_its_size.strong == ("imagenet", False, 0, False, 16)
+    assert at_its_size.train.images.area == (0.08, 0)
 
 
 def test_webvision_mini_has_fifty_classes_and_takes_probe_data_from_imagenet(

@@ -141,7 +141,6 @@ def _source(
     **more: object,
 ) -> Source:
     side = request.image_size or SIDE
-    _, strong = listing.imagenet_views(side)
     return listing.make_source(
         request,
         Path(request.dataset_dir).expanduser(),
@@ -151,8 +150,10 @@ def _source(
         test=_listed(test),
         trusted=_listed(probe),
         # Turned by any angle, 30 to 100 % of the area, mirrored; the standard deviation stays 1.
-        area=TrainingArea(smallest=0.3, rotation=180),
-        views=(WeakAugmentation(pad=0, flip=True, mean=(0.485, 0.456, 0.406)), strong),
+        views=listing.imagenet_views(side)._replace(
+            weak=WeakAugmentation(pad=0, flip=True, mean=(0.485, 0.456, 0.406)),
+            area=TrainingArea(smallest=0.3, rotation=180),
+        ),
         trusted_as_is=True,
         given_labels=None if given_labels is None else np.array(given_labels, np.int64),
         **more,

@@ -17,6 +17,7 @@ from ieg.errors import InputError
 
 #: Files that one command writes and others read.
 LABEL_AUDIT, AUDIT, CONFUSION = "label_audit.csv", "audit.json", "confusion.csv"
+LABEL_CORRECTIONS = "label_corrections.csv"
 
 
 class RunFolder:

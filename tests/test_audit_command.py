@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -268,6 +269,12 @@ def test_decisions_return_into_the_next_training(
     }  # fmt: skip
     result = json.loads((corrected / "result.json").read_text())
     assert corrected.parts[-4].endswith(f"_corrected-{result['settings']['label_corrections']}")
+    text = (corrected / "report.html").read_text(encoding="utf-8")
+    (rows,) = re.findall(r'<script id="audit-rows" type="application/json">(.*?)</script>', text)
+    columns = ("index", "path", "given_label", "decision", "new_label")
+    assert json.loads(rows)["earlier"] == [
+        {name: row[name] for name in columns} for row in decisions
+    ]
     copy = corrected / "label_corrections.csv"
     assert copy.read_bytes() == file.read_bytes()
     moved = file.rename(tmp_path / "elsewhere.csv")

@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 
 from ieg.commands import outcome
-from ieg.data import images
+from ieg.data import corrections, images
 from ieg.evaluation import shots
 from ieg.experiment import Experiment
 from ieg.methods import Record
@@ -22,7 +22,7 @@ from ieg.report.page import charts, matrices, tables
 from ieg.report.page.charts import Line
 from ieg.report.page.document import Audit, Page, render
 from ieg.report.page.markup import Html
-from ieg.run_folder import CONFUSION, LABEL_AUDIT
+from ieg.run_folder import CONFUSION, LABEL_AUDIT, LABEL_CORRECTIONS
 
 PAGE = "report.html"
 
@@ -102,7 +102,17 @@ def _audit(experiment: Experiment, facts: Result | None) -> Audit | None:
         thumbnails=thumbnails.data_uris(pictures) if shown else (),
         pixelated=shown and thumbnails.is_small(pictures),
         warning=_sentence(agreement.warning(facts or {})),
+        earlier=_earlier(experiment),
     )
+
+
+def _earlier(experiment: Experiment) -> list[dict[str, str]]:
+    """The decisions that the run was corrected by."""
+    if experiment.config.label_corrections is None:
+        return []
+    rows = corrections.read(experiment.folder.path / LABEL_CORRECTIONS)
+    columns = ("index", "path", "given_label", "decision", "new_label")
+    return [{name: getattr(row, name) for name in columns} for row in rows if row.decision]
 
 
 def _key(experiment: Experiment, audited: Audit | None) -> str:

@@ -20,7 +20,7 @@ from ieg.errors import InputError
 from ieg.evaluation import evaluate
 from ieg.experiment import Experiment, build, stored_config
 from ieg.report import spreadsheet
-from ieg.run_folder import CONFUSION
+from ieg.run_folder import CONFUSION, LABEL_CORRECTIONS
 from ieg.training.schedules import STRETCHING
 from ieg.training.trainer import Interrupted, Trainer
 from ieg.training.workers import together
@@ -217,7 +217,7 @@ class _Run:
         decisions = self.experiment.config.label_corrections
         if decisions is not None:  # by this copy the run is found when the file has been changed
             text = corrections.content(decisions).decode(errors="surrogateescape")
-            self.folder.write_text("label_corrections.csv", text)
+            self.folder.write_text(LABEL_CORRECTIONS, text)
         self.events = tf.summary.create_file_writer(str(self.folder.events))
 
     def _restore(self) -> None:

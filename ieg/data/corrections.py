@@ -3,9 +3,9 @@
 A CSV file with the columns index or path (or both, as in label_audit.csv), decision (wrong, fine or
 unsure; empty: not looked at) and new_label, and perhaps given_label. Wrong labels become the new
 one, or without any take their example out of training; fine and unsure ones stay. In a file without
-the column decision every new_label counts. Rows are applied in their order, so that decisions on a
-corrected run may be put below those that it was corrected by: of several on one image the last
-counts.
+the column decision every new_label counts, as it does behind relabel. Rows are applied in their
+order, so that decisions on a corrected run may be put below those that it was corrected by: of
+several on one image the last counts.
 """
 
 import csv
@@ -22,14 +22,15 @@ from ieg.data.files import first_few
 from ieg.errors import InputError
 
 DECISIONS = ("wrong", "fine", "unsure")
-#: Of a row in a file without the column decision.
+#: The new label counts, whatever the image was labelled before: what rows of a file without the
+#: column decision mean.
 _RELABEL = "relabel"
 _COLUMNS = ("index", "path", "given_label", "decision", "new_label")
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A row; "" stands for an empty cell or no such column, `decision` may be `_RELABEL` too."""
+    """A row; "" stands for an empty cell or no such column, and `decision` may be relabel too."""
 
     line: int
     index: str
@@ -108,7 +109,9 @@ def _decision(path: Path, header: Sequence[str], number: int, cells: Sequence[st
         raise InputError(f"{where}: neither index nor path says which image is meant")
     if "decision" not in header and row.new_label:
         return replace(row, decision=_RELABEL)
-    if row.decision not in ("", *DECISIONS):
+    if row.decision == _RELABEL and not row.new_label:
+        raise InputError(f"{where}: relabel needs a new_label")
+    if row.decision not in ("", *DECISIONS, _RELABEL):
         raise InputError(
             f"{where}: decision must be {', '.join(DECISIONS)} or empty, not {row.decision!r}"
         )

@@ -87,6 +87,8 @@ def test_of_several_decisions_on_an_image_the_last_counts(write: Write) -> None:
     assert done == Corrections(str(path), relabelled=1, dropped=0, fine=1, unsure=0, probe=0)
     path = write("0,bee", '0,"cat, big"', header="index,new_label")
     assert apply(path)[0][0] == 2 and apply(path)[2].relabelled == 1
+    path = write("0,relabel,bee", "1,relabel,ant", "0,fine,", header="index,decision,new_label")
+    assert apply(path)[0].tolist() == [1, 0, 2, 0, 1, 2, 0]
     path = write("0,,ant,,,wrong,bee", '0,,ant,,,wrong,"cat, big"')
     with pytest.raises(InputError, match=r"line 3: .* is labelled 'bee' since line 2, and this li"):
         apply(path)
@@ -109,6 +111,7 @@ REFUSED = [
     ([",,,,,fine,"], ("line 2: neither index nor path",)),
     (["0,,ant,,,wrong,dog"], ("line 2: 'dog' is no class", "has ant, bee, cat, big")),
     (["0,,bee,,,fine,"], ("image 0 is labelled 'ant' now", "when it was 'bee'", "--seed")),
+    (["0,,,,,relabel,"], ("line 2: relabel needs a new_label",)),
     (["0,,,,,maybe,"], ("decision must be wrong, fine, unsure or empty, not 'maybe'",)),
     (["0,,,,,wrong,ant"], ("wrong does not go with the new label 'ant'",)),
     (["0,,,,,fine,bee"], ("fine does not go with the new label 'bee'",)),

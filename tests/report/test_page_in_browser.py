@@ -271,6 +271,40 @@ def test_decisions_outlast_the_page_and_belong_to_its_labels(
     assert not opened.find_element(By.ID, "save").is_enabled()
 
 
+def test_what_the_labels_were_corrected_by_is_shown_and_saved_again(
+    chromium: Chrome, tmp_path: Path
+) -> None:
+    columns = ("index", "path", "given_label", "decision", "new_label")
+    cells = [
+        ("1000", f"{NAMES[0]}/0", NAMES[1], "wrong", NAMES[0]),  # row 0 by its path
+        ("998", "", NAMES[2], "fine", ""),  # row 2 by its index
+        ("7", "no longer/there.jpg", NAMES[2], "wrong", ""),
+    ]
+    earlier = [dict(zip(columns, row, strict=True)) for row in cells]
+    audit = replace(pages.audit(), earlier=earlier)
+    opened_page(chromium, tmp_path, render(pages.page(audit)))
+    marks = [mark.text for mark in find(chromium, ".card .mark")[:4]]
+    assert marks == ["before: wrong", "", "before: fine", ""]
+    assert find(chromium, ".card")[2].get_attribute("aria-label").endswith("before: fine")
+    choose(chromium, "filter-decision", "before")
+    assert listed(chromium) == [0, 2]
+    choose(chromium, "filter-decision", "none")
+    assert listed(chromium)[:2] == [1, 3] and text_of(chromium, "shown").endswith("198 labels")
+    choose(chromium, "filter-decision", "")
+    begin(chromium)
+    press(chromium, *"fw")
+    rows = read(saved(chromium))
+    assert [tuple(row[name] for name in columns) for row in rows[:3]] == cells
+    assert [(row["index"], row["decision"]) for row in rows[3:]] == [
+        ("1000", "fine"),
+        ("999", "wrong"),
+    ]
+    assert len(corrections.read(saved(chromium))) == 5
+    opened_page(chromium, tmp_path, render(pages.page(pages.audit())))
+    assert not find(chromium, "#filter-decision [value=before]")
+    assert not chromium.find_element(By.ID, "before").is_displayed()
+
+
 @pytest.mark.parametrize("stored", ["not json", "7", '{"1000":7}', '{"1000":["toString",99]}'])
 def test_what_another_page_stored_does_no_harm(opened: Chrome, stored: str) -> None:
     begin(opened)

@@ -31,6 +31,8 @@ class Audit:
       thumbnails: data URIs of the first m ≤ n.
       pixelated: thumbnails are small and shown with sharp pixels.
       warning: what is to be known before any of it is believed, or "".
+      earlier: decisions that the given labels have been corrected by, as `ieg.data.corrections`
+        reads them: index or path, given_label, decision, new_label.
     """
 
     index: NDArray[np.int64]
@@ -43,6 +45,7 @@ class Audit:
     thumbnails: Sequence[str] = ()
     pixelated: bool = False
     warning: str = ""
+    earlier: Sequence[Mapping[str, str]] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,6 +189,7 @@ def _data(page: Page, audit: Audit) -> Html:
         "evidence": evidence,
         "pixelated": audit.pixelated,
         "noun": "image" if audit.thumbnails else "example",
+        "earlier": [dict(row) for row in audit.earlier],
     }
     thumbnails = json_block("audit-thumbnails", list(audit.thumbnails))
     return join([json_block("audit-rows", rows), thumbnails])

@@ -14,6 +14,7 @@
   let page = 0;
   let chosen = 0; // a place in rows
   const decisions = new Map(); // row → { decision, label }, a label being '' or the number of a class
+  const before = new Map(); // row → the last decision that its label has been corrected by
   const relabelled = new Set(); // rows that the menu of labels has marked wrong, and nobody confirmed
 
   const control = (id) => find(id).value;
@@ -47,6 +48,17 @@
     } catch {
       complain();
     }
+  }
+
+  function readEarlier() {
+    const byIndex = new Map(audit.index.map((index, row) => [String(index), row]));
+    const byPath = new Map((audit.path || []).map((path, row) => [path, row]));
+    for (const { index, path, decision } of audit.earlier) {
+      const row = path ? byPath.get(path) : byIndex.get(index);
+      if (row !== undefined) before.set(row, decision);
+    }
+    find('before').hidden = audit.earlier.length === 0;
+    if (!audit.earlier.length) find('filter-decision').querySelector('[value=before]').remove();
   }
 
   function keep() {
@@ -103,7 +115,7 @@
     for (let row = 0; row < size; row++) {
       if (given !== '' && audit.given[row] !== Number(given)) continue;
       if (suggested !== '' && !(suggests(row) && audit.suggested[row] === Number(suggested))) continue;
-      if (decision && (decisions.get(row)?.decision ?? 'none') !== decision) continue;
+      if (decision && (decisions.get(row)?.decision ?? (before.has(row) ? 'before' : 'none')) !== decision) continue;
       rows.push(row);
     }
     const order = control('order');
@@ -161,8 +173,8 @@
     if (!option) return;
     const { decision, label } = decisions.get(row) ?? { decision: '', label: '' };
     option.dataset.decision = decision;
-    const said = decision && `${MARKS[decision]} ${decision}`;
-    option.querySelector('.mark').textContent = said;
+    const earlier = before.has(row) ? `before: ${before.get(row)}` : '';
+    option.querySelector('.mark').textContent = decision ? `${MARKS[decision]} ${decision}` : earlier;
     const labels = option.querySelector('.labels');
     const other = becomes(row);
     labels.replaceChildren(make('span', '', name(audit.given[row])));
@@ -170,7 +182,7 @@
     labels.title = labels.textContent;
     const words = [called(row), `given label ${name(audit.given[row])}`];
     words.push(suggests(row) ? `suggested ${name(audit.suggested[row])}` : 'no other label suggested');
-    words.push(`score ${audit.score[row].toFixed(3)}`, decision || 'not decided');
+    words.push(`score ${audit.score[row].toFixed(3)}`, decision || earlier || 'not decided');
     if (label !== '') words.push(`new label ${name(label)}`);
     option.setAttribute('aria-label', words.join(', '));
   }
@@ -302,6 +314,9 @@
 
   function save() {
     const lines = [['index', 'path', 'given_label', 'suggested_label', 'score', 'decision', 'new_label']];
+    for (const row of audit.earlier) {
+      lines.push([row.index, row.path, row.given_label, '', '', row.decision, row.new_label]);
+    }
     for (const row of [...decisions.keys()].sort((a, b) => a - b)) {
       const { decision, label } = decisions.get(row);
       lines.push([
@@ -338,6 +353,7 @@
   }
 
   fillChoices();
+  readEarlier();
   restore();
   for (const id of ['filter-given', 'filter-suggested', 'filter-decision', 'order', 'per-page']) {
     find(id).addEventListener('change', select);

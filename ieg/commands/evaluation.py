@@ -8,6 +8,7 @@ from rich.table import Table
 from ieg.commands import representation
 from ieg.commands.restored import restored
 from ieg.config import Settings
+from ieg.evaluation import metrics
 
 
 def run(settings: Settings, console: Console) -> int:
@@ -45,6 +46,8 @@ def _print(
         "medium_shot": "medium-shot classes",
         "few_shot": "few-shot classes",
     }
+    if not metrics.top5_tells(len(class_names)):
+        del titles["top5"]
     for key, title in titles.items():
         table.add_row(title, *(_cell(m[key]) for m in measured.values()))
     for k, name in enumerate(class_names):

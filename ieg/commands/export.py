@@ -12,6 +12,7 @@ from ieg.data.files import FileImages
 from ieg.experiment import Experiment
 from ieg.exporting import card, inference, package
 from ieg.exporting.inference import RawInput
+from ieg.report import agreement
 
 FOLDER = "export"
 
@@ -78,5 +79,7 @@ def _noise(experiment: Experiment) -> str:
             "wrong."
         )
     if audit is not None:
-        said.append(f"The label audit estimates that {audit['noise_rate']:.1%} are wrong.")
+        weak = ", but its network cannot tell the classes apart"
+        unsure = weak if agreement.warning(audit) else ""
+        said.append(f"The label audit estimates that {audit['noise_rate']:.1%} are wrong{unsure}.")
     return " ".join(said) or "Nobody knows how many training labels are wrong."

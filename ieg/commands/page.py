@@ -13,7 +13,7 @@ from rich.console import Console
 
 from ieg.commands import outcome
 from ieg.data import corrections, images
-from ieg.evaluation import shots
+from ieg.evaluation import metrics, shots
 from ieg.experiment import Experiment
 from ieg.methods import Record
 from ieg.report import agreement, canvas, figures, thumbnails
@@ -172,9 +172,9 @@ def _facts(
     corrected = data["label_corrections"]
     if corrected:
         of_data["corrected"] = f"{corrected['relabelled']} labels, {corrected['dropped']} left out"
-    many = len(data["class_names"]) > 5  # of five the best five are all
+    top5 = result["top5"] if metrics.top5_tells(len(data["class_names"])) else None
     measured = {
-        "top-5 accuracy": _text(result["top5"] if many else None, "{:.4f}"),
+        "top-5 accuracy": _text(top5, "{:.4f}"),
         "calibration error": _text(result["ece"], "{:.4f}"),
         "accuracy without averaging": _text(result["top1_raw"], "{:.4f}"),
         "right labels predicted": _text(result["clean_train"], "{:.4f}"),

@@ -25,6 +25,11 @@ def predicted_classes(logits: ArrayLike) -> IntArray:
     return np.where(np.isnan(rows).any(axis=1), -1, rows.argmax(axis=1)).astype(np.int64)
 
 
+def top5_tells(num_classes: int) -> bool:
+    """Whether top-5 accuracy is worth showing: of five classes the best five are all."""
+    return num_classes > 5
+
+
 def top_k_accuracy(logits: ArrayLike, labels: ArrayLike, k: int) -> float:
     """Share of the examples whose label is among the k largest logits.
 

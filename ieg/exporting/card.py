@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import ieg
 from ieg.data.dataset import Dataset
+from ieg.evaluation import metrics
 from ieg.exporting.inference import RawInput
 
 #: What the card calls the measures of `evaluate.on_split`.
@@ -83,8 +84,9 @@ def of_run(
     notes, done = [dataset.note], dataset.corrections
     if done is not None:
         notes.append(f"{done.relabelled} labels corrected and {done.dropped} examples left out")
-    # Of five classes the best five are all.
-    measures = [m for m in _MEASURES.items() if m[0] != "top5" or dataset.num_classes > 5]
+    shown = {**_MEASURES}
+    if not metrics.top5_tells(dataset.num_classes):
+        del shown["top5"]
     facts = Facts(
         data=dataset.name,
         note=", ".join(filter(None, notes)) or None,
@@ -95,7 +97,7 @@ def of_run(
         class_counts=dataset.class_counts.tolist(),
         step=step,
         averaged=averaged,
-        accuracy={title: tested[name] for name, title in measures} if tested else {},
+        accuracy={title: tested[name] for name, title in shown.items()} if tested else {},
         measured_on=measured_on,
         noise=noise,
         takes=takes,

@@ -7,8 +7,7 @@ JPEGs of 48x48 pixels, 600 to train on and 300 to test on, and puts 30 % of the 
 folder of another class. Then does what a person would: trains with one command; goes through the
 20 labels that `label_audit.csv` suspects most, and says of each what it really is; trains again
 with these decisions; goes through all with a score above 0.5, and trains once more. Everything is
-as `--dataset=folder:PATH` does it, but with images brought to 32x32 and 30 epochs for the sake of
-time.
+as `--dataset=folder:PATH` does it, but with images brought to 32x32 for the sake of time.
 """
 
 import argparse
@@ -36,7 +35,7 @@ from ieg.run_folder import LABEL_AUDIT
 _CORNERS = {"circle": 60, "square": 4, "triangle": 3}
 _NAMES = tuple(_CORNERS)
 _SIDE = 48
-_SHORT = ("--image_size=32", "--max_epoch=30")
+_SHORT = ("--image_size=32",)
 _TRAIN, _TEST, _WRONG = 600, 300, 0.3
 
 

@@ -284,8 +284,10 @@ def test_what_the_labels_were_corrected_by_is_shown_and_saved_again(
     audit = replace(pages.audit(), earlier=earlier)
     opened_page(chromium, tmp_path, render(pages.page(audit)))
     marks = [mark.text for mark in find(chromium, ".card .mark")[:4]]
-    assert marks == ["before: wrong", "", "before: fine", ""]
-    assert find(chromium, ".card")[2].get_attribute("aria-label").endswith("before: fine")
+    assert marks == ["corrected", "", "✓ before", ""]
+    assert find(chromium, ".card")[2].get_attribute("aria-label").endswith("✓ before")
+    score = find(chromium, ".card .score")[0]  # no word runs into it
+    assert score.get_property("scrollWidth") <= score.get_property("clientWidth") + 1
     choose(chromium, "filter-decision", "before")
     assert listed(chromium) == [0, 2]
     choose(chromium, "filter-decision", "none")

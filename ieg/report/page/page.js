@@ -7,6 +7,8 @@
   const audit = JSON.parse(find('audit-rows').textContent);
   const size = audit.index.length;
   const MARKS = { wrong: '✗', fine: '✓', unsure: '?' };
+  // What an earlier decision has made of a label; one that was left out is not shown at all.
+  const EARLIER = { wrong: 'corrected', relabel: 'corrected', fine: '✓ before', unsure: '? before' };
   const KEYS = { w: 'wrong', f: 'fine', u: 'unsure' };
   const STORE = `ieg label audit ${audit.key}`;
   let thumbnails = null; // read when the first card is made
@@ -173,7 +175,7 @@
     if (!option) return;
     const { decision, label } = decisions.get(row) ?? { decision: '', label: '' };
     option.dataset.decision = decision;
-    const earlier = before.has(row) ? `before: ${before.get(row)}` : '';
+    const earlier = EARLIER[before.get(row)] ?? '';
     option.querySelector('.mark').textContent = decision ? `${MARKS[decision]} ${decision}` : earlier;
     const labels = option.querySelector('.labels');
     const other = becomes(row);

@@ -207,6 +207,8 @@ def test_the_card_shows_what_was_decided(opened: Chrome) -> None:
     begin(opened)
     press(opened, "w")
     assert labels() == [NAMES[0], f"→ {NAMES[1]}"]  # taken back
+    press(opened, "f", Keys.ARROW_LEFT)
+    assert labels() == [NAMES[0]]
 
 
 def test_keys_work_without_a_click(opened: Chrome) -> None:

@@ -163,10 +163,12 @@
     return option;
   }
 
-  // What stands behind the arrow: what was decided on a wrong label, else what is suggested.
+  // What stands behind the arrow: what was decided on a wrong label, nothing where the given one is
+  // fine, else what is suggested.
   function becomes(row) {
     const { decision, label } = decisions.get(row) ?? {};
     if (decision === 'wrong') return label === '' ? 'left out' : name(label);
+    if (decision === 'fine') return '';
     return suggests(row) ? name(audit.suggested[row]) : '';
   }
 

@@ -213,7 +213,13 @@ def kill_while_a_checkpoint_is_written(process: Process, following: int) -> None
 
 
 @pytest.mark.parametrize(
-    "method", ["l2r", "ieg", "fsr", pytest.param("mixup_labels", marks=pytest.mark.slow)]
+    "method",
+    [
+        pytest.param("l2r", marks=pytest.mark.slow),  # killed at 32x32 below
+        "ieg",
+        "fsr",
+        pytest.param("mixup_labels", marks=pytest.mark.slow),
+    ],
 )
 def test_killed_twice_ends_like_one_never_interrupted(
     tmp_path: Path, start: Start, uninterrupted: Callable[[str], Path], method: str

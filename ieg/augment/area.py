@@ -50,7 +50,9 @@ def turned(image: tf.Tensor, draw: tf.Tensor, rotation: float) -> tf.Tensor:
 def random_area(
     draws: tf.Tensor, height: tf.Tensor, width: tf.Tensor, smallest: float = 0.08
 ) -> tf.Tensor:
-    """A box of 8 to 100 % of the area with sides of 3:4 to 4:3 (Szegedy et al. 2015, section 6).
+    """A box of `smallest` to 1 of the area with sides of 3:4 to 4:3.
+
+    With 0.08 it is that of Szegedy et al. 2015, section 6.
 
     The area is uniform, the aspect uniform in its logarithm, the place uniform. A side that would
     be longer than the image's is cut to that, so no box is drawn a second time.

@@ -111,8 +111,9 @@ def _earlier(experiment: Experiment) -> list[dict[str, str]]:
     if experiment.config.label_corrections is None:
         return []
     rows = corrections.read(experiment.folder.path / LABEL_CORRECTIONS)
-    columns = ("index", "path", "given_label", "decision", "new_label")
-    return [{name: getattr(row, name) for name in columns} for row in rows if row.decision]
+    return [
+        {name: getattr(row, name) for name in corrections.COLUMNS} for row in rows if row.decision
+    ]
 
 
 def _key(experiment: Experiment, audited: Audit | None) -> str:

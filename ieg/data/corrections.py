@@ -25,7 +25,8 @@ DECISIONS = ("wrong", "fine", "unsure")
 #: The new label counts, whatever the image was labelled before: what rows of a file without the
 #: column decision mean.
 _RELABEL = "relabel"
-_COLUMNS = ("index", "path", "given_label", "decision", "new_label")
+#: Those of a file that are read; the others of a label audit say nothing here.
+COLUMNS = ("index", "path", "given_label", "decision", "new_label")
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def _decision(path: Path, header: Sequence[str], number: int, cells: Sequence[st
     if len(cells) != len(header):
         raise InputError(f"{where}: {len(cells)} cells, but the first line has {len(header)}")
     values = dict(zip(header, cells, strict=True))
-    row = Decision(number, *(values.get(name, "") for name in _COLUMNS))
+    row = Decision(number, *(values.get(name, "") for name in COLUMNS))
     if not row.index and not row.path:
         raise InputError(f"{where}: neither index nor path says which image is meant")
     if "decision" not in header and row.new_label:

@@ -17,6 +17,7 @@
   let chosen = 0; // a place in rows
   const decisions = new Map(); // row → { decision, label }, a label being '' or the number of a class
   const before = new Map(); // row → the last decision that its label has been corrected by
+  const byIndex = new Map(audit.index.map((index, row) => [index, row]));
   const relabelled = new Set(); // rows that the menu of labels has marked wrong, and nobody confirmed
 
   const control = (id) => find(id).value;
@@ -38,12 +39,10 @@
   // Decisions, kept in this browser by the index of the example.
 
   function restore() {
-    const places = new Map();
-    audit.index.forEach((index, row) => places.set(index, row));
     try {
       const kept = JSON.parse(localStorage.getItem(STORE)) || {};
       for (const [index, [decision, label]] of Object.entries(kept)) {
-        const row = places.get(Number(index));
+        const row = byIndex.get(Number(index));
         const known = Object.hasOwn(MARKS, decision) && (label === '' || Object.hasOwn(audit.classes, label));
         if (row !== undefined && known) decisions.set(row, { decision, label });
       }
@@ -53,10 +52,9 @@
   }
 
   function readEarlier() {
-    const byIndex = new Map(audit.index.map((index, row) => [String(index), row]));
     const byPath = new Map((audit.path || []).map((path, row) => [path, row]));
     for (const { index, path, decision } of audit.earlier) {
-      const row = path ? byPath.get(path) : byIndex.get(index);
+      const row = path ? byPath.get(path) : byIndex.get(Number(index));
       if (row !== undefined) before.set(row, decision);
     }
     find('before').hidden = audit.earlier.length === 0;

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from ieg import checkpoints
 from tests import runs
 
 ROOT = Path(__file__).parents[1]
@@ -117,6 +118,12 @@ class Process:
             if path.suffix == ".index" or "_temp" in path.name
         }
 
+    def restorable(self) -> int:
+        """The step that another process would go on from; 0 when there is none."""
+        lists = self.root.glob("*/*/*/*/checkpoints/checkpoint")
+        latest = (checkpoints.latest(path.parent) for path in lists)
+        return max((int(path.rpartition("-")[2]) for path in latest if path), default=0)
+
     def wait_for(self, happened: Callable[[], bool], pause: float = 0.01) -> None:
         """Waits until something has happened; it must while the process runs."""
         while not happened():
@@ -182,16 +189,9 @@ def assert_same_end(resumed: Path, uninterrupted: Path, step: int) -> None:
     assert (resumed / "examples.csv").read_text() == (uninterrupted / "examples.csv").read_text()
 
 
-def kill_after_new_checkpoints(process: Process, count: int, seconds: float) -> None:
-    """SIGKILL some time after this process has written so many checkpoints."""
-    before = process.checkpoints()
-    written: set[str] = set()
-
-    def enough() -> bool:
-        written.update(process.checkpoints() - before - {"temp"})  # only the last three stay
-        return len(written) >= count
-
-    process.wait_for(enough)
+def kill_behind(process: Process, step: int, seconds: float = 0.0) -> None:
+    """SIGKILL some time after another process could go on from that step."""
+    process.wait_for(lambda: process.restorable() >= step)
     time.sleep(seconds)
     assert process.send(signal.SIGKILL) == -signal.SIGKILL
 
@@ -227,7 +227,7 @@ def test_killed_twice_ends_like_one_never_interrupted(
     delays, root = random.Random(1), tmp_path / "runs"
     whole = uninterrupted(method)
     flags = (*DIGITS, *of_method(method))
-    kill_after_new_checkpoints(start(root, *flags), 1, delays.uniform(0, 0.4))
+    kill_behind(start(root, *flags), 20, delays.uniform(0, 0.4))
     kill_while_a_checkpoint_is_written(start(root, *flags), following=2)
     last = start(root, *flags)
     last.finish()
@@ -253,9 +253,9 @@ def test_dynamic_loss_killed_in_each_of_its_phases_ends_like_one_never_interrupt
     )
     whole, root = start(tmp_path / "whole", *flags), tmp_path / "runs"
     logs = []
-    for _ in range(3):
+    for step in (26, 52, 78):
         process = start(root, *flags)
-        kill_after_new_checkpoints(process, 1, 0.3)  # it counts when its state file is written
+        kill_behind(process, step)
         logs.append(process.log)
     last = start(root, *flags)
     last.finish()
@@ -269,26 +269,26 @@ def test_dynamic_loss_killed_in_each_of_its_phases_ends_like_one_never_interrupt
 def test_dro_lt_killed_in_both_phases_ends_like_one_never_interrupted(
     tmp_path: Path, start: Start, uninterrupted: Callable[[str], Path]
 ) -> None:
-    """Epochs have 36 steps: the features' phase ends after 72, the classifier's after 120."""
+    """Epochs have 36 steps: the features' phase ends after 72, the classifier's after 180."""
     root = tmp_path / "runs"
     first_stage = uninterrupted("supervised")
     flags = (
         *DIGITS,
         "--method=dro_lt",
         f"--pretrained_ckpt={first_stage}",
-        "--balanced_clf_nepochs=2",
+        "--max_iteration=180",
+        "--balanced_clf_nepochs=3",
         "--dro_selection=best",
     )
     whole = start(tmp_path / "whole", *flags)
-    for new in (1, 3):
-        # It counts when its state file is written; the next one is further away than that.
-        kill_after_new_checkpoints(start(root, *flags), new, 0.3)
+    for step in (20, 80):
+        kill_behind(start(root, *flags), step)
     last = start(root, *flags)
     whole.finish()
     last.finish()
     resumed = re.search(r"^going on from step (\d+)$", last.log.read_text(), re.MULTILINE)
-    assert resumed and 72 <= int(resumed[1]) < 120
-    assert_same_end(runs.only_run(root), runs.only_run(tmp_path / "whole"), 120)
+    assert resumed and 72 <= int(resumed[1]) < 180
+    assert_same_end(runs.only_run(root), runs.only_run(tmp_path / "whole"), 180)
 
 
 @pytest.mark.parametrize(
@@ -365,8 +365,8 @@ def test_killed_at_random_moments_ends_like_one_never_interrupted(
         process = start(root, *flags)
         time.sleep(moments.uniform(0.5, 4))  # it still imports, restores or traces
         assert process.send(signal.SIGKILL) == -signal.SIGKILL
-        written = moments.randint(1, 3)
-        kill_after_new_checkpoints(start(root, *flags), written, moments.uniform(0, 0.5))
+        further = process.restorable() + 20 * moments.randint(1, 3)
+        kill_behind(start(root, *flags), further, moments.uniform(0, 0.5))
     start(root, *flags).finish()
     start(tmp_path / "whole", *flags).finish()
     assert_same_end(runs.only_run(root), runs.only_run(tmp_path / "whole"), 1000)

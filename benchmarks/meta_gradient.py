@@ -6,7 +6,9 @@ Six steps of the same network, batch and probe batch: plain training, L2R with t
 differentiated forward, with nested tapes, forward in passes that are kept apart
 (--meta_low_memory), and with the last stage or the classifier alone taking the look-ahead.
 Their times are medians over interleaved rounds, so that a slow spell of the machine hits all alike.
-Peak memory is that of a process of its own for each, minus the same process before its first step.
+Peak memory is that of a process of its own for each, minus the same process before its first step;
+beside it what tensors take of it, as TensorFlow counts them. The rest is the program: the graph,
+what the optimizer made of it, and gaps.
 
 Counted in convolutions per layer a plain step is 3 (forward 1, backward 2) and an exact forward
 step 8 (probe 3, forward 1, tangent 2, backward 2), so 8/3 = 2.67 is the arithmetic; kept apart,
@@ -28,7 +30,14 @@ import ieg.quiet  # noqa: F401
 
 import tensorflow as tf
 
-from benchmarks.steps import NETWORKS, alone, interleaved, make_step, peak_bytes
+from benchmarks.steps import (
+    NETWORKS,
+    alone,
+    interleaved,
+    make_step,
+    peak_bytes,
+    peak_tensor_bytes,
+)
 from benchmarks.tables import print_table
 from ieg.errors import InputError
 from ieg.training import devices
@@ -69,7 +78,7 @@ def main(argv: Sequence[str]) -> int:
     tf.get_logger().setLevel("ERROR")  # functions of one name look like needless retracing
     if arguments.memory_of is not None:
         step = (peer or ROWS)[arguments.memory_of](names[0], arguments.batch)
-        print(json.dumps(peak_bytes(step)))
+        print(json.dumps([peak_bytes(step), None if peer else peak_tensor_bytes()]))
         return 0
     exact = "deterministic" if arguments.deterministic else "not deterministic"
     flags = ["--deterministic"] if arguments.deterministic else []
@@ -107,10 +116,15 @@ def _measure(
     flags = [f"--network={network}", f"--batch={arguments.batch}", *flags]
     peaks = [alone("benchmarks.meta_gradient", *flags, f"--memory-of={row}") for row in rows]
     lines = [
-        [row, f"{1000 * taken:.1f}", f"{taken / seconds[0]:.2f}", f"{peak / 2**20:.0f}"]
+        [row, f"{1000 * taken:.1f}", f"{taken / seconds[0]:.2f}", *map(_megabytes, peak)]
         for row, taken, peak in zip(rows, seconds, peaks, strict=True)
     ]
-    print_table(["step", "ms", "ratio to plain", "peak memory MB"], lines, title)
+    titles = ["step", "ms", "ratio to plain", "peak memory MB", "of tensors MB"]
+    print_table(titles, lines, title)
+
+
+def _megabytes(count: int | None) -> str:
+    return "" if count is None else f"{count / 2**20:.0f}"
 
 
 if __name__ == "__main__":

@@ -154,6 +154,17 @@ def peak_bytes(step: Callable[[], None]) -> int:
     return memory.peak_bytes() - before
 
 
+def peak_tensor_bytes() -> int | None:
+    """What TensorFlow's tensors needed at most in this process; None where it does not count.
+
+    It counts on CPUs where it uses oneDNN.
+    """
+    try:
+        return tf.config.experimental.get_memory_info("CPU:0")["peak"]
+    except ValueError:
+        return None
+
+
 def _batch(shape: tuple[int, int, int], size: int, probe_size: int) -> Batch:
     rng = np.random.default_rng(0)
 

@@ -216,7 +216,7 @@ def kill_while_a_checkpoint_is_written(process: Process, following: int) -> None
     "method",
     [
         pytest.param("l2r", marks=pytest.mark.slow),  # killed at 32x32 below
-        "ieg",
+        pytest.param("ieg", marks=pytest.mark.slow),  # keeps what L2R keeps, and traces for longer
         "fsr",
         pytest.param("mixup_labels", marks=pytest.mark.slow),
     ],
@@ -342,8 +342,8 @@ def test_sigterm_and_ctrl_c_save_and_the_printed_command_goes_on(
     tmp_path: Path, start: Start, uninterrupted: Callable[[str], Path]
 ) -> None:
     # A space in the path: the printed command must be quoted.
-    root, whole = tmp_path / "my runs", uninterrupted("l2r")
-    first = start(root, *DIGITS, *of_method("l2r"))
+    root, whole = tmp_path / "my runs", uninterrupted("supervised")
+    first = start(root, *DIGITS, *of_method("supervised"))
     stopped, command = stop_and_read(first, signal.SIGTERM)
     second = Process(root, command)
     again, command = stop_and_read(second, signal.SIGINT)

@@ -132,7 +132,7 @@ def timed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return [step() for step in steps]
 
     monkeypatch.setattr(meta_gradient, "interleaved", interleaved)
-    monkeypatch.setattr(meta_gradient, "alone", lambda module, *flags: 2**20 * len(flags))
+    monkeypatch.setattr(meta_gradient, "alone", lambda module, *flags: [2**20 * len(flags), None])
     monkeypatch.setattr(
         meta_gradient, "ROWS", {"plain": takes(0.1), "forward": takes(0.25), "nested": takes(0.32)}
     )
@@ -156,11 +156,11 @@ def test_each_library_has_its_own_plain_step(
     assert meta_gradient.main(["--network=cnn", "--batch=4", "--peer=torch"]) == 0
     assert timed == [3, 2]  # the peer after ours, none of the steps of one between the other's
     assert body(capsys.readouterr().out) == [
-        ["plain", "100.0", "1.00", "3"],
-        ["forward", "250.0", "2.50", "3"],
-        ["nested", "320.0", "3.20", "3"],
-        ["plain", "200.0", "1.00", "4"],
-        ["L2R, higher", "1100.0", "5.50", "4"],
+        ["plain", "100.0", "1.00", "3", ""],
+        ["forward", "250.0", "2.50", "3", ""],
+        ["nested", "320.0", "3.20", "3", ""],
+        ["plain", "200.0", "1.00", "4", ""],
+        ["L2R, higher", "1100.0", "5.50", "4", ""],
     ]
     assert meta_gradient.main(["--network=cnn", "--batch=4"]) == 0
     assert timed == [3, 2, 3]

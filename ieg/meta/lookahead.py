@@ -119,7 +119,9 @@ def after(values: Any) -> contextlib.AbstractContextManager[None]:
     In a graph that also keeps it apart from the same computation elsewhere, with which TensorFlow
     would merge it otherwise. For no tensors the block is like any other.
     """
-    return tf.control_dependencies(tf.nest.flatten(values))
+    tensors = tf.nest.flatten(values)
+    # They meet in one operation: else each operation of the block had an edge from each of them.
+    return tf.control_dependencies([tf.group(*tensors)] if tensors else [])
 
 
 def _forward(

@@ -65,17 +65,17 @@ def test_the_step_is_the_same_and_its_passes_wait(name):
 def test_what_waits_is_not_taken_from_before():
     @tf.function
     def twice(x):
-        first = tf.exp(x)
+        first = [tf.exp(x), tf.exp(x + 1)]
         with after({"first": first}):
-            return first, tf.exp(x)
+            return *first, tf.exp(x)
 
     nodes = [
         op
         for op in twice.get_concrete_function(tf.constant(1.0)).graph.get_operations()
         if op.type == "Exp"
     ]
-    assert [len(op.control_inputs) for op in nodes] == [0, 1]
-    assert nodes[1].control_inputs[0] is nodes[0]
+    assert [len(op.control_inputs) for op in nodes] == [0, 0, 1]
+    assert list(nodes[2].control_inputs[0].control_inputs) == nodes[:2]
 
 
 def test_it_goes_with_forward_mode_alone(tmp_path):

@@ -342,6 +342,8 @@ def resolve(typed: Mapping[str, Any]) -> Settings:
     Raises:
       InputError: an unknown name, a value out of range, or an option of another method.
     """
+    if "dataset" in typed:
+        typed = {**typed, "dataset": names.absolute(typed["dataset"])}
     common = {f.name: f.default for f in dataclasses.fields(Config)}
     preset = _preset(typed)
     method_name = _early(typed, preset, "method")

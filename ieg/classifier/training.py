@@ -3,6 +3,9 @@
 import dataclasses
 import os
 import signal
+import warnings
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -17,7 +20,7 @@ from ieg.data.images import readable
 from ieg.errors import InputError
 from ieg.experiment import Experiment, build
 from ieg.exporting import card, inference
-from ieg.report import audit
+from ieg.report import agreement, audit
 from ieg.training.trainer import Interrupted
 
 
@@ -85,7 +88,10 @@ def fitted(experiment: Experiment, prepared: Prepared) -> Fitted:
     quality = np.full(len(suggested), np.nan)
     quality[places], suggested[places] = 1 - found.score, found.suggested
     tested = experiment.test(predict) if len(dataset.evaluation.labels) else None
-    noise = f"The label audit estimates that {found.noise_rate:.1%} of the labels are wrong."
+    facts = _agreement(experiment, tested)
+    if problem := agreement.warning(facts):
+        warnings.warn(problem, stacklevel=3)
+    noise = f"The label audit estimates that {found.noise_rate:.1%} of the labels are wrong"
     exported = raw_input(prepared.form, exported=True)
     text = card.of_run(
         dataset,
@@ -94,7 +100,7 @@ def fitted(experiment: Experiment, prepared: Prepared) -> Fitted:
         averaged=bool(state.average),
         tested=tested,
         raw=exported,
-        noise=noise,
+        noise=f"{noise}{agreement.doubt(facts)}.",
     )
     inference.take_weights(state.params, state.evaluated_weights())
     own = config.network_name == "own"
@@ -112,3 +118,10 @@ def fitted(experiment: Experiment, prepared: Prepared) -> Fitted:
         feature_names=prepared.feature_names,
         paths=[os.fsdecode(path) for path in files.paths[rows]] if files else None,
     )
+
+
+def _agreement(experiment: Experiment, tested: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Whether the audit can be believed, see `agreement.measure`; empty where nothing tells."""
+    if experiment.config.audit_folds:
+        return experiment.folder.read_audit() or {}
+    return agreement.measure(tested["confusion"])._asdict() if tested else {}

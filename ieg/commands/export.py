@@ -79,7 +79,6 @@ def _noise(experiment: Experiment) -> str:
             "wrong."
         )
     if audit is not None:
-        weak = ", but its network cannot tell the classes apart"
-        unsure = weak if agreement.warning(audit) else ""
-        said.append(f"The label audit estimates that {audit['noise_rate']:.1%} are wrong{unsure}.")
+        doubt = agreement.doubt(audit)
+        said.append(f"The label audit estimates that {audit['noise_rate']:.1%} are wrong{doubt}.")
     return " ".join(said) or "Nobody knows how many training labels are wrong."

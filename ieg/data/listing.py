@@ -36,15 +36,15 @@ class LeftOut:
     def warn(self) -> None:
         """One line per reason with the number of files and the first of them."""
         what = {
-            "are empty (0 bytes)": self.empty,
-            "do not exist": self.missing,
-            f"are no images ({' '.join(ENDINGS)})": self.foreign,
-            "are listed more than once": self.repeated,
+            "empty (0 bytes)": self.empty,
+            "missing": self.missing,
+            f"with other endings than {' '.join(ENDINGS)}": self.foreign,
+            "listed more than once": self.repeated,
         }
         for reason, paths in what.items():
             if paths:
                 logging.getLogger("ieg").warning(
-                    "%d files %s and are left out: %s", len(paths), reason, first_few(sorted(paths))
+                    "files left out: %d %s: %s", len(paths), reason, first_few(sorted(paths))
                 )
 
 

@@ -85,12 +85,24 @@ def folder_name(
     return "_".join(parts) + corrected
 
 
+def absolute(name: str) -> str:
+    """The name with the whole path of the user's own data, so that it means the same anywhere."""
+    kind, _, path = name.partition(":")
+    if not path or kind not in _with_path():
+        return name
+    return f"{kind}:{_whole(path)}"
+
+
 def of_path(path: str) -> str:
     """A short name for a path: `my-photos-` and eight digits that stand for the whole of it."""
-    path = os.path.abspath(os.path.expanduser(path))
+    path = _whole(path)
     whole = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
     stem = re.sub(r"[^A-Za-z0-9]+", "-", os.path.basename(path)).strip("-")[:40]
     return f"{stem}-{whole}".lstrip("-")
+
+
+def _whole(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))
 
 
 def _kind_of_path(name: str) -> str:

@@ -52,6 +52,11 @@ def measure(confusion: ArrayLike) -> Agreement:
     return Agreement(int(n), share, chance, share > chance + MARGIN * error)
 
 
+def doubt(facts: Mapping[str, Any]) -> str:
+    """What follows the estimate of an audit that its network cannot carry; "" for any other."""
+    return ", but its network cannot tell the classes apart" if warning(facts) else ""
+
+
 def warning(facts: Mapping[str, Any]) -> str:
     """What to say of an audit that its network cannot carry; "" of any other.
 

@@ -90,8 +90,8 @@ def test_sequences_that_cannot_be_read_are_counted(
         data = ready(write(tmp_path, *lines))
     assert data.train.names.tolist() == ["M9", "S9"]
     assert caplog.messages == [
-        "1 sequences are empty and are left out: E",
-        "2 sequences have letters that stand for no amino acid and are left out: W, V",
+        "sequences left out: 1 empty: E",
+        "sequences left out: 2 with letters that stand for no amino acid: W, V",
     ]
 
 

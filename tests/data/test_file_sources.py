@@ -140,9 +140,9 @@ def test_files_that_are_left_out_are_counted_and_named(
         "train/ant/inside/deeper.png",
     ]
     assert [record.getMessage() for record in caplog.records] == [
-        "4 files are empty (0 bytes) and are left out: train/ant/empty0.jpg, train/ant/empty1.jpg, "
+        "files left out: 4 empty (0 bytes): train/ant/empty0.jpg, train/ant/empty1.jpg, "
         "train/ant/empty2.jpg and 1 more",
-        "1 files are no images (.jpg .jpeg .png .bmp .gif) and are left out: train/ant/notes.txt",
+        "files left out: 1 with other endings than .jpg .jpeg .png .bmp .gif: train/ant/notes.txt",
     ]
 
 
@@ -206,8 +206,8 @@ def test_rows_that_repeat_themselves_or_have_no_file_are_left_out(
     assert len(data.train.labels) + len(data.evaluation.labels) == 12
     messages = [record.getMessage() for record in caplog.records]
     assert messages == [
-        "1 files do not exist and are left out: images/99.jpg",
-        "1 files are listed more than once and are left out: images/3.jpg",
+        "files left out: 1 missing: images/99.jpg",
+        "files left out: 1 listed more than once: images/3.jpg",
     ]
 
 

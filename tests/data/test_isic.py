@@ -134,7 +134,7 @@ def test_given_lists_with_and_without_marks(
     folder = write_lists(tree, kind)
     with caplog.at_level(logging.WARNING):
         data = ready(tree, f"isic2019_split:{folder}")
-    assert caplog.messages[0].startswith("2 files are listed more than once and are left out")
+    assert caplog.messages[0].startswith("files left out: 2 listed more than once: ")
     assert (len(data.train_indices), len(data.evaluation.labels), data.probe_size) == (35, 26, 5)
     train = data.train_indices
     np.testing.assert_array_equal(data.true_labels, of_the_tree(names(data.train.images)))
@@ -219,7 +219,7 @@ def test_images_that_are_missing_are_counted(
     with caplog.at_level(logging.WARNING):
         data = ready(tmp_path)
     paths = ", ".join(f"ISIC_2019_Training_Input/{name}.jpg" for name in missing)
-    assert caplog.messages == [f"2 files do not exist and are left out: {paths}"]
+    assert caplog.messages == [f"files left out: 2 missing: {paths}"]
     assert not set(names(data.train.images)) & set(missing)
     with pytest.raises(InputError, match="12 images of class MEL are there; 33 are to be trusted"):
         ready(tmp_path, "isic2019_clean125")

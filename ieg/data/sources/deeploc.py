@@ -131,15 +131,15 @@ def _read_embeddings(path: Path) -> tuple[list[str], np.ndarray]:
 def _usable(proteins: Sequence[Protein]) -> list[Protein]:
     """Those whose letters are amino acids; others are counted and left out."""
     reasons = {
-        "are empty": [p.name for p in proteins if not p.letters],
-        "have letters that stand for no amino acid": [
+        "empty": [p.name for p in proteins if not p.letters],
+        "with letters that stand for no amino acid": [
             p.name for p in proteins if not p.is_readable
         ],
     }
     for reason, names in reasons.items():
         if names:
             logging.getLogger("ieg").warning(
-                "%d sequences %s and are left out: %s", len(names), reason, first_few(names)
+                "sequences left out: %d %s: %s", len(names), reason, first_few(names)
             )
     return [p for p in proteins if p.letters and p.is_readable]
 

@@ -93,7 +93,7 @@ def test_noise_that_was_asked_for_is_known(photos: Path, tmp_path: Path) -> None
     run = runs.only_run(tmp_path)
     assert run.parts[-4].endswith("_symmetric_0.4")
     result = read_json(run, "result.json")
-    assert result["dataset"] == f"folder:{photos}, symmetric_0.4"
+    assert result["dataset"] == "folder:photos, symmetric_0.4"
     assert result["noise_rate"] == pytest.approx(0.4)
     assert all(row["margin_clean"] and row["margin_wrong"] for row in runs.rows(run))
     assert (run / "figures" / "margin_histogram.png").exists()

@@ -313,7 +313,7 @@ class _Run:
                     tf.summary.scalar(name, value)
         self.events.flush()
         self.console.print(
-            f"step {step}: top-1 {row['top1']:.4f} (raw {row['top1_raw']:.4f}), "
+            f"step {step}: top-1 {row['top1']:.4f} (raw weights {row['top1_raw']:.4f}), "
             f"loss {row['loss']:.4f}, fit to wrong labels {_share(row['wrong_label_fit'])}, "
             f"recovered {_share(row['recovered'])}",
             highlight=False,

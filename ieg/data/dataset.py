@@ -26,7 +26,7 @@ class Dataset:
     """What one run trains on and is tested on.
 
     Attributes:
-      name: as the user typed it.
+      name: as the user typed it; of a path of their own its last part.
       class_names: K names.
       train: the whole training split; indices below point into it.
       given_labels: [N] labels after noise; probe examples carry their true label.
@@ -194,7 +194,7 @@ def prepare(
     if fold is not None:
         kept, held_out = holdout.without_fold(given, kept, fold, num_classes=num_classes, seed=seed)
     dataset = Dataset(
-        name=f"{name}, {noise_words}" if noise_words else name,
+        name=", ".join(filter(None, (names.without_folders(name), noise_words))),
         class_names=source.class_names,
         train=source.train,
         given_labels=given,

@@ -93,6 +93,12 @@ def absolute(name: str) -> str:
     return f"{kind}:{_whole(path)}"
 
 
+def without_folders(name: str) -> str:
+    """The name as it is shown: `folder:/home/me/photos` is called `folder:photos`."""
+    kind, colon, path = absolute(name).partition(":")
+    return f"{kind}{colon}{os.path.basename(path)}"
+
+
 def of_path(path: str) -> str:
     """A short name for a path: `my-photos-` and eight digits that stand for the whole of it."""
     path = _whole(path)

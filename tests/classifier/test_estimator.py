@@ -5,6 +5,7 @@ import json
 import pickle
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import keras
@@ -248,6 +249,20 @@ def test_test_examples_are_what_accuracy_is_measured_on(tmp_path: Path) -> None:
     rows = [int(row["index"]) for row in audited]
     scores = [float(row["score"]) for row in audited]
     np.testing.assert_allclose(fitted.label_quality_[rows], 1 - np.array(scores), atol=1e-6)
+
+
+def test_an_audit_by_a_network_that_knows_nothing_warns() -> None:
+    X, y, _ = blobs()
+    shuffled = np.random.default_rng(1).permutation(y)
+    classifier = RobustClassifier("supervised", **QUICK)
+    with pytest.warns(UserWarning, match="do not go by this audit, its network cannot tell"):
+        classifier.fit(X[:60], shuffled[:60], X_test=X[60:], y_test=shuffled[60:])
+    assert "are wrong, but its network cannot tell the classes apart." in classifier.card_
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        taught = RobustClassifier("supervised", epochs=30, batch_size=20)
+        taught.fit(X[:90], y[:90], X_test=X[90:], y_test=y[90:])
+    assert f"{taught.noise_rate_:.1%} of the labels are wrong." in taught.card_
 
 
 def test_folders_and_tables_of_images(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

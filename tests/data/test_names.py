@@ -1,11 +1,12 @@
 """The grammar of data set names."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from ieg.data import sources
-from ieg.data.names import DatasetName, parse
+from ieg.data.names import DatasetName, absolute, parse, without_folders
 from ieg.errors import InputError
 
 
@@ -77,3 +78,22 @@ def test_an_error_names_the_problem_and_shows_the_grammar(name: str, problem: st
     listed = str(raised.value).split(" with BASE ")[-1]
     for known in ("digits", "asymmetric", "symmetric", "uniform"):
         assert re.search(rf"\b{known}\b", listed)
+
+
+def test_a_path_of_ones_own_is_the_same_however_it_was_typed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    whole = f"folder:{tmp_path}/photos"
+    typed = ("folder:~/photos", "folder:../photos", "folder:../photos/", whole)
+    assert {absolute(name) for name in typed} == {whole}
+    assert {without_folders(name) for name in typed} == {"folder:photos"}
+    assert without_folders("digits_uniform_0.4") == "digits_uniform_0.4"
+    assert absolute("csv:labels.csv") == f"csv:{tmp_path}/below/labels.csv"
+    assert [absolute(name) for name in ("digits_uniform_0.4", "folder:", "other:x")] == [
+        "digits_uniform_0.4",
+        "folder:",
+        "other:x",
+    ]

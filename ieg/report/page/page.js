@@ -337,6 +337,8 @@
     link.download = 'label_decisions.csv';
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+    showCount();
+    find('count').textContent += `; saved as ${link.download}, for --label_corrections`;
   }
 
   function fillChoices() {

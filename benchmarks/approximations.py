@@ -3,9 +3,9 @@
     python -m benchmarks.approximations [--letters=FOLDER]
 
 `--meta_interval` (a look-ahead in one of so many steps), `--meta_partial_level` (which layers take
-it) and `--precision`, each beside the exact method. On digits with three seeds; with --letters also
-on 10,000 images of 32x32 in CIFAR-10's layout, one seed, resnet32, 600 steps of 64 images. Goes on
-where it stopped, see benchmarks/grid.py.
+it) and `--precision`, each beside the exact method. On digits, and with --letters also on 10,000
+images of 32x32 in CIFAR-10's layout, resnet32, 600 steps of 64 images. Goes on where it stopped,
+see benchmarks/grid.py.
 """
 
 import sys
@@ -56,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
     if status or not arguments.letters:
         return status
     flags = (*_ON_LETTERS, f"--dataset_dir={arguments.letters}")
-    arguments.row, arguments.dataset, arguments.seeds = _ROWS_ON_LETTERS, [_LETTERS], [1]
+    arguments.row, arguments.dataset = _ROWS_ON_LETTERS, [_LETTERS]
     return grid.run(grid.Grid(ROWS, {_LETTERS: flags}, "supervised"), arguments)
 
 

@@ -53,10 +53,11 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     on_digits = grid.Grid(ROWS, {"digits_uniform_0.4": (), "digits_uniform_0.8": ()}, "supervised")
     status = grid.run(on_digits, arguments)
-    if status or not arguments.letters:
+    rows = [row for row in _ROWS_ON_LETTERS if row in (arguments.row or ROWS)]
+    if status or not arguments.letters or not rows:
         return status
     flags = (*_ON_LETTERS, f"--dataset_dir={arguments.letters}")
-    arguments.row, arguments.dataset = _ROWS_ON_LETTERS, [_LETTERS]
+    arguments.row, arguments.dataset = rows, [_LETTERS]
     return grid.run(grid.Grid(ROWS, {_LETTERS: flags}, "supervised"), arguments)
 
 

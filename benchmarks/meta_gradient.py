@@ -30,14 +30,7 @@ import ieg.quiet  # noqa: F401
 
 import tensorflow as tf
 
-from benchmarks.steps import (
-    NETWORKS,
-    alone,
-    interleaved,
-    make_step,
-    peak_bytes,
-    peak_tensor_bytes,
-)
+from benchmarks.steps import NETWORKS, alone, interleaved, make_step, peak_bytes
 from benchmarks.tables import print_table
 from ieg.errors import InputError
 from ieg.training import devices
@@ -78,7 +71,8 @@ def main(argv: Sequence[str]) -> int:
     tf.get_logger().setLevel("ERROR")  # functions of one name look like needless retracing
     if arguments.memory_of is not None:
         step = (peer or ROWS)[arguments.memory_of](names[0], arguments.batch)
-        print(json.dumps([peak_bytes(step), None if peer else peak_tensor_bytes()]))
+        needed, tensors = peak_bytes(step)
+        print(json.dumps([needed, None if peer else tensors]))
         return 0
     exact = "deterministic" if arguments.deterministic else "not deterministic"
     flags = ["--deterministic"] if arguments.deterministic else []

@@ -49,7 +49,8 @@ def main(argv: Sequence[str]) -> int:
     tf.get_logger().setLevel("ERROR")  # functions of one name look like needless retracing
     if arguments.row:
         step = _step(arguments.row, arguments.network, arguments.batch[0])
-        print(json.dumps([peak_bytes(step), *interleaved([step], arguments.rounds)]))
+        needed, _ = peak_bytes(step)
+        print(json.dumps([needed, *interleaved([step], arguments.rounds)]))
         return 0
     _by_batch(arguments)
     _by_examples()

@@ -146,22 +146,22 @@ def alone(module: str, *flags: str) -> Any:
     return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
 
 
-def peak_bytes(step: Callable[[], None]) -> int:
-    """What this process needs for a step at most; for a process that has run no other."""
-    before = memory.peak_bytes()
+def peak_bytes(step: Callable[[], None]) -> tuple[int, int | None]:
+    """What a process that has run no other needs for a step at most, and tensors alone of that.
+
+    TensorFlow counts what its tensors take on CPUs where it uses oneDNN; else there is None.
+    """
+    before, tensors_before = memory.peak_bytes(), _tensor_bytes("current")
     for _ in range(3):
         step()
-    return memory.peak_bytes() - before
+    needed, tensors = memory.peak_bytes() - before, _tensor_bytes("peak")
+    return needed, None if tensors is None else tensors - tensors_before
 
 
-def peak_tensor_bytes() -> int | None:
-    """What TensorFlow's tensors needed at most in this process; None where it does not count.
-
-    It counts on CPUs where it uses oneDNN.
-    """
+def _tensor_bytes(which: str) -> int | None:
     try:
-        return tf.config.experimental.get_memory_info("CPU:0")["peak"]
-    except ValueError:
+        return tf.config.experimental.get_memory_info("CPU:0")[which]
+    except ValueError:  # this allocator keeps no account
         return None
 
 

@@ -112,7 +112,7 @@ def _check_compilation(settings: Settings, strategy: tf.distribute.Strategy) -> 
 
 
 def _alike(settings: Settings) -> dict[str, Any]:
-    """What all workers must have in common; the same files may lie at different places."""
+    """What all workers must have in common; files of `--dataset_dir` may lie at other places."""
     values = settings.values()
     files = {"dataset_dir", "own_code"}
     alike = {f"--{name}": value for name, value in values.items() if name not in files}

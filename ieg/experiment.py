@@ -245,6 +245,8 @@ def stored_config(settings: Settings, fold: Fold | None = None) -> dict[str, Any
     if stored is None:
         return None
     asked, values = settings.experiment(), stored["values"]
+    if "dataset" in values:  # older runs have it as it was typed
+        values["dataset"] = names.absolute(str(values["dataset"]))
     brought = sorted(values.keys() & BROUGHT - asked.keys())
     if brought:
         raise InputError(

@@ -118,6 +118,7 @@ def test_the_card_says_what_was_measured(commands: dict[str, list[str]]) -> None
     assert "the moving average of the weights after 4 steps" in card
     assert str(run.parent) not in card  # nothing of the machine that it was trained on
     of_three_classes = (run_of(commands["photos"]) / "export" / "README.md").read_text()
+    assert "| dataset | folder:photos |" in of_three_classes
     assert "top-5 accuracy" in card and "top-1 accuracy" in of_three_classes
     assert "top-5" not in of_three_classes
 

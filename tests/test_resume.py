@@ -317,14 +317,13 @@ def test_at_32x32_killed_while_it_saves_ends_like_one_never_interrupted(
 
 
 def stop_and_read(process: Process, number: int) -> tuple[int, list[str]]:
-    """Stops a process with a signal somewhat later than its first checkpoint.
+    """Stops a process with a signal after its first checkpoint.
 
     Returns:
       the step at which it stopped, and the arguments of the command that it printed.
     """
     before = process.checkpoints()
     process.wait_for(lambda: bool(process.checkpoints() - before - {"temp"}))
-    time.sleep(0.1)
     assert process.send(number) == 128 + number
     lines = process.log.read_text().splitlines()
     assert "Traceback" not in process.log.read_text()

@@ -87,7 +87,9 @@ def test_a_folder_is_trained_on_evaluated_and_shown(
     assert "finished already" in command(tmp_path, dataset, *method)
 
 
-def test_noise_that_was_asked_for_is_known(photos: Path, tmp_path: Path) -> None:
+def test_noise_that_was_asked_for_is_known(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     flags = (f"--dataset=folder:{photos}", "--noise=symmetric_0.4", *FSR)
     assert "noise     symmetric 0.4 asked, 0.400 of the given" in command(tmp_path, *flags)
     run = runs.only_run(tmp_path)
@@ -97,6 +99,16 @@ def test_noise_that_was_asked_for_is_known(photos: Path, tmp_path: Path) -> None
     assert result["noise_rate"] == pytest.approx(0.4)
     assert all(row["margin_clean"] and row["margin_wrong"] for row in runs.rows(run))
     assert (run / "figures" / "margin_histogram.png").exists()
+
+    # Typed from elsewhere it is the same run, and so it is if its config.json has it as typed.
+    monkeypatch.chdir(photos.parent)
+    from_there = ("--dataset=folder:photos", *flags[1:])
+    assert "finished already" in command(tmp_path, *from_there)
+    stored = read_json(run, "config.json")
+    assert stored["values"]["dataset"] == f"folder:{photos}"
+    stored["values"]["dataset"] = "folder:photos"
+    (run / "config.json").write_text(json.dumps(stored))
+    assert "finished already" in command(tmp_path, *flags)
 
 
 def test_a_table_with_clean_rows_is_enough_for_ieg(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ class Dataset:
     """What one run trains on and is tested on.
 
     Attributes:
-      name: as the user typed it; of a path of their own its last part.
+      name: as the user typed it; "folder:photos, uniform_0.4" for a path and noise of their own.
       class_names: K names.
       train: the whole training split; indices below point into it.
       given_labels: [N] labels after noise; probe examples carry their true label.

@@ -39,7 +39,7 @@ class LeftOut:
             "empty (0 bytes)": self.empty,
             "missing": self.missing,
             f"with other endings than {' '.join(ENDINGS)}": self.foreign,
-            "listed more than once": self.repeated,
+            "that are listed elsewhere too": self.repeated,
         }
         for reason, paths in what.items():
             if paths:

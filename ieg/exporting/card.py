@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import ieg
+from ieg.data import names
 from ieg.data.dataset import Dataset
 from ieg.evaluation import metrics
 from ieg.exporting.inference import RawInput
@@ -133,7 +134,8 @@ def text(facts: Facts) -> str:
     ]
     accuracy = [f"| {name} | {value:.4f} |" for name, value in facts.accuracy.items()]
     measured = ["| measure | value |", "| --- | --- |", *accuracy, ""] if accuracy else []
-    settings = [f"| {name} | {_cell(value)} |" for name, value in facts.settings.items()]
+    shown = {**facts.settings, "dataset": names.without_folders(facts.settings["dataset"])}
+    settings = [f"| {name} | {_cell(value)} |" for name, value in shown.items()]
     return "\n".join(
         [
             "# Model card",

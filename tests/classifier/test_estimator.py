@@ -265,6 +265,16 @@ def test_an_audit_by_a_network_that_knows_nothing_warns() -> None:
     assert f"{taught.noise_rate_:.1%} of the labels are wrong." in taught.card_
 
 
+def test_votes_of_folds_that_know_nothing_warn_too(tmp_path: Path) -> None:
+    X, y, _ = blobs()
+    shuffled = np.random.default_rng(1).permutation(y)
+    classifier = RobustClassifier(
+        "supervised", run_folder=tmp_path, settings={"audit_folds": 2}, **QUICK
+    )
+    with pytest.warns(UserWarning, match="do not go by this audit.* of 107 labels that it has"):
+        classifier.fit(X, shuffled)
+
+
 def test_folders_and_tables_of_images(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     photos = trees.write_folder(tmp_path / "photos")
     small = {"image_size": 8, "batch_size": 6, "max_iteration": 3}

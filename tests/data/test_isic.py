@@ -134,7 +134,7 @@ def test_given_lists_with_and_without_marks(
     folder = write_lists(tree, kind)
     with caplog.at_level(logging.WARNING):
         data = ready(tree, f"isic2019_split:{folder}")
-    assert caplog.messages[0].startswith("files left out: 2 listed more than once: ")
+    assert caplog.messages[0].startswith("files left out: 2 that are listed elsewhere too: ")
     assert (len(data.train_indices), len(data.evaluation.labels), data.probe_size) == (35, 26, 5)
     train = data.train_indices
     np.testing.assert_array_equal(data.true_labels, of_the_tree(names(data.train.images)))

@@ -170,7 +170,7 @@ def test_a_new_label_can_be_chosen_or_left_out(opened: Chrome) -> None:
         ("wrong", NAMES[3]),
         ("fine", ""),
     ]
-    said = "; saved as label_decisions.csv, for --label_corrections"
+    said = "; saved where your browser saves files, for --label_corrections"
     assert text_of(opened, "count").count(said) == 1
     find(opened, "#mark-unsure")[0].click()
     assert said not in text_of(opened, "count")  # that decision is in no file

@@ -155,7 +155,9 @@ def peak_bytes(step: Callable[[], None]) -> tuple[int, int | None]:
     for _ in range(3):
         step()
     needed, tensors = memory.peak_bytes() - before, _tensor_bytes("peak")
-    return needed, None if tensors is None else tensors - tensors_before
+    if tensors is None or tensors_before is None:
+        return needed, None
+    return needed, tensors - tensors_before
 
 
 def _tensor_bytes(which: str) -> int | None:

@@ -129,8 +129,17 @@ class Experiment:
         return lambda step: self.method.learning_rate(step, scheduled(step))
 
     def plan(self) -> Plan:
-        """Evaluations every eval_freq steps, at the ends of cosine cycles and at the end."""
-        last = self.last_step
+        """Evaluations every eval_freq steps, at the ends of cosine cycles and at the end.
+
+        Raises:
+          InputError: the run is too short for an update.
+        """
+        last, batches = self.last_step, self.config.accumulation_steps
+        if batches > last:
+            raise InputError(
+                f"--accumulation_steps={batches}: the run has {last} steps, so nothing would be "
+                "learned; give fewer, or more --max_iteration"
+            )
         every = max(1, self.config.eval_freq // self.strategy.num_replicas_in_sync)
         after = {*range(every, last, every), last}
         warmup = self.warmup_steps()

@@ -155,6 +155,7 @@ DO_NOT_FIT = [
     ("--method=dro_lt", "starts from the weights of a first stage", "as --pretrained_ckpt"),
     ("--method=dro_lt --use_ema", "--use_ema=True: --method=dro_lt needs False"),
     ("--method=dro_lt --accumulation_steps=2", "--method=dro_lt needs 1"),
+    ("--accumulation_steps=9 --max_iteration=8", "the run has 8 steps", "nothing would be learned"),
     ("--method=l2r --probe_dataset_hold_ratio=0.001", "less than one for each of 10 classes",
      "smallest ratio that works is 0.007"),
     ("--method=l2r --probe_dataset_hold_ratio=0.98", "none is left to train on",

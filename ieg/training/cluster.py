@@ -1,11 +1,10 @@
 """Which processes train one network together: what TF_CONFIG or Slurm says, checked in words.
 
-All of it happens before TensorFlow starts its server, which would wait for ever or end the process.
+All of it happens before TensorFlow starts its server, which would end the process.
 """
 
 import json
 import os
-import socket
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -58,25 +57,6 @@ def read() -> Cluster:
         raise InputError(f"{source}: {error}; it looks like {_EXAMPLE}") from None
 
 
-def require_free_port(cluster: Cluster) -> None:
-    """TensorFlow's server shares a port with another process in silence, and both then hang.
-
-    Raises:
-      InputError: the port of this worker is taken, or not to be had.
-    """
-    address = cluster.addresses[cluster.place]
-    with socket.socket() as probe:
-        # A port on which a killed worker had connections is free for a new one.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("", _port(address)))
-        except OSError as error:
-            raise InputError(
-                f"worker {cluster.place} cannot listen at {address}: {error.strerror}; name a free "
-                "port in TF_CONFIG, the same for all workers"
-            ) from None
-
-
 def _parse(content: Any, text: str) -> Cluster:
     """Raises ValueError that says what is wrong."""
     if not isinstance(content, dict):
@@ -90,7 +70,7 @@ def _parse(content: Any, text: str) -> Cluster:
         if not isinstance(addresses, list) or not addresses:
             raise ValueError(f"'cluster' must list the addresses of each {job!r}")
         for address in addresses:
-            _port(address)
+            host_and_port(address)
     chiefs = jobs.get("chief", [])
     if len(chiefs) > 1:
         raise ValueError("there must be one 'chief' at most")
@@ -107,11 +87,16 @@ def _parse(content: Any, text: str) -> Cluster:
     return Cluster(tuple(everyone), int(index) + (len(chiefs) if kind == "worker" else 0), text)
 
 
-def _port(address: Any) -> int:
+def host_and_port(address: Any) -> tuple[str, int]:
+    """The parts of "HOST:PORT".
+
+    Raises:
+      ValueError: it is something else.
+    """
     host, _, port = str(address).rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
         raise ValueError(f"{address!r} is no HOST:PORT")
-    return int(port)
+    return host.strip("[]"), int(port)
 
 
 def _of_slurm() -> str:

@@ -7,7 +7,7 @@ import os
 import tensorflow as tf
 
 from ieg.errors import InputError
-from ieg.training import cluster
+from ieg.training import cluster, rendezvous
 
 
 def strategy(name: str) -> tf.distribute.Strategy:
@@ -18,7 +18,8 @@ def strategy(name: str) -> tf.distribute.Strategy:
         which is mirrored when there are several GPUs; "multi_worker_mirrored", over the processes
         of TF_CONFIG or a Slurm step, which waits for all of them; "tpu".
     Raises:
-      InputError: the workers or the TPU are not there.
+      InputError: the workers or the TPU are not as described, or not there.
+      TrainingStopped: a worker has not come.
     """
     if name == "multi_worker_mirrored":
         return _multi_worker()
@@ -39,7 +40,7 @@ def _mirrored(devices: tuple[str, ...]) -> tf.distribute.Strategy:
 @functools.cache
 def _multi_worker() -> tf.distribute.Strategy:
     found = cluster.read()
-    cluster.require_free_port(found)
+    rendezvous.meet(found)
     # Of a Slurm step too: only with this resolver TensorFlow counts the GPUs of this process.
     os.environ["TF_CONFIG"] = found.tf_config
     return tf.distribute.MultiWorkerMirroredStrategy()
@@ -53,7 +54,7 @@ def _tpu() -> tf.distribute.Strategy:
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
         return tf.distribute.TPUStrategy(resolver)
-    except (ValueError, RuntimeError, tf.errors.OpError) as error:
+    except (ValueError, RuntimeError, OSError, tf.errors.OpError) as error:
         reason = str(error).partition(".")[0]
         raise InputError(
             f"--distribution_strategy=tpu: there is no TPU {name!r} here ({reason}); leave "

@@ -338,7 +338,7 @@
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
     showCount();
-    find('count').textContent += `; saved where your browser saves files, for --label_corrections`;
+    find('count').textContent += '; saved where your browser saves files, for --label_corrections';
   }
 
   function fillChoices() {

@@ -273,6 +273,11 @@ _DEFINE: dict[type, Callable[..., Any]] = {
 }
 
 
+def as_flag(name: str, value: str | None) -> str:
+    """An option as the command line has it: `--name` or `--name=value`."""
+    return f"--{name}" if value is None else f"--{name}={value}"
+
+
 def option_classes() -> dict[str, type]:
     """Who → dataclass whose fields are flags: "common", every method and every loss."""
     methods = {f"--method={name}": METHODS.get(name).Options for name in METHODS.names()}

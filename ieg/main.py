@@ -11,7 +11,7 @@ from rich.console import Console
 
 from ieg import config, own_code
 from ieg.commands import audit, evaluation, export, predict, show_data, train, visualize
-from ieg.errors import InputError, TrainingStopped
+from ieg.errors import InputError, TrainingStopped, spelled
 
 COMMANDS = {
     "train": train.run,
@@ -46,10 +46,11 @@ def main(argv: Sequence[str]) -> int:
         settings = config.resolve(typed)
         return COMMANDS[settings.config.mode](settings, Console())
     except (InputError, flags.Error) as error:
-        print(f"error: {str(error).removeprefix('ERROR:: ')}", file=sys.stderr)
+        message = spelled(str(error).removeprefix("ERROR:: "), config.as_flag)
+        print(f"error: {message}", file=sys.stderr)
         return 2
     except TrainingStopped as error:
-        print(f"stopped: {error}", file=sys.stderr)
+        print(f"stopped: {spelled(str(error), config.as_flag)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped: interrupted; the last checkpoint stays", file=sys.stderr)

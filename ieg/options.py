@@ -56,12 +56,12 @@ def check(field: dataclasses.Field, value: Any) -> None:
         return
     kind = _without_none(field.type)
     if type(value) not in ((int, float) if kind is float else (kind,)):
-        raise InputError(f"--{field.name}={value}: must be {KINDS[kind]}")
+        raise InputError(f"must be {KINDS[kind]}", option=field.name, value=value)
     if value == "":
-        raise InputError(f"--{field.name}: must not be empty")
+        raise InputError("must not be empty", option=field.name)
     choices = field.metadata["choices"]
     if choices and value not in choices:
-        raise InputError(f"--{field.name}={value}: must be one of {', '.join(choices)}")
+        raise InputError(f"must be one of {', '.join(choices)}", option=field.name, value=value)
     holds = {
         "at least": lambda limit: value >= limit,
         "above": lambda limit: value > limit,
@@ -71,11 +71,11 @@ def check(field: dataclasses.Field, value: Any) -> None:
     limits = field.metadata["limits"]
     if not all(holds[word](limit) for word, limit in limits.items()):
         wanted = " and ".join(f"{word} {limit:g}" for word, limit in limits.items())
-        raise InputError(f"--{field.name}={value}: must be {wanted}")
+        raise InputError(f"must be {wanted}", option=field.name, value=value)
     if type(value) is int and abs(value) > _LARGEST:
-        raise InputError(f"--{field.name}={value}: must be at most {_LARGEST}")
+        raise InputError(f"must be at most {_LARGEST}", option=field.name, value=value)
     if type(value) is float and not math.isfinite(value):
-        raise InputError(f"--{field.name}={value}: must be finite")
+        raise InputError("must be finite", option=field.name, value=value)
 
 
 def _without_none(hint: Any) -> type:

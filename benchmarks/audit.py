@@ -34,6 +34,7 @@ from benchmarks import peers
 from benchmarks.tables import mean, print_table
 from ieg.commands.folds import SCORES
 from ieg.data.dataset import Dataset, prepare
+from ieg.data.settings import DataSettings
 from ieg.errors import InputError
 from ieg.evaluation import ranking
 from ieg.report import audit
@@ -84,7 +85,7 @@ def measured(
     name: str, seed: int, runs: Path, flags: Sequence[str], with_cleanlab: bool
 ) -> Measured:
     """Column → measure → value, of one seed; kept beside the runs, and read from there."""
-    dataset = prepare(name, seed=seed, probe_ratio=0)
+    dataset = prepare(DataSettings(name), seed=seed)
     peers_too = "_and_peers" if with_cleanlab else ""
     kept = runs / f"{name}_seed{seed}{peers_too}.json"
     if kept.exists():

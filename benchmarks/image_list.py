@@ -24,6 +24,7 @@ import tensorflow as tf
 
 from ieg.data.dataset import prepare
 from ieg.data.pipeline import Pipeline
+from ieg.data.settings import DataSettings
 
 _CLASSES, _DISTINCT, _BATCH, _SIDE = 50, 40, 100, 32
 
@@ -60,7 +61,7 @@ def write_tree(root: Path, count: int) -> None:
 def _measure(root: Path, epochs: int, steps: int) -> None:
     print(f"before: {_resident():.0f} MB")
     start = time.perf_counter()
-    dataset = prepare(f"folder:{root}", seed=1, probe_ratio=0, image_size=_SIDE)
+    dataset = prepare(DataSettings(f"folder:{root}", image_size=_SIDE), seed=1)
     print(
         f"{len(dataset.train.labels):,} files listed in {time.perf_counter() - start:.1f} s: "
         f"{_resident():.0f} MB"

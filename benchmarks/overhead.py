@@ -113,7 +113,7 @@ class _Turns:
 
         def step() -> tf.Tensor:
             number, rate = tf.constant(0, tf.int64), tf.constant(_RATE)
-            parts = (built.method, built.state, built.rule())
+            parts = (built.method, built.state, built.method.context.update)
             return replica_step(batch, rate, number, *parts, variant=variant, last=last)["loss"]
 
         self._step = tf.function(step)

@@ -35,6 +35,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.tables import mean, print_table
 from ieg.data.dataset import Dataset, prepare
 from ieg.data.images import Images
+from ieg.data.settings import DataSettings
 from ieg.errors import InputError
 
 DATASETS = (
@@ -131,7 +132,7 @@ def accuracy(classifier: Any, dataset: Dataset) -> float:
 
 def _scores(name: str, peers: Sequence[str], seeds: Sequence[int]) -> list[list[float]]:
     """[peers][seeds] test accuracies."""
-    datasets = [prepare(name, seed=seed, probe_ratio=0) for seed in seeds]
+    datasets = [prepare(DataSettings(name), seed=seed) for seed in seeds]
     return [
         [accuracy(PEERS[peer](seed), d) for seed, d in zip(seeds, datasets, strict=True)]
         for peer in peers

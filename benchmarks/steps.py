@@ -17,9 +17,10 @@ import tensorflow as tf
 from ieg import memory, networks
 from ieg.data.pipeline import Batch, Probe
 from ieg.methods import REGISTRY as METHODS
-from ieg.methods import Context, Method, StepState
+from ieg.methods import Context, Examples, Length, Method, StepState
 from ieg.networks import parts
 from ieg.networks.wrn import wrn28_10
+from ieg.update import UpdateRule
 
 #: A wide residual network that 2 CPU cores can train.
 NARROW = "wrn28-2"
@@ -60,16 +61,9 @@ def make_method(
     context = Context(
         model=model,
         num_classes=CLASSES,
-        given_labels=labels,
-        true_labels=labels,
-        train_indices=np.arange(len(labels)),
-        batch_size=batch_size,
-        accumulation_steps=1,
-        replicas=1,
-        steps_per_epoch=len(labels) // batch_size,
-        total_steps=1000,
-        momentum=0.9,
-        decay=entry.train_decay(model, entry.weight_decay),
+        examples=Examples(labels, labels, np.arange(len(labels))),
+        length=Length(batch_size, 1, len(labels) // batch_size, total_steps=1000),
+        update=UpdateRule(0.9, 0.0, 1, entry.train_decay(model, entry.weight_decay)),
         probe_decay=parts.weight_decay(model, entry.weight_decay),
         label_smoothing=0.0,
         seed=0,

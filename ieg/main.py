@@ -9,7 +9,7 @@ import ieg.quiet  # noqa: F401
 from absl import flags
 from rich.console import Console
 
-from ieg import config, own_code
+from ieg import command_line, config, own_code
 from ieg.commands import audit, evaluation, export, predict, show_data, train, visualize
 from ieg.errors import InputError, TrainingStopped, spelled
 
@@ -35,22 +35,22 @@ def main(argv: Sequence[str]) -> int:
     values = flags.FlagValues()
     try:
         own_code.load(argv)
-        config.define_flags(values)
+        command_line.define_flags(values)
         if any(word.lstrip("-") in ("help", "helpshort", "helpfull") for word in argv[1:]):
-            print(config.help_text())
+            print(command_line.help_text())
             return 0
         words = values(list(argv))[1:]
         if words:
             raise InputError(f"{words[0]!r} is no flag; flags look like --dataset=digits")
         typed = {name: values[name].value for name in values if values[name].present}
-        settings = config.resolve(typed)
-        return COMMANDS[settings.config.mode](settings, Console())
+        resolved = config.resolve(typed)
+        return COMMANDS[resolved.run.mode](resolved, Console())
     except (InputError, flags.Error) as error:
-        message = spelled(str(error).removeprefix("ERROR:: "), config.as_flag)
+        message = spelled(str(error).removeprefix("ERROR:: "), command_line.as_flag)
         print(f"error: {message}", file=sys.stderr)
         return 2
     except TrainingStopped as error:
-        print(f"stopped: {spelled(str(error), config.as_flag)}", file=sys.stderr)
+        print(f"stopped: {spelled(str(error), command_line.as_flag)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped: interrupted; the last checkpoint stays", file=sys.stderr)

@@ -1,10 +1,27 @@
 """From a gradient to new weights: decay, clipping and SGD with momentum, as pure functions."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import tensorflow as tf
 
 Tensors = list[tf.Tensor]
+
+
+class UpdateRule(NamedTuple):
+    """Settings of the update from gradients to new weights.
+
+    Attributes:
+      momentum: μ of SGD.
+      clip_norm: largest global norm; 0 does not clip.
+      accumulation_steps: batches whose gradients are averaged for one update.
+      decay: weight decay coefficient of each trainable variable.
+    """
+
+    momentum: float
+    clip_norm: float
+    accumulation_steps: int
+    decay: list[float]
 
 
 def add_decay(

@@ -3,29 +3,43 @@
 import numpy as np
 import tensorflow as tf
 
-from ieg.methods import Context, StepState
+from ieg.methods import Context, Examples, Length, StepState
+from ieg.update import UpdateRule
 
 
 def context(model, labels, num_classes, *, decay=None, **changes):
-    """The context of a training split with these given labels, all of them to train on."""
+    """The context of a training split with these given labels, all of them to train on.
+
+    Args:
+      changes: other values of fields of `Context`, `Examples`, `Length` or `UpdateRule`.
+    """
     decay = [0.0] * len(model.trainable_variables) if decay is None else decay
     labels = np.asarray(labels)
-    settings = {
-        "given_labels": labels,
-        "true_labels": labels,
-        "train_indices": np.arange(len(labels)),
-        "batch_size": len(labels),
-        "replicas": 1,
-        "steps_per_epoch": 3,
-        "total_steps": 12,
-        "accumulation_steps": 1,
-        "decay": decay,
-        "probe_decay": decay,
-        "momentum": 0.9,
-        "label_smoothing": 0.0,
-        "seed": 0,
+    fields = {
+        Examples: {
+            "given_labels": labels,
+            "true_labels": labels,
+            "train_indices": np.arange(len(labels)),
+        },
+        Length: {
+            "batch_size": len(labels),
+            "replicas": 1,
+            "steps_per_epoch": 3,
+            "total_steps": 12,
+        },
+        UpdateRule: {
+            "momentum": 0.9,
+            "clip_norm": 0.0,
+            "accumulation_steps": 1,
+            "decay": decay,
+        },
     }
-    return Context(model=model, num_classes=num_classes, **(settings | changes))
+    parts = [
+        kind(**{name: changes.pop(name, value) for name, value in values.items()})
+        for kind, values in fields.items()
+    ]
+    own = {"probe_decay": decay, "label_smoothing": 0.0, "seed": 0, **changes}
+    return Context(model, num_classes, *parts, **own)
 
 
 def no_pass(indices, what="logits"):

@@ -22,7 +22,7 @@ from ieg.classifier.examples import (
 from ieg.data import listing, sources
 from ieg.data.files import CHANNELS
 from ieg.data.images import Images
-from ieg.data.sources import FileRequest, Source, arrays
+from ieg.data.sources import FileRequest, Source, SourceEntry, arrays
 from ieg.errors import InputError
 from ieg.exporting.inference import RawInput
 
@@ -39,8 +39,9 @@ class Prepared(NamedTuple):
     """What a classifier is fitted on.
 
     Attributes:
-      dataset: value of the flag.
+      dataset: value of the option.
       source: the data.
+      entry: their entry, as `ieg.config.resolve` takes it.
       form: what an example is like.
       classes: [K] labels in the order of their numbers.
       feature_names: [D] of a table whose columns have names, else None.
@@ -48,6 +49,7 @@ class Prepared(NamedTuple):
 
     dataset: str
     source: Source
+    entry: SourceEntry
     form: Form
     classes: np.ndarray
     feature_names: list[str] | None = None
@@ -83,13 +85,15 @@ def from_path(path: str | os.PathLike, pairs: list[Pair], request: FileRequest) 
         )
     text = os.fspath(path)
     base = "csv" if text.lower().endswith(".csv") else "folder"
-    source = sources.REGISTRY.get(base).load(dataclasses.replace(request, path=text))
+    entry = sources.REGISTRY.get(base)
+    source = entry.load(dataclasses.replace(request, path=text))
+    entry = dataclasses.replace(entry, load=lambda request: source)
     form = Form("files", source.train.images.shape[1:])
-    return Prepared(f"{base}:{text}", source, form, np.array(source.class_names))
+    return Prepared(f"{base}:{text}", source, entry, form, np.array(source.class_names))
 
 
 def from_arrays(
-    estimator: BaseEstimator, pairs: list[Pair], *, augmentation: str, standardise: bool
+    estimator: BaseEstimator, pairs: list[Pair], *, augmentation: str, standardize: bool
 ) -> Prepared:
     """Arrays, tables, or tf.data.Datasets.
 
@@ -97,7 +101,7 @@ def from_arrays(
       estimator: takes note of the names of features.
       pairs: to train on, clean ones and those to test on; both may be None but for the first.
       augmentation: see `arrays.source`.
-      standardise: whether the network sees features with mean 0 and deviation 1.
+      standardize: whether the network sees features with mean 0 and deviation 1.
     Raises:
       InputError: see `RobustClassifier.fit`.
     """
@@ -111,7 +115,7 @@ def from_arrays(
         examples = features(estimator, X, reset=True)
         more = [None if x is None else features(estimator, x, reset=False) for x, _ in pairs[1:]]
         form = Form("features", examples.shape[1:])
-        if standardise:
+        if standardize:
             form = form._replace(scaling=_scaling(examples))
             examples = scaled(examples, form)
             more = [None if x is None else scaled(x, form) for x in more]
@@ -135,7 +139,12 @@ def from_arrays(
     )
     columns = getattr(estimator, "feature_names_in_", None) if form.kind == "features" else None
     return Prepared(
-        "arrays", source, form, classes, None if columns is None else [str(c) for c in columns]
+        "arrays",
+        source,
+        SourceEntry(lambda dataset_dir: source, arrays.PRESET),
+        form,
+        classes,
+        None if columns is None else [str(c) for c in columns],
     )
 
 

@@ -1,6 +1,5 @@
 """The estimator: scikit-learn's methods around the same experiments that commands run."""
 
-import dataclasses
 import tempfile
 import warnings
 from collections.abc import Mapping
@@ -15,13 +14,12 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ieg import config
 from ieg.classifier import data, network, saved, training
 from ieg.classifier.data import Prepared
 from ieg.classifier.examples import checked_labels, collected, is_path
 from ieg.classifier.saved import Fitted
-from ieg.config import Settings
-from ieg.construction import Given
+from ieg.classifier.spelling import python_spelling
+from ieg.config import Config, resolve
 from ieg.data import listing
 from ieg.data.files import FileImages
 from ieg.data.images import readable
@@ -101,6 +99,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         self.verbose = verbose
         self.settings = settings
 
+    @python_spelling()
     def fit(
         self,
         X: Any,
@@ -138,20 +137,20 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
                 self,
                 [(X, y), *pairs],
                 augmentation=self.augmentation,
-                standardise=self.network is None or isinstance(self.network, str),
+                standardize=self.network is None or isinstance(self.network, str),
             )
         if needs_probe and prepared.form.kind != "files" and X_probe is None:
             raise InputError(
-                f"method={self.method!r} needs clean examples: give X_probe and y_probe, or take "
-                "method='fsr', which needs none"
+                f"`method={self.method}` needs clean examples: give X_probe and y_probe, or take "
+                "`method=fsr`, which needs none"
             )
         if not needs_probe and X_probe is not None:
-            warnings.warn(f"method={self.method!r} makes no use of X_probe", stacklevel=2)
+            warnings.warn(f"method={self.method!r} makes no use of X_probe", stacklevel=3)
         with tempfile.TemporaryDirectory() as scratch:
-            settings = self._settings(prepared, seed, scratch, tested=X_test is not None)
+            config = self._config(prepared, seed, scratch, tested=X_test is not None)
             keep = self.run_folder is not None
             console = Console(quiet=not self.verbose)
-            experiment = training.train(settings, console, keep=keep)
+            experiment = training.train(config, console, keep=keep)
             self._set(training.fitted(experiment, prepared))
         return self
 
@@ -165,6 +164,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         unknown = np.isnan(p).all(axis=1)
         return np.where(unknown, "", labels) if unknown.any() else labels
 
+    @python_spelling()
     def predict_proba(self, X: Any) -> np.ndarray:
         """[N, K] float32 probabilities in the order of `classes_`.
 
@@ -190,6 +190,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         labels = checked_labels(y, len(predicted))
         return float(accuracy_score(labels, predicted, sample_weight=sample_weight))
 
+    @python_spelling()
     def export(self, folder: str | Path) -> None:
         """Writes the model as files that load without this package, as `--mode=export` does.
 
@@ -204,6 +205,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         names = [str(label) for label in self.classes_]
         package.write(Path(folder).expanduser(), model, names, self.card_)
 
+    @python_spelling()
     def save(self, folder: str | Path) -> None:
         """Writes the fitted classifier as model.keras and classifier.json; `load` reads it.
 
@@ -217,6 +219,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         saved.write(Path(folder).expanduser(), self._fitted(), self.get_params(deep=False))
 
     @classmethod
+    @python_spelling()
     def load(
         cls, folder: str | Path, custom_objects: Mapping[str, Any] | None = None
     ) -> "RobustClassifier":
@@ -244,24 +247,22 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         if "fitted" in state:
             self._set(saved.from_bytes(state["fitted"]))
 
-    def _settings(self, prepared: Prepared, seed: int, scratch: str, *, tested: bool) -> Settings:
-        """The configuration that the parameters stand for."""
+    def _config(self, prepared: Prepared, seed: int, scratch: str, *, tested: bool) -> Config:
+        """The configuration for the parameters."""
         typed, num_classes = self._typed(prepared, seed, tested=tested), len(prepared.classes)
         typed["checkpoint_path"] = scratch if self.run_folder is None else str(self.run_folder)
-        make, facts = None, {}
+        architecture, facts = None, {}
         if prepared.form.kind == "images":
             facts["augmentation"] = self.augmentation
         if self.network is not None and not isinstance(self.network, str):
             seen = prepared.as_seen()
             make = network.maker(self.network, seen, num_classes, seed)
+            architecture = network.entry(make)
             typed["network_name"] = "own"
             typed = network.settings_for(make, self.method, seen, num_classes) | typed
             if self.run_folder is not None:
                 facts["network"] = network.fingerprint(self.network, make)
-        settings = config.resolve(typed)
-        origins = {**settings.origins, **dict.fromkeys(facts, "the caller")}
-        given = Given(prepared.source, make)
-        return dataclasses.replace(settings, given=given, facts=facts, origins=origins)
+        return resolve(typed, source=prepared.entry, architecture=architecture, facts=facts)
 
     def _typed(self, prepared: Prepared, seed: int, *, tested: bool) -> dict[str, Any]:
         """Flag → value as if they had been typed, without what is told from the network."""
@@ -284,11 +285,11 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         }
         taken = typed.keys() - {"deterministic"} | {"checkpoint_path", "mode", "network_name"}
         for name in (self.settings or {}).keys() & taken:
-            raise InputError(f"settings={{{name!r}: ...}}: the classifier sets that itself")
+            raise InputError(f'settings={{"{name}": ...}}: the classifier sets that itself')
         typed |= {name: value for name, value in asked.items() if value is not None}
         untested = self.run_folder is not None and not tested and prepared.form.kind != "files"
         if untested and typed.setdefault("eval_split", "validation") == "test":
-            raise InputError("settings={'eval_split': 'test'} with run_folder needs X_test")
+            raise InputError("`eval_split=test` with run_folder needs X_test")
         return typed | self._sized(prepared, typed)
 
     def _seed(self) -> int:
@@ -315,7 +316,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         usual = min(preset["batch_size"], max(_SMALLEST_BATCH, count // _STEPS))
         size = min(typed.get("batch_size", usual), count)
         if size < typed.get("batch_size", 0):
-            warnings.warn(f"batch_size is {size} here: there are no more examples", stacklevel=4)
+            warnings.warn(f"batch_size is {size} here: there are no more examples", stacklevel=5)
         sized: dict[str, Any] = {"batch_size": size}
         if self.method == "fsr":
             sized["queue_bs"] = typed.get("queue_bs", min(preset["queue_bs"], size))

@@ -14,7 +14,9 @@ import tensorflow as tf
 from ieg.errors import InputError
 from ieg.meta import forward_mode
 from ieg.methods import REGISTRY as METHODS
-from ieg.networks import own, seeded
+from ieg.networks import NetworkEntry, own, seeded
+
+_WEIGHT_DECAY = 4e-4
 
 #: (shape of an example, K) → a network from examples to logits.
 NetworkFunction = Callable[[tuple[int, ...], int], keras.Model]
@@ -42,6 +44,19 @@ def maker(
         return own.as_graph(model, examples.shape[1:])
 
     return make
+
+
+def entry(make: Callable[[], keras.Model]) -> NetworkEntry:
+    """The caller's network as an entry of the registry, see `ieg.config.resolve`.
+
+    Args:
+      make: see `maker`.
+    """
+
+    def build(input_shape: Any, num_classes: int, *, dropout_rate: float) -> keras.Model:
+        return make()
+
+    return NetworkEntry(build, weight_decay=_WEIGHT_DECAY, as_is=True)
 
 
 def _copied(network: keras.Model) -> keras.Model:

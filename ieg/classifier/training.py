@@ -14,7 +14,7 @@ from ieg.classifier.data import Prepared, raw_input
 from ieg.classifier.saved import Fitted
 from ieg.commands import folds
 from ieg.commands import train as train_command
-from ieg.config import Settings
+from ieg.config import Config
 from ieg.data.files import FileImages
 from ieg.data.images import readable
 from ieg.errors import InputError
@@ -24,11 +24,11 @@ from ieg.report import agreement, audit
 from ieg.training.trainer import Interrupted
 
 
-def train(settings: Settings, console: Console, *, keep: bool) -> Experiment:
+def train(config: Config, console: Console, *, keep: bool) -> Experiment:
     """Trains, or goes on.
 
     Args:
-      settings: with the data in `given`.
+      config: the resolved configuration.
       console: where to print.
       keep: whether all that the command leaves is wanted; else nothing is evaluated or written.
     Returns:
@@ -37,15 +37,13 @@ def train(settings: Settings, console: Console, *, keep: bool) -> Experiment:
       KeyboardInterrupt: Ctrl-C; a run folder holds what has been done.
     """
     if keep:
-        status = train_command.run(settings, console)
+        experiment, status = train_command.trained(config, console)
         if status:
             _stop(status - 128)
-        experiment = build(settings)
-        experiment.checkpoints.restore()
         return experiment
-    if settings.config.audit_folds:
-        raise InputError("settings={'audit_folds': ...} goes with run_folder, where folds are kept")
-    experiment = build(settings)
+    if config.evaluation.audit_folds:
+        raise InputError("goes with run_folder, where folds are kept", option="audit_folds")
+    experiment = build(config)
     plan = dataclasses.replace(experiment.plan(), evaluate_after=frozenset())
     trainer = experiment.trainer(
         plan, console, evaluate=lambda step, rate, scalars: None, saved=lambda step: None
@@ -71,12 +69,13 @@ def fitted(experiment: Experiment, prepared: Prepared) -> Fitted:
       experiment: trained; its current weights are replaced by those that count.
       prepared: what it was trained on.
     """
-    config, dataset, state = experiment.config, experiment.dataset, experiment.state
+    dataset, state = experiment.dataset, experiment.state
+    folds_trained = experiment.config.evaluation.audit_folds > 0
     images = dataset.train.images
     files = images if isinstance(images, FileImages) else None
     predict = experiment.predictor(state.evaluated_weights())
-    rows = dataset.train_indices if files or config.audit_folds else np.arange(prepared.size)
-    if config.audit_folds:
+    rows = dataset.train_indices if files or folds_trained else np.arange(prepared.size)
+    if folds_trained:
         logits, loss = folds.out_of_fold(experiment), np.full(len(rows), np.nan)
     else:
         logits, loss = predict(images[rows]), state.ledger.settled_loss()[rows]
@@ -90,12 +89,12 @@ def fitted(experiment: Experiment, prepared: Prepared) -> Fitted:
     tested = experiment.test(predict) if len(dataset.evaluation.labels) else None
     facts = _agreement(experiment, tested)
     if problem := agreement.warning(facts):
-        warnings.warn(problem, stacklevel=3)
+        warnings.warn(problem, stacklevel=4)
     noise = f"The label audit estimates that {found.noise_rate:.1%} of the labels are wrong"
     exported = raw_input(prepared.form, exported=True)
     text = card.of_run(
         dataset,
-        experiment.settings.experiment(),
+        experiment.config.experiment(),
         step=experiment.last_step,
         averaged=bool(state.average),
         tested=tested,
@@ -103,8 +102,8 @@ def fitted(experiment: Experiment, prepared: Prepared) -> Fitted:
         noise=f"{noise}{agreement.doubt(facts)}.",
     )
     inference.take_weights(state.params, state.evaluated_weights())
-    own = config.network_name == "own"
-    network = experiment.model if own else inference.standard_copy(experiment.model)
+    as_is = experiment.config.architecture.as_is
+    network = experiment.model if as_is else inference.standard_copy(experiment.model)
     raw = raw_input(prepared.form, exported=False)
     return Fitted(
         model=inference.probability_model(network, raw),
@@ -122,6 +121,6 @@ def fitted(experiment: Experiment, prepared: Prepared) -> Fitted:
 
 def _agreement(experiment: Experiment, tested: Mapping[str, Any] | None) -> dict[str, Any]:
     """Whether the audit can be believed, see `agreement.measure`; empty where nothing tells."""
-    if experiment.config.audit_folds:
+    if experiment.config.evaluation.audit_folds:
         return experiment.folder.read_audit() or {}
     return agreement.measure(tested["confusion"])._asdict() if tested else {}

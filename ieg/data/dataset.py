@@ -17,6 +17,7 @@ from ieg.data.corrections import Corrections
 from ieg.data.files import Damage, FileImages
 from ieg.data.holdout import Fold
 from ieg.data.names import DatasetName
+from ieg.data.settings import DataSettings
 from ieg.data.sources import FileRequest, Source, SourceEntry, Split
 from ieg.errors import InputError
 
@@ -108,98 +109,83 @@ class Dataset:
 
 
 def prepare(
-    name: str,
+    settings: DataSettings,
     *,
     seed: int,
-    probe_ratio: float,
-    eval_split: str = "test",
-    validation_ratio: float = 0.1,
-    dataset_dir: str = "data",
-    noise_words: str | None = None,
-    image_size: int = 0,
-    imagenet_as_eval: bool = False,
-    damaged_limit: float = 0.01,
-    label_corrections: str | None = None,
+    probe: bool = False,
     fold: Fold | None = None,
-    source: Source | None = None,
+    name: DatasetName | None = None,
+    entry: SourceEntry | None = None,
 ) -> Dataset:
-    """Loads a base data set and does to it what the name says.
+    """Load a base data set and do to it what its name says.
 
     Order: validation split, imbalance, noise, probe, corrections, fold. Noise is drawn per example
     of the whole training split, so every method sees the same wrong labels on the same images.
     Examples that the data set itself calls clean are probe data, and nothing else.
 
     Args:
-      name: such as "digits_uniform_0.4", see `names.parse`.
+      settings: of the data.
       seed: of validation split, imbalance, noise and probe data.
-      probe_ratio: in [0, 1), share of the training examples kept as clean probe data; 0 for none.
-      eval_split: "test", or "validation" for a stratified part of the training split.
-      validation_ratio: in (0, 1), its share.
-      dataset_dir: where data sets live.
-      noise_words: noise and imbalance for data of the user's own, see `names.parse`.
-      image_size, imagenet_as_eval, damaged_limit: see `sources.FileRequest`.
-      label_corrections: file of decisions on given labels, see `corrections`.
-      fold: the part of the examples to train on that is held out instead.
-      source: the base data set, where it is there already.
+      probe: True to hold out probe examples.
+      fold: part of the training examples to hold out, or None.
+      name: meaning of `settings.dataset`, where it has been parsed already.
+      entry: entry of the base data set; None: the registered one.
     Raises:
-      InputError: the name does not fit the grammar, the decisions do not fit the data, a
-        class would be left without examples, or there are no clean examples to be had.
+      InputError: the name does not fit the grammar, the decisions do not fit the data, a class
+        would be left without examples, or there are no clean examples for the probe.
     """
-    if eval_split not in ("test", "validation"):
-        raise InputError(f"eval_split must be 'test' or 'validation', not {eval_split!r}")
-    asked = names.parse(name, noise_words)
-    request = FileRequest(
-        dataset_dir, asked.path, seed, image_size, imagenet_as_eval, damaged_limit
-    )
-    entry = sources.REGISTRY.get(asked.base)
-    source = source or _load(entry, asked, request)
+    name = name or names.parse(settings.dataset, settings.noise)
+    entry = entry or sources.REGISTRY.get(name.base)
+    source = _load(settings, name, entry, seed)
     labels, num_classes = source.train.labels, len(source.class_names)
     trusted = np.array([], np.int64) if source.trusted is None else source.trusted
     kept, evaluation = np.setdiff1d(np.arange(len(labels)), trusted), source.test
-    if eval_split == "validation":
-        held = holdout.validation_set(labels, validation_ratio, num_classes=num_classes, seed=seed)
+    if settings.eval_split == "validation":
+        ratio = settings.validation_ratio
+        held = holdout.validation_set(labels, ratio, num_classes=num_classes, seed=seed)
         held = np.setdiff1d(held, trusted)
         kept = np.setdiff1d(kept, held)
         names_held = None if source.train.names is None else source.train.names[held]
         evaluation = Split(source.train.images[held], labels[held], names_held)
-    if asked.imbalance is not None:
+    if name.imbalance is not None:
         kept = imbalance.thin_out(
-            labels, kept, asked.imbalance, profile=asked.profile, num_classes=num_classes, seed=seed
+            labels, kept, name.imbalance, profile=name.profile, num_classes=num_classes, seed=seed
         )
-    given, facts = _given_labels(source, entry.own_noise, asked, kept, seed)
-    truth_known = source.truth_known if asked.noise is None else None
-    probe = None
-    if probe_ratio > 0 and source.trusted_as_is and len(trusted):
-        probe = trusted[np.newaxis]
-    elif probe_ratio > 0 and source.trusted is not None:
-        probe = holdout.trusted_set(labels, trusted, num_classes=num_classes)
-    elif probe_ratio > 0:
+    given, facts = _given_labels(source, entry.own_noise, name, kept, seed)
+    truth_known = source.truth_known if name.noise is None else None
+    probe_rows = None
+    if probe and source.trusted_as_is and len(trusted):
+        probe_rows = trusted[np.newaxis]
+    elif probe and source.trusted is not None:
+        probe_rows = holdout.trusted_set(labels, trusted, num_classes=num_classes)
+    elif probe:
         sure = kept if truth_known is None else kept[truth_known[kept]]
         if not len(sure):
-            raise InputError(_NO_CLEAN_EXAMPLES.format(name=name))
-        probe = holdout.probe_set(labels, sure, probe_ratio, num_classes=num_classes, seed=seed)
-        kept = np.setdiff1d(kept, probe)
-    if probe is not None:
-        given[probe] = labels[probe]
+            raise InputError(_NO_CLEAN_EXAMPLES.format(name=settings.dataset))
+        ratio = settings.probe_dataset_hold_ratio
+        probe_rows = holdout.probe_set(labels, sure, ratio, num_classes=num_classes, seed=seed)
+        kept = np.setdiff1d(kept, probe_rows)
+    if probe_rows is not None:
+        given[probe_rows] = labels[probe_rows]
     corrected, held_out = None, None
-    if label_corrections is not None:
+    if settings.label_corrections is not None:
         given, kept, corrected = corrections.apply(
-            Path(label_corrections).expanduser(),
+            Path(settings.label_corrections).expanduser(),
             given,
             kept,
-            np.array([], np.int64) if probe is None else probe.ravel(),
+            np.array([], np.int64) if probe_rows is None else probe_rows.ravel(),
             class_names=source.class_names,
             files=images.paths if isinstance(images := source.train.images, FileImages) else None,
         )
     if fold is not None:
         kept, held_out = holdout.without_fold(given, kept, fold, num_classes=num_classes, seed=seed)
     dataset = Dataset(
-        name=", ".join(filter(None, (names.without_folders(name), noise_words))),
+        name=name.title,
         class_names=source.class_names,
         train=source.train,
         given_labels=given,
         train_indices=kept,
-        probe_indices=probe,
+        probe_indices=probe_rows,
         evaluation=evaluation,
         noise=noise.NoiseReport(None, None, None),
         weak=source.weak,
@@ -217,24 +203,35 @@ def prepare(
 
 _NO_CLEAN_EXAMPLES = (
     "the method needs clean probe images, and nobody has said which labels of {name} are right: "
-    "--method=fsr does without; or name images that you have checked (folder probe/CLASS, split "
+    "`method=fsr` does without; or name images that you have checked (folder probe/CLASS, split "
     "'probe' of a CSV, ImageNet beside WebVision)"
 )
 
 
-def _load(entry: SourceEntry, asked: DatasetName, request: FileRequest) -> Source:
-    """Reads the base data set; what only image files can give is refused of others."""
-    if request.imagenet_as_eval and not entry.imagenet_eval:
+def _load(settings: DataSettings, name: DatasetName, entry: SourceEntry, seed: int) -> Source:
+    """Read the base data set; refuse settings that only image files can follow."""
+    if settings.use_imagenet_as_eval and not entry.imagenet_eval:
         able = [n for n in sources.REGISTRY.names() if sources.REGISTRY.get(n).imagenet_eval]
-        raise InputError(f"--use_imagenet_as_eval is for {', '.join(able)}, not for {asked.base}")
-    if entry.files:
-        return entry.load(request)
-    if request.image_size:
+        problem = f"for {', '.join(able)}, not for {name.base}"
+        raise InputError(problem, option="use_imagenet_as_eval")
+    if settings.image_size and not entry.files:
         raise InputError(
-            f"--image_size={request.image_size} is for data sets of image files; the images of "
-            f"{asked.base} have the size that they have"
+            f"for data sets of image files; the images of {name.base} have a size of their own",
+            option="image_size",
+            value=settings.image_size,
         )
-    return entry.load(request if entry.seeded else request.dataset_dir)
+    if not (entry.files or entry.seeded):
+        return entry.load(settings.dataset_dir)
+    return entry.load(
+        FileRequest(
+            settings.dataset_dir,
+            name.path,
+            seed,
+            settings.image_size,
+            settings.use_imagenet_as_eval,
+            settings.damaged_limit,
+        )
+    )
 
 
 def _given_labels(
@@ -244,8 +241,9 @@ def _given_labels(
     if source.given_labels is not None:
         if asked.noise is not None:
             raise InputError(
-                f"--noise: {asked.base}:{asked.path} has given and true labels of its own, so no "
-                "noise can be added"
+                f"{asked.base}:{asked.path} has given and true labels of its own, so no noise can "
+                "be added",
+                option="noise",
             )
         return source.given_labels.copy(), {"kind": own_noise or "given labels", "asked": None}
     count = len(source.class_names)

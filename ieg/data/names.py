@@ -22,6 +22,8 @@ class DatasetName:
       ratio: in [0, 1], share of labels that the noise is asked to hit.
       profile: how class sizes lie between the largest and the smallest, see `imbalance.PROFILES`.
       path: of the user's own data, "" for a data set that has a name.
+      text: the name itself, with the whole path of the user's own data.
+      noise_words: noise and imbalance beside a path, as typed.
     """
 
     base: str
@@ -30,6 +32,30 @@ class DatasetName:
     ratio: float = 0.0
     profile: str = "imbal"
     path: str = ""
+    text: str = ""
+    noise_words: str | None = None
+
+    @property
+    def title(self) -> str:
+        """The name as it is shown: "folder:/home/me/photos" becomes "folder:photos"."""
+        return ", ".join(filter(None, (without_folders(self.text), self.noise_words)))
+
+    def folder(self, label_corrections: str | None = None) -> str:
+        """Name of the folder of results: the name, or a slug of its path.
+
+        "folder:/home/me/my photos" becomes "folder_my-photos-" and eight digits of a digest of the
+        whole path. Corrected labels add "_corrected-" and eight digits of a digest of the file.
+
+        Args:
+          label_corrections: path of a file of decisions, or None.
+        Raises:
+          InputError: that file cannot be read.
+        """
+        corrected = "" if label_corrections is None else f"_corrected-{digest(label_corrections)}"
+        if not self.path:
+            return self.text + corrected
+        parts = filter(None, (self.base, of_path(self.path), self.noise_words))
+        return "_".join(parts) + corrected
 
 
 def parse(name: str, noise_words: str | None = None) -> DatasetName:
@@ -47,14 +73,19 @@ def parse(name: str, noise_words: str | None = None) -> DatasetName:
     kind, colon, path = name.partition(":")
     if colon and kind in _with_path():
         words = noise_words.split("_") if noise_words else []
-        shown = f"{name} --noise={noise_words}" if noise_words else name
+        # In an error both options are shown, each in backquotes.
+        shown = f"{name}` `noise={noise_words}" if noise_words else name
         if not path:
             raise _error(name, "the path is missing")
-        return dataclasses.replace(_meaning(shown, kind, words), path=path)
+        asked, path = _meaning(shown, kind, words), _whole(path)
+        text = f"{kind}:{path}"
+        return dataclasses.replace(asked, path=path, text=text, noise_words=noise_words)
     if noise_words is not None:
         raise InputError(
-            f"--noise={noise_words} is for {', '.join(f'{k}:PATH' for k in _with_path())}; of "
-            f"other data sets it is a part of the name: --dataset={name}_{noise_words}"
+            f"for {', '.join(f'{k}:PATH' for k in _with_path())}; of other data sets it is a part "
+            f"of the name: `dataset={name}_{noise_words}`",
+            option="noise",
+            value=noise_words,
         )
     base = _base(name)
     words = name[len(base) + 1 :].split("_") if name != base else []
@@ -62,27 +93,7 @@ def parse(name: str, noise_words: str | None = None) -> DatasetName:
     own = sources.REGISTRY.get(base).own_noise
     if own is not None and asked.noise is not None:
         raise _error(name, f"{base} has {own} of its own, so no noise can be added")
-    return asked
-
-
-def folder_name(
-    name: str, noise_words: str | None = None, label_corrections: str | None = None
-) -> str:
-    """What the results of a data set stand under: its name, or a short one made of its path.
-
-    `folder:/home/me/my photos` becomes `folder_my-photos-` and eight digits that stand for the
-    whole path. With corrected labels `_corrected-` and eight digits follow, which stand for what
-    the file of corrections says.
-
-    Raises:
-      InputError: the name does not fit the grammar, or that file cannot be read.
-    """
-    asked = parse(name, noise_words)
-    corrected = "" if label_corrections is None else f"_corrected-{digest(label_corrections)}"
-    if not asked.path:
-        return name + corrected
-    parts = filter(None, (asked.base, of_path(asked.path), noise_words))
-    return "_".join(parts) + corrected
+    return dataclasses.replace(asked, text=name)
 
 
 def absolute(name: str) -> str:
@@ -183,15 +194,17 @@ def _error(name: str, problem: str) -> InputError:
     paths, kind = _with_path(), _kind_of_path(name)
     if kind:
         return InputError(
-            f"--dataset={kind}:{name} is what to type for images of your own; --dataset={name} "
+            f"`dataset={kind}:{name}` is what to type for images of your own; `dataset={name}` "
             "would be the name of a data set that ieg knows"
         )
-    bases = ", ".join(base for base in sources.names() if base not in paths)
+    bases = ", ".join(base for base in sources.REGISTRY.names() if base not in paths)
     kinds = "|".join(noise.REGISTRY.names())
     return InputError(
-        f"--dataset={name}: {problem}; a name is BASE, BASE_NOISE_RATIO, BASE_imbal_FACTOR, "
+        f"{problem}; a name is BASE, BASE_NOISE_RATIO, BASE_imbal_FACTOR, "
         "BASE_imbal_FACTOR_RATIO (uniform noise) or BASE_imbal_FACTOR_NOISE_RATIO "
         "(imbalstep for two class sizes instead of a long tail) with BASE "
         f"{bases}; NOISE {kinds}; RATIO in [0, 1]; FACTOR (smallest over largest class) in (0, 1]; "
-        f"or {' or '.join(f'{kind}:PATH' for kind in paths)}, with --noise for what follows BASE"
+        f"or {' or '.join(f'{kind}:PATH' for kind in paths)}, with `noise` for what follows BASE",
+        option="dataset",
+        value=name,
     )

@@ -15,6 +15,7 @@ import tensorflow as tf
 from ieg.data.pipeline import Batch, EpochPlan
 from ieg.meta import scaled_gradient
 from ieg.registry import Registry
+from ieg.update import UpdateRule
 
 
 class Needs(NamedTuple):
@@ -41,47 +42,21 @@ class NoOptions:
     """For a method that has no options of its own."""
 
 
-class Context(NamedTuple):
-    """What a method may know of the run.
+class Examples(NamedTuple):
+    """Labels of the training split; `Batch.index` points into it.
 
     Attributes:
-      model: the network.
-      num_classes: K.
-      given_labels: [N] of the whole training split; `Batch.index` points into it.
-      true_labels: [N], for monitoring only; -1 where unknown.
-      train_indices: [n] the examples to train on.
-      batch_size: global batch.
-      replicas: how many share it.
-      steps_per_epoch: steps in one pass over the training data.
-      total_steps: of the whole run.
-      accumulation_steps: batches whose gradients are averaged for one update.
-      decay: weight decay coefficient of each trainable variable in the training loss.
-      probe_decay: the same in the loss of a look-ahead's probe batch.
-      momentum: of SGD.
-      label_smoothing: in [0, 1), for the training loss.
-      seed: the run's, for `keys.stateless_seed`.
-      loss_scale: what losses are multiplied with on the way back through the network.
+      given_labels: [N].
+      true_labels: [N], -1 where unknown.
+      train_indices: [n] examples to train on.
     """
 
-    model: keras.Model
-    num_classes: int
     given_labels: np.ndarray
     true_labels: np.ndarray
     train_indices: np.ndarray
-    batch_size: int
-    replicas: int
-    steps_per_epoch: int
-    total_steps: int
-    accumulation_steps: int
-    decay: list[float]
-    probe_decay: list[float]
-    momentum: float
-    label_smoothing: float
-    seed: int
-    loss_scale: float = 1.0
 
     def purity(self, chosen: np.ndarray) -> float | None:
-        """Share of right labels among the chosen examples whose true label is known; None of none.
+        """Share of right labels among the chosen examples with a known true label; None of none.
 
         Args:
           chosen: indices into the training split, of any shape.
@@ -89,6 +64,48 @@ class Context(NamedTuple):
         true = self.true_labels[chosen]
         right = (true == self.given_labels[chosen])[true >= 0]
         return float(np.mean(right)) if right.size else None
+
+
+class Length(NamedTuple):
+    """Batches and steps of a run.
+
+    Attributes:
+      batch_size: global batch.
+      replicas: number of replicas that share it.
+      steps_per_epoch: steps in one pass over the training data.
+      total_steps: of the whole run.
+    """
+
+    batch_size: int
+    replicas: int
+    steps_per_epoch: int
+    total_steps: int
+
+
+class Context(NamedTuple):
+    """Knowledge of a method about its run.
+
+    Attributes:
+      model: the network.
+      num_classes: K.
+      examples: labels of the training split.
+      length: batches and steps.
+      update: the update of the weights, with the weight decay of each trainable variable.
+      probe_decay: weight decay of each trainable variable in the loss of the probe batch.
+      label_smoothing: in [0, 1), for the training loss.
+      seed: the run's, for `keys.stateless_seed`.
+      loss_scale: factor of losses on the way back through the network.
+    """
+
+    model: keras.Model
+    num_classes: int
+    examples: Examples
+    length: Length
+    update: UpdateRule
+    probe_decay: list[float]
+    label_smoothing: float
+    seed: int
+    loss_scale: float = 1.0
 
 
 class StepState(NamedTuple):

@@ -142,7 +142,7 @@ class DROLT(Method):
 
     def variant(self, step: int) -> str:
         """The phase of a step."""
-        return self._phase(step // self.context.steps_per_epoch)
+        return self._phase(step // self.context.length.steps_per_epoch)
 
     def on_epoch(
         self, epoch: int, variables: Mapping[str, tf.Variable], predict: Predict
@@ -158,10 +158,10 @@ class DROLT(Method):
             if epoch == self._first_classifier_epoch:
                 self._take_the_best(variables)
         if any(kind == "robust" for kind, _ in self._terms[self._phase(epoch)].values()):
-            length, strong = self.context.steps_per_epoch, self.options.dro_view == "strong"
+            length, strong = self.context.length.steps_per_epoch, self.options.dro_view == "strong"
             first = epoch * length
             indices, features = predict.of_steps(first, first + length, "features", strong=strong)
-            labels = self.context.given_labels[indices]
+            labels = self.context.examples.given_labels[indices]
             means = nearest_centroid.class_means(features, labels, self.context.num_classes)
             variables["centroid"].assign(means.astype(np.float32))
         margins = variables["margin"].numpy()
@@ -244,7 +244,7 @@ class DROLT(Method):
             [tf.convert_to_tensor(buffer)],
             decayed,
             learning_rate=state.learning_rate,
-            momentum=self.context.momentum,
+            momentum=self.context.update.momentum,
         )
         if self.options.margin_constraint == "nonneg":
             moved = tf.maximum(moved, 0)
@@ -256,9 +256,9 @@ class DROLT(Method):
 
     def _keep_the_best(self, variables: Mapping[str, tf.Variable], predict: Predict) -> float:
         """Scores the features as they are, and keeps them if none were better; their score."""
-        indices, num_classes = self.context.train_indices, self.context.num_classes
+        indices, num_classes = self.context.examples.train_indices, self.context.num_classes
         means = nearest_centroid.class_means(
-            predict(indices, "features"), self.context.given_labels[indices], num_classes
+            predict(indices, "features"), self.context.examples.given_labels[indices], num_classes
         )
         labels, features = predict.of_evaluation("features")
         predictions = nearest_centroid.predict(features, means)
@@ -290,7 +290,7 @@ def _terms(flag: str, text: str) -> dict[str, tuple[str, str]]:
 
 def _class_weights(context: Context) -> dict[str, np.ndarray]:
     """[K] weights by name: n / (K n_c) "bal", 0 for a class without images; n_c / max "lt"."""
-    labels = context.given_labels[context.train_indices]
+    labels = context.examples.given_labels[context.examples.train_indices]
     counts = np.bincount(labels, minlength=context.num_classes).astype(np.float32)
     balanced = np.zeros_like(counts)
     np.divide(counts.sum() / len(counts), counts, out=balanced, where=counts > 0)
@@ -303,11 +303,12 @@ def _first_classifier_epoch(options: Options, context: Context) -> int:
     Raises:
       InputError: no epoch is left for the features.
     """
-    epochs = math.ceil(context.total_steps / context.steps_per_epoch)
+    epochs = math.ceil(context.length.total_steps / context.length.steps_per_epoch)
     if epochs <= options.balanced_clf_nepochs:
         raise InputError(
-            f"--balanced_clf_nepochs={options.balanced_clf_nepochs} of {epochs} epochs of "
-            f"{context.steps_per_epoch} steps leave none to train the features; give a larger "
-            "--max_epoch"
+            f"of {epochs} epochs of {context.length.steps_per_epoch} steps leave none to train the "
+            "features; give a larger `max_epoch`",
+            option="balanced_clf_nepochs",
+            value=options.balanced_clf_nepochs,
         )
     return epochs - options.balanced_clf_nepochs

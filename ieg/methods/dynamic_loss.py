@@ -113,7 +113,7 @@ class DynamicLoss(Method):
                 "--label_smoothing is no part of --method=dynamic_loss, which makes soft labels "
                 "itself; leave it out"
             )
-        labels = context.given_labels[context.train_indices]
+        labels = context.examples.given_labels[context.examples.train_indices]
         self._labels = labels
         self._sizes = sampling.level_sizes(
             labels, options.dynamic_random_ratio, options.dynamic_low_loss_ratio
@@ -129,12 +129,12 @@ class DynamicLoss(Method):
         context, size = self.context, self._meta_size
         steps = 0
         if self.options.dynamic_finetune:
-            steps = sampling.finetune_steps(size, context.batch_size)
-        if steps >= context.steps_per_epoch or size >= len(self._labels):
+            steps = sampling.finetune_steps(size, context.length.batch_size)
+        if steps >= context.length.steps_per_epoch or size >= len(self._labels):
             raise InputError(
-                f"the meta set of --method=dynamic_loss has {size} of {len(self._labels)} images "
-                f"to train on, which in batches of {context.batch_size} leaves no step of an epoch "
-                "to the others; choose a smaller --batch_size or --dynamic_random_ratio"
+                f"the meta set of `method=dynamic_loss` has {size} of {len(self._labels)} images "
+                f"to train on, which in batches of {context.length.batch_size} leaves no step of "
+                "an epoch to the others; choose a smaller `batch_size` or `dynamic_random_ratio`"
             )
         return steps
 
@@ -142,7 +142,7 @@ class DynamicLoss(Method):
         """Ranks [N], the meta set, weights of the two networks, and Adam's state for each."""
         context, options = self.context, self.options
         values = {
-            "rank": np.zeros(len(context.given_labels), np.int32),
+            "rank": np.zeros(len(context.examples.given_labels), np.int32),
             "meta_set": np.zeros(self._meta_size, np.int32),
             **start(
                 context.num_classes,
@@ -160,9 +160,9 @@ class DynamicLoss(Method):
     ) -> Mapping[str, float]:
         """New ranks of all examples, and from the meta stage on a new meta set."""
         context, options = self.context, self.options
-        losses = ranks.cross_entropies(predict(context.train_indices), self._labels)
+        losses = ranks.cross_entropies(predict(context.examples.train_indices), self._labels)
         new = variables["rank"].numpy()
-        new[context.train_indices] = ranks.ranks_in_class(
+        new[context.examples.train_indices] = ranks.ranks_in_class(
             losses, self._labels, options.dynamic_ranks
         )
         variables["rank"].assign(new)
@@ -171,7 +171,7 @@ class DynamicLoss(Method):
             return {}
         if since % options.dynamic_meta_epochs == 0:
             variables["meta_set"].assign(self._draw_meta_set(epoch, losses))
-        purity = context.purity(variables["meta_set"].numpy())
+        purity = context.examples.purity(variables["meta_set"].numpy())
         return {} if purity is None else {"meta_purity": purity}
 
     def plan(self, epoch: int, variables: Mapping[str, tf.Variable]) -> EpochPlan:
@@ -179,24 +179,24 @@ class DynamicLoss(Method):
         if epoch < self.options.dynamic_warmup_epochs:
             return EpochPlan()
         context, meta = self.context, variables["meta_set"].numpy()
-        shared = min(context.batch_size, len(meta)) // context.replicas
+        shared = min(context.length.batch_size, len(meta)) // context.length.replicas
         return sampling.epoch_plan(
-            np.setdiff1d(context.train_indices, meta),
+            np.setdiff1d(context.examples.train_indices, meta),
             meta,
-            meta_steps=context.steps_per_epoch - self._finetune_steps,
+            meta_steps=context.length.steps_per_epoch - self._finetune_steps,
             finetune_steps=self._finetune_steps,
-            batch_size=context.batch_size,
-            meta_batch=max(1, shared) * context.replicas,
+            batch_size=context.length.batch_size,
+            meta_batch=max(1, shared) * context.length.replicas,
             rng=keys.generator(context.seed, f"order of epoch {epoch}"),
         )
 
     def variant(self, step: int) -> Variant:
         """Which phase of the run and of the epoch a step belongs to."""
-        epoch, within = divmod(step, self.context.steps_per_epoch)
+        epoch, within = divmod(step, self.context.length.steps_per_epoch)
         if epoch < self.options.dynamic_warmup_epochs:
             early = step < self.options.dynamic_pretraining_steps
             return Variant("warmup", self.options.dynamic_corrector and early)
-        last = within >= self.context.steps_per_epoch - self._finetune_steps
+        last = within >= self.context.length.steps_per_epoch - self._finetune_steps
         return Variant("finetune" if last else "meta")
 
     def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:
@@ -245,12 +245,12 @@ class DynamicLoss(Method):
     def _used_ranks(self, rank: np.ndarray) -> np.ndarray:
         """[R, K] whether an example with that label has that rank."""
         used = np.zeros([self.options.dynamic_ranks, self.context.num_classes], bool)
-        used[rank[self.context.train_indices], self._labels] = True
+        used[rank[self.context.examples.train_indices], self._labels] = True
         return used
 
     def _right_shares(self) -> np.ndarray | None:
         """[K] share of right labels among those given as k, 1 for none; None where unknown."""
-        true = self.context.true_labels[self.context.train_indices]
+        true = self.context.examples.true_labels[self.context.examples.train_indices]
         if (true < 0).any():
             return None
         count = self.context.num_classes
@@ -320,8 +320,8 @@ class DynamicLoss(Method):
             predict,
             inner_loss,
             stepsize=state.learning_rate,
-            decay=self.context.decay,
-            momentum=self.context.momentum,
+            decay=self.context.update.decay,
+            momentum=self.context.update.momentum,
             buffers=state.buffers,
             scale=self.context.loss_scale,
         )
@@ -397,7 +397,7 @@ class DynamicLoss(Method):
         if self.options.dynamic_selection == "random":
             losses = rng.random(len(losses))
         chosen = sampling.low_loss_level(primary, losses, self._sizes.kept)
-        return self.context.train_indices[chosen.ravel()].astype(np.int32)
+        return self.context.examples.train_indices[chosen.ravel()].astype(np.int32)
 
 
 def _warn_of_small_classes(counts: np.ndarray) -> None:

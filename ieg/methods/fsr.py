@@ -138,12 +138,12 @@ class FSR(Method):
         With `meta_interval` also each example's weight, as a multiple of the mean, and margin [N].
         """
         context, options = self.context, self.options
-        size = len(context.given_labels)
+        size = len(context.examples.given_labels)
         values = {"score": tf.zeros([size]), "dictionary": self._choose(np.zeros(size))}
         if self._pseudo is not None:
             values["running_logits"] = tf.zeros([size, context.num_classes])
         if options.moving_weight_gamma:
-            values["class_weight"] = tf.fill([context.num_classes], 1 / context.batch_size)
+            values["class_weight"] = tf.fill([context.num_classes], 1 / context.length.batch_size)
         if options.meta_interval > 1:
             values |= {"weight": tf.ones([size]), "margin": tf.zeros([size])}
         keep = {"trainable": False, "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
@@ -156,7 +156,8 @@ class FSR(Method):
 
     def _dictionary_rows(self, table: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
         """[S, P] examples of the dictionary [K, m] for the S steps of an epoch."""
-        length, size = self.context.steps_per_epoch, self.options.queue_bs * self.context.replicas
+        length = self.context.length.steps_per_epoch
+        size = self.options.queue_bs * self.context.length.replicas
         steps = tf.cast(epoch * length + tf.range(length), tf.int64)
         return tf.map_fn(
             lambda step: order.class_by_class(table, step, size, self.context.seed),
@@ -170,12 +171,12 @@ class FSR(Method):
         """The examples of each class with the lowest scores become the dictionary."""
         chosen = self._choose(variables["score"].numpy())
         variables["dictionary"].assign(chosen)
-        purity = self.context.purity(chosen)
+        purity = self.context.examples.purity(chosen)
         return {} if purity is None else {"dictionary_purity": purity}
 
     def variant(self, step: int) -> Variant:
         """Which stage of the run a step belongs to."""
-        epoch, end = step // self.context.steps_per_epoch, self.options.meta_moving_end_epoch
+        epoch, end = step // self.context.length.steps_per_epoch, self.options.meta_moving_end_epoch
         weighted = epoch >= self.options.meta_start_epoch
         return Variant(weighted, not end or epoch < end, step % self.options.meta_interval == 0)
 
@@ -271,7 +272,7 @@ class FSR(Method):
             predict,
             weighted_loss,
             stepsize=self.options.meta_stepsize,
-            decay=self.context.decay,
+            decay=self.context.update.decay,
             momentum=self.options.meta_momentum,
             buffers=state.buffers,
             moving=self._moving,
@@ -354,8 +355,8 @@ class FSR(Method):
     def _choose(self, scores: np.ndarray) -> np.ndarray:
         return lowest_scores(
             scores,
-            self.context.given_labels,
-            self.context.train_indices,
+            self.context.examples.given_labels,
+            self.context.examples.train_indices,
             capacity=self._capacity,
             num_classes=self.context.num_classes,
         ).astype(np.int32)
@@ -378,13 +379,13 @@ def _capacity(options: Options, context: Context) -> int:
     """
     capacity, num_classes = options.queue_capacity, context.num_classes
     if capacity is None:
-        capacity = min(_CAPACITY, max(num_classes, len(context.train_indices) // 3))
-    if not num_classes <= capacity <= len(context.train_indices):
+        capacity = min(_CAPACITY, max(num_classes, len(context.examples.train_indices) // 3))
+    if not num_classes <= capacity <= len(context.examples.train_indices):
         raise InputError(
             f"--queue_capacity={capacity}: must be at least one for each of {num_classes} classes "
-            f"and at most the {len(context.train_indices)} images to train on"
+            f"and at most the {len(context.examples.train_indices)} images to train on"
         )
-    labels = context.given_labels[context.train_indices]
+    labels = context.examples.given_labels[context.examples.train_indices]
     counts = np.bincount(labels, minlength=num_classes)
     if counts.min() == 0:
         raise InputError(

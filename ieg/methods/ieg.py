@@ -102,7 +102,7 @@ class IEG(Method):
 
     def variant(self, step: int) -> Weighing:
         """What weighs and trusts the examples of this step; in the warm-up all count alike."""
-        warmup = self.options.ieg_warmup_epochs * self.context.steps_per_epoch
+        warmup = self.options.ieg_warmup_epochs * self.context.length.steps_per_epoch
         return weighing(step, warmup, self.options.meta_interval)
 
     def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:
@@ -186,7 +186,7 @@ class IEG(Method):
             predict,
             inner_loss,
             stepsize=self.options.meta_stepsize,
-            decay=self.context.decay,
+            decay=self.context.update.decay,
             momentum=self.options.meta_momentum,
             buffers=state.buffers,
             moving=self._moving,

@@ -67,7 +67,7 @@ class L2R(Method):
 
     def variant(self, step: int) -> Weighing:
         """What weighs the examples of this step; before the first look-ahead all count alike."""
-        warmup = self.options.l2r_warmup_epochs * self.context.steps_per_epoch
+        warmup = self.options.l2r_warmup_epochs * self.context.length.steps_per_epoch
         return weighing(step, warmup, self.options.meta_interval)
 
     def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:

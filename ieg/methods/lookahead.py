@@ -99,7 +99,8 @@ def weighing(step: int, warmup_steps: int, interval: int) -> Weighing:
 def memories(context: Context, *names: str) -> dict[str, tf.Variable]:
     """Variables [N] that keep a value for each example, 1 at first."""
     keep = {"trainable": False, "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
-    return {name: tf.Variable(tf.ones([len(context.given_labels)]), **keep) for name in names}
+    size = len(context.examples.given_labels)
+    return {name: tf.Variable(tf.ones([size]), **keep) for name in names}
 
 
 def remember(memory: tf.Variable, rows: tf.Tensor, values: tf.Tensor) -> None:
@@ -179,7 +180,7 @@ def gradient_of_weights(
         predict,
         weighted_loss,
         stepsize=method.options.meta_stepsize,
-        decay=method.context.decay,
+        decay=method.context.update.decay,
         moving=moving,
         loss_is_zero=True,
         scale=method.context.loss_scale,

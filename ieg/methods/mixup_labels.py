@@ -125,10 +125,10 @@ class MixupLabels(Method):
         context, options = self.context, self.options
         values = {}
         if self._remembers_labels:
-            values["soft_label"] = tf.one_hot(context.given_labels, context.num_classes)
+            values["soft_label"] = tf.one_hot(context.examples.given_labels, context.num_classes)
         if options.mixup_variant == PROPOSAL and options.mixup_stale != "none":
             by_example = options.mixup_stale == "memory"
-            size = len(context.given_labels) if by_example else context.batch_size
+            size = len(context.examples.given_labels) if by_example else context.length.batch_size
             values |= {"trust": tf.ones([size]), "weight": tf.ones([size])}
         if self._clean_weights is not None:
             values |= self._clean.named(self._clean_weights)
@@ -143,7 +143,7 @@ class MixupLabels(Method):
             return Variant(weight=True, trust=False)
         if self.options.mixup_stale == "none":
             return Variant(weight=True, trust=True)
-        even = step % self.context.steps_per_epoch % 2 == 0
+        even = step % self.context.length.steps_per_epoch % 2 == 0
         return Variant(weight=even, trust=not even)
 
     def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:
@@ -297,9 +297,9 @@ def _check(options: Options, context: Context) -> None:
             "--mixup_variant=upper_bound needs a network trained on clean labels: train one with "
             "--method=supervised and give its run folder as --mixup_clean_ckpt"
         )
-    unknown = int(np.sum(context.true_labels[context.train_indices] < 0))
+    unknown = int(np.sum(context.examples.true_labels[context.examples.train_indices] < 0))
     if unknown:
         raise InputError(
             "--mixup_variant=upper_bound needs to know which labels are wrong, and of "
-            f"{unknown} of {len(context.train_indices)} images to train on nobody has said"
+            f"{unknown} of {len(context.examples.train_indices)} images to train on nobody has said"
         )

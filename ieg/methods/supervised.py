@@ -55,15 +55,14 @@ class Supervised(Method):
     def __init__(self, options: Any, context: Context) -> None:
         super().__init__(options, context)
         self._loss = LOSSES.get(options.loss)
-        counts = np.bincount(
-            context.given_labels[context.train_indices], minlength=context.num_classes
-        )
+        labels = context.examples.given_labels[context.examples.train_indices]
+        counts = np.bincount(labels, minlength=context.num_classes)
         self._course = Course(
             class_counts=tuple(counts.tolist()),
             label_smoothing=context.label_smoothing,
-            steps_per_epoch=context.steps_per_epoch,
-            total_steps=context.total_steps,
-            accumulation_steps=context.accumulation_steps,
+            steps_per_epoch=context.length.steps_per_epoch,
+            total_steps=context.length.total_steps,
+            accumulation_steps=context.update.accumulation_steps,
             mean=replicas.global_mean,
         )
         self._class_weights = effective_number_weights(counts)
@@ -118,11 +117,11 @@ def _weighted_from(options: Options, context: Context) -> float:
         if options.drw_epoch is not None:
             raise InputError(f"--drw_epoch={options.drw_epoch} goes with --train_rule=drw alone")
         return 0 if options.train_rule == "reweight" else float("inf")
-    epochs = context.total_steps / context.steps_per_epoch
+    epochs = context.length.total_steps / context.length.steps_per_epoch
     if options.drw_epoch is None:
-        return context.steps_per_epoch * int(DRW_SHARE * epochs)
+        return context.length.steps_per_epoch * int(DRW_SHARE * epochs)
     if options.drw_epoch >= epochs:
         raise InputError(
             f"--drw_epoch={options.drw_epoch}: must be below the {epochs:g} epochs of the run"
         )
-    return options.drw_epoch * context.steps_per_epoch
+    return options.drw_epoch * context.length.steps_per_epoch

@@ -48,15 +48,15 @@ class NetworkEntry:
       weight_decay: the coefficient that it is usually trained with.
       train_decay: how the training loss spreads that coefficient over the variables.
       takes: "images", "tokens" or "features".
-      through_python: whether a caller in Python hands it over, so that no command can make it; its
-        `build` says so, and `takes` says nothing.
+      as_is: True for a caller's own network, which `build` returns finished: with its weights, its
+        classifier and its precision.
     """
 
     build: NetworkFunction
     weight_decay: float
     train_decay: DecayFunction = parts.weight_decay
     takes: str = "images"
-    through_python: bool = False
+    as_is: bool = False
 
     @property
     def description(self) -> str:
@@ -73,21 +73,15 @@ def register(
     weight_decay: float,
     train_decay: DecayFunction = parts.weight_decay,
     takes: str = "images",
-    through_python: bool = False,
 ) -> Callable[[NetworkFunction], NetworkFunction]:
     """Decorator for a network function; the arguments are those of `NetworkEntry`."""
 
     def add(build: NetworkFunction) -> NetworkFunction:
-        entry = NetworkEntry(build, weight_decay, train_decay, takes, through_python)
+        entry = NetworkEntry(build, weight_decay, train_decay, takes)
         REGISTRY.register(name)(entry)
         return build
 
     return add
-
-
-def names() -> list[str]:
-    """The networks that commands can make, sorted."""
-    return [name for name in REGISTRY.names() if not REGISTRY.get(name).through_python]
 
 
 def create(
@@ -114,15 +108,16 @@ def create(
         are float32.
       seed: of the starting weights.
     Raises:
-      InputError: unknown name, one that comes through Python alone, or examples that the network
-        cannot take.
+      InputError: unknown name, or examples that the network cannot take.
     """
     entry = REGISTRY.get(name)
-    if entry.takes != kind and not entry.through_python:
-        able = [other for other in names() if REGISTRY.get(other).takes == kind]
+    if entry.takes != kind:
+        able = [other for other in REGISTRY.names() if REGISTRY.get(other).takes == kind]
         raise InputError(
-            f"--network_name={name} takes {entry.takes}, and the examples of this data set are "
-            f"{kind}; networks for those: {', '.join(able)}"
+            f"takes {entry.takes}, and the examples of this data set are {kind}; networks for "
+            f"those: {', '.join(able)}",
+            option="network_name",
+            value=name,
         )
     with seeded(seed), precision.policy(dtype):
         model = entry.build(input_shape, num_classes, dropout_rate=dropout_rate)

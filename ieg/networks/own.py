@@ -6,16 +6,10 @@ import keras
 import numpy as np
 
 from ieg.errors import InputError
-from ieg.networks import parts, register
+from ieg.networks import parts
 
 #: Two networks say the same when their logits differ by less than this, relative to the largest.
 _SAME = 1e-4
-
-
-@register("own", weight_decay=4e-4, through_python=True)
-def own(input_shape: Any, num_classes: int, *, dropout_rate: float) -> keras.Model:
-    """The Keras model that is given to ieg.RobustClassifier in Python."""
-    raise InputError("--network_name=own comes through Python: ieg.RobustClassifier(network=...)")
 
 
 def logits_of(model: Any, examples: np.ndarray, num_classes: int) -> np.ndarray:

@@ -3,8 +3,8 @@
 A schedule maps the 0-based number of the step that is about to run to its learning rate. The host
 calls it once per step, in double precision, and hands the number to the compiled step.
 
-The schedules of the command line come from `from_name`. Those of the other methods are put together
-from the same pieces:
+The schedules of the command line come from `from_settings`. Those of the other methods are put
+together from the same pieces:
 
   LDAM        by_epoch(warmup_factor(milestones(..., first_iteration=0), warmup_steps=4, start=0.2))
   ProSelfLC   warmup(milestones(..., first_iteration=0)), counted from the end of the warm-up
@@ -17,12 +17,11 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 
+from ieg.errors import InputError
+from ieg.training.settings import TrainingSettings
+
 Schedule = Callable[[int], float]
 
-NAMES = (
-    *("cosine", "cosine_warmup", "cosine_one", "cosine_epoch"),
-    *("custom_step", "exponential", "constant"),
-)
 #: Those that cannot begin with a warm-up, and those that are as long as the run.
 WITHOUT_WARMUP = ("custom_step", "exponential", "constant")
 STRETCHING = ("cosine_one", "cosine_epoch")
@@ -303,69 +302,99 @@ def cosine_epoch(
     return warmup_factor(stairs, warmup_steps=warmup_steps, start=0.1)
 
 
-def from_name(
-    name: str,
-    *,
-    learning_rate: float,
-    total_steps: int,
-    steps_per_epoch: int,
-    decay_steps: Sequence[int],
-    decay_rate: float,
-    cos_t_mul: float,
-    cos_m_mul: float,
-    warmup_steps: int,
+def from_settings(
+    settings: TrainingSettings, *, steps_per_epoch: int, total_steps: int
 ) -> Schedule:
-    """The schedule that --lr_schedule names.
+    """The learning rate schedule of a run.
+
+    cosine (restarts), cosine_warmup (the same, and a warm-up is compulsory), cosine_one,
+    cosine_epoch, custom_step (`milestones`), exponential (factor 0.9) or constant. The cosine
+    schedules start counting at the end of the warm-up.
 
     Args:
-      name: cosine (restarts), cosine_warmup (the same, and a warm-up is compulsory), cosine_one,
-        cosine_epoch, custom_step (`milestones`), exponential or constant.
-      learning_rate: highest rate, > 0.
+      settings: of training.
+      steps_per_epoch: steps in one pass over the training data.
       total_steps: length of the run; cosine_one and cosine_epoch end there, warm-up included.
-      steps_per_epoch: stairs of cosine_epoch.
-      decay_steps: first entry: first period of the cosine, length of an exponential stair; all
-        entries: the milestones of custom_step. cosine_one, cosine_epoch and constant do not read
-        it.
-      decay_rate: factor per milestone of custom_step. The exponential factor is always 0.9.
-      cos_t_mul: `t_mul` of the restarts.
-      cos_m_mul: `m_mul` of the restarts.
-      warmup_steps: length of the linear warm-up of the cosine schedules, >= 0. They start counting
-        at its end.
-    Returns:
-      The schedule.
     Raises:
-      ValueError: the name is unknown, an argument is out of range, cosine_warmup has no warm-up,
-        or a schedule without warm-up is given one.
+      InputError: the settings of the schedule do not fit together.
     """
-    if name not in NAMES:
-        raise ValueError(f"lr_schedule must be one of {', '.join(NAMES)}, got {name!r}")
-    if name not in ("cosine_one", "cosine_epoch", "constant") and len(decay_steps) == 0:
-        raise ValueError(f"decay_steps must have at least one entry for {name}, got none")
-    _check_warmup(name, warmup_steps, total_steps)
+    try:
+        return _from_settings(settings, steps_per_epoch, total_steps)
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        name = settings.lr_schedule
+        raise InputError(str(error), option="lr_schedule", value=name) from None
 
+
+def _from_settings(settings: TrainingSettings, steps_per_epoch: int, total_steps: int) -> Schedule:
+    name, rate = settings.lr_schedule, settings.learning_rate
+    warmup_steps = warmup_length(settings, steps_per_epoch)
+    periods = decay_lengths(settings, steps_per_epoch)
+    _check_warmup(name, warmup_steps, total_steps)
     if name == "constant":
-        return piecewise(boundaries=(), values=(learning_rate,))
+        return lambda step: rate
     if name == "custom_step":
-        return milestones(learning_rate=learning_rate, steps=decay_steps, rate=decay_rate)
+        return milestones(learning_rate=rate, steps=periods, rate=settings.decay_rate)
     if name == "exponential":
-        return exponential(learning_rate=learning_rate, decay_steps=decay_steps[0])
+        return exponential(learning_rate=rate, decay_steps=periods[0])
     if name == "cosine_epoch":
         return cosine_epoch(
-            learning_rate=learning_rate,
+            learning_rate=rate,
             total_steps=total_steps,
             steps_per_epoch=steps_per_epoch,
             warmup_steps=warmup_steps,
         )
     if name == "cosine_one":
-        cosine = cosine_one(learning_rate=learning_rate, total_steps=total_steps - warmup_steps)
+        cosine = cosine_one(learning_rate=rate, total_steps=total_steps - warmup_steps)
     else:
         cosine = cosine_restarts(
-            learning_rate=learning_rate,
-            first_period=decay_steps[0],
-            t_mul=cos_t_mul,
-            m_mul=cos_m_mul,
+            learning_rate=rate,
+            first_period=periods[0],
+            t_mul=settings.cos_t_mul,
+            m_mul=settings.cos_m_mul,
         )
-    return warmup(cosine, warmup_steps=warmup_steps, learning_rate=learning_rate)
+    return warmup(cosine, warmup_steps=warmup_steps, learning_rate=rate)
+
+
+def cycle_ends(settings: TrainingSettings, *, steps_per_epoch: int, total_steps: int) -> list[int]:
+    """Steps at the ends of the cosine cycles, where the rate is lowest; none of other schedules.
+
+    Args:
+      settings, steps_per_epoch, total_steps: as for `from_settings`.
+    """
+    warmup_steps = warmup_length(settings, steps_per_epoch)
+    if settings.lr_schedule not in ("cosine", "cosine_warmup") or warmup_steps >= total_steps:
+        return []
+    first_period = decay_lengths(settings, steps_per_epoch)[0]
+    cycles = restart_steps(first_period, settings.cos_t_mul, total_steps - warmup_steps)
+    return [warmup_steps + step for step in cycles]
+
+
+def warmup_length(settings: TrainingSettings, steps_per_epoch: int) -> int:
+    """Steps of the linear warm-up."""
+    return math.ceil(settings.warmup_epochs * steps_per_epoch)
+
+
+def decay_lengths(settings: TrainingSettings, steps_per_epoch: int) -> list[int]:
+    """The entries of decay_steps or decay_epochs in steps.
+
+    The first is the first period of the cosine and the length of an exponential stair; all of them
+    are the milestones of custom_step. cosine_one, cosine_epoch and constant do not use them.
+
+    Raises:
+      InputError: an entry is no number, or shorter than a step.
+    """
+    name = "decay_epochs" if settings.decay_steps is None else "decay_steps"
+    scale = steps_per_epoch if name == "decay_epochs" else 1
+    text = str(getattr(settings, name))
+    try:
+        steps = [round(float(word) * scale) for word in text.split(",")]
+    except (ValueError, OverflowError):
+        raise InputError("must be numbers separated by commas", option=name, value=text) from None
+    if min(steps) < 1:
+        raise InputError("every entry must be at least one step", option=name, value=text)
+    return steps
 
 
 def _half_cosine(done: float) -> float:

@@ -10,25 +10,10 @@ from ieg.data.pipeline import Batch
 from ieg.methods import Method, StepOutput, StepState
 from ieg.training.averaging import ema_decay, ema_update
 from ieg.training.state import TrainState
+from ieg.update import UpdateRule
 
 #: Columns of the ledger that every method fills.
 COMMON_COLUMNS = ("loss", "agreement")
-
-
-class UpdateRule(NamedTuple):
-    """How gradients become new weights.
-
-    Attributes:
-      momentum: μ of SGD.
-      clip_norm: largest global norm; 0 does not clip.
-      accumulation_steps: batches whose gradients are averaged for one update.
-      decay: weight decay coefficient of each trainable variable.
-    """
-
-    momentum: float
-    clip_norm: float
-    accumulation_steps: int
-    decay: list[float]
 
 
 class Scalars(NamedTuple):

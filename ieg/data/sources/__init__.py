@@ -102,8 +102,6 @@ class SourceEntry:
       seeded: whether what it holds depends on the run's seed.
       takes_path: whether the user's path follows the name, as in "folder:/path".
       imagenet_eval: whether it can be tested on ImageNet's validation images.
-      through_python: whether a caller in Python hands it over, so that no command can load it;
-        `load` says so.
     """
 
     load: Callable[[Any], Source]
@@ -114,12 +112,6 @@ class SourceEntry:
     takes_path: bool = False
     imagenet_eval: bool = False
     method_presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    through_python: bool = False
 
 
 REGISTRY: Registry[SourceEntry] = Registry("data set", __name__)
-
-
-def names() -> list[str]:
-    """The data sets that commands can load, sorted."""
-    return [name for name in REGISTRY.names() if not REGISTRY.get(name).through_python]

@@ -7,8 +7,7 @@ import numpy as np
 
 from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
-from ieg.data.sources import REGISTRY, Source, SourceEntry, Split
-from ieg.errors import InputError
+from ieg.data.sources import Source, Split
 
 #: Name of an augmentation → (whether images are shifted, whether they are mirrored).
 AUGMENTATIONS = {"none": (False, False), "shift": (True, False), "shift_flip": (True, True)}
@@ -72,14 +71,3 @@ def source(
 def _split(examples: np.ndarray, labels: np.ndarray) -> Split:
     """With row numbers as names, which tell a run on other arrays from this one."""
     return Split(examples, labels.astype(np.int64), np.arange(len(labels)).astype(str))
-
-
-def load(dataset_dir: str) -> Source:
-    """Refuses: arrays have no name that a command could load them by."""
-    raise InputError(
-        "--dataset=arrays comes through Python, ieg.RobustClassifier().fit(X, y); images of your "
-        "own are folder:PATH or csv:PATH"
-    )
-
-
-REGISTRY.register("arrays")(SourceEntry(load, PRESET, through_python=True))

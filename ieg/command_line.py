@@ -1,0 +1,78 @@
+"""Options as absl flags: their definition, their parsing and the text of --help."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from absl import flags
+
+from ieg import config, networks, options
+from ieg.data import sources
+from ieg.losses import REGISTRY as LOSSES
+from ieg.methods import REGISTRY as METHODS
+
+_DEFINE: dict[type, Callable[..., Any]] = {
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    bool: flags.DEFINE_bool,
+    str: flags.DEFINE_string,
+}
+
+
+def as_flag(name: str, value: str | None) -> str:
+    """Spell an option as the command line has it: `--name` or `--name=value`."""
+    return f"--{name}" if value is None else f"--{name}={value}"
+
+
+def define_flags(flag_values: flags.FlagValues) -> None:
+    """Define one flag for every option; its value is None until it is typed."""
+    defined: dict[str, type] = {}
+    for who, cls in config.option_classes().items():
+        for field in dataclasses.fields(cls):
+            kind = options.value_type(cls, field.name)
+            if field.name in defined:
+                if defined[field.name] is not kind:
+                    raise TypeError(f"--{field.name} of {who} has another type elsewhere")
+                continue
+            defined[field.name] = kind
+            _DEFINE[kind](field.name, None, field.metadata["help"], flag_values=flag_values)
+            flag = flag_values[field.name]
+            flag.parser = _ClearParser(flag.parser, options.KINDS[kind])
+
+
+class _ClearParser(flags.ArgumentParser):
+    """absl's parser of a flag, with an error that says which values are right."""
+
+    def __init__(self, parser: flags.ArgumentParser, wanted: str) -> None:
+        self._parser = parser
+        self._wanted = wanted
+
+    def parse(self, argument: Any) -> Any:
+        try:
+            return self._parser.parse(argument)
+        except (TypeError, ValueError):
+            raise ValueError(f"must be {self._wanted}") from None
+
+
+def help_text() -> str:
+    """All flags with help and default: those of every method by group, then those of each."""
+    lines = [
+        "usage: python -m ieg.main [--flag=value ...]   (--flagfile=FILE reads flags from FILE)",
+        "A data set's preset, the method and the network change some of the defaults below.",
+    ]
+    lines += [f"methods: {', '.join(METHODS.names())}"]
+    lines += [f"losses:  {', '.join(LOSSES.names())}"]
+    lines += [f"data:    {', '.join(sources.REGISTRY.names())}", "", "networks:"]
+    for name in networks.REGISTRY.names():
+        lines.append(f"  {name:<14} {networks.REGISTRY.get(name).description}")
+    for who, cls in config.option_classes().items():
+        title = f"{who}, for every method" if who in config.GROUPS else f"for {who}"
+        fields = dataclasses.fields(cls)
+        lines += ["", f"{title}:" if fields else f"{title}: none"]
+        for field in fields:
+            choices = field.metadata["choices"]
+            listed = f" [{'|'.join(choices)}]" if choices else ""
+            default = "unset" if field.default is None else field.default
+            lines.append(f"  --{field.name}{listed}  (default: {default})")
+            lines.append(f"      {field.metadata['help']}")
+    return "\n".join(lines)

@@ -102,6 +102,10 @@ class Experiment:
         )
         return lambda step: self.method.learning_rate(step, scheduled(step))
 
+    def warmup_steps(self) -> int:
+        """Steps in which the learning rate rises."""
+        return schedules.warmup_length(self.config.training, self.pipeline.steps_per_epoch)
+
     def plan(self) -> Plan:
         """Evaluations every eval_freq steps, at the ends of cosine cycles and at the end.
 

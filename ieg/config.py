@@ -121,7 +121,7 @@ def resolve(
     loss_name, loss = _chosen_loss(typed, preset, method)
     groups = {**GROUPS, "options": _options_class(method, loss)}
     fields = {f.name: f for cls in groups.values() for f in dataclasses.fields(cls)}
-    for name in typed.keys() - fields.keys():
+    for name in (name for name in typed if name not in fields):
         chosen = f"loss={loss_name}" if loss and _is_of_a_loss(name) else f"method={method_name}"
         raise InputError(f"no option of `{chosen}`", option=name)
     layers: dict[str, Mapping[str, Any]] = {
@@ -223,7 +223,7 @@ def _keep_collectives_from_forward_mode(values: dict[str, Any], origins: dict[st
             "look-ahead, the other couples them there; leave one of them out"
         )
     if values["meta_gradient"] != "nested":
-        values["meta_gradient"], origins["meta_gradient"] = "nested", "`sync_batch_norm`"
+        values["meta_gradient"], origins["meta_gradient"] = "nested", "sync_batch_norm"
 
 
 def _check_required(values: Mapping[str, Any], required: Mapping[str, Any], who: str) -> None:

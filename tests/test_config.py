@@ -9,20 +9,21 @@ from typing import Any, ClassVar
 import pytest
 from absl import flags
 
-from ieg import config, networks
-from ieg.config import Config, resolve
+from ieg import command_line, config, networks
+from ieg.config import resolve
 from ieg.data import sources
 from ieg.errors import InputError
 from ieg.losses import REGISTRY as LOSSES
 from ieg.methods import REGISTRY as METHODS
 from ieg.methods import Method
 from ieg.options import option
+from ieg.training.settings import TrainingSettings
 
 
 def typed(*words: str) -> dict[str, Any]:
     """Flags that a command line sets, by name."""
     values = flags.FlagValues()
-    config.define_flags(values)
+    command_line.define_flags(values)
     assert values(["ieg", *words]) == ["ieg"]
     return {name: values[name].value for name in values if values[name].present}
 
@@ -61,7 +62,7 @@ def test_what_nobody_sets_has_its_default() -> None:
 
 
 def test_the_network_goes_before_the_default() -> None:
-    assert Config.l2_weight_decay != 2e-3
+    assert TrainingSettings.l2_weight_decay != 2e-3
     assert_origin({}, "l2_weight_decay", 2e-3, "network cnn")
     assert_origin({"network_name": "resnet32"}, "l2_weight_decay", 5e-4, "network resnet32")
 
@@ -78,7 +79,7 @@ def test_the_method_goes_before_network_and_default() -> None:
 @pytest.mark.parametrize("method", ["supervised", "made_up"])
 def test_the_preset_of_the_data_goes_before_the_method(method: str) -> None:
     preset = sources.REGISTRY.get("digits").preset
-    known = vars(resolve({"method": method}).config) | vars(METHODS.get(method).Options())
+    known = resolve({"method": method}).values()
     assert len(preset.keys() & known.keys()) > 4
     for name, value in preset.items():
         if name not in known:  # of another method
@@ -97,8 +98,10 @@ def test_a_preset_for_the_method_goes_before_that_of_the_data(
     chosen = {"method": "made_up"}
     for name, value in (own["made_up"] | {"max_iteration": None, "network_name": "cnn"}).items():
         assert_origin(chosen, name, value, "preset of the data set")
-    assert resolve({**chosen, "max_iteration": 5}).config.max_epoch is None
-    assert resolve({"method": "supervised"}).config.max_iteration == digits.preset["max_iteration"]
+    assert resolve({**chosen, "max_iteration": 5}).training.max_epoch is None
+    assert (
+        resolve({"method": "supervised"}).training.max_iteration == digits.preset["max_iteration"]
+    )
 
 
 @pytest.mark.usefixtures("made_up_method")
@@ -136,7 +139,7 @@ def test_what_is_said_in_one_way_unsets_the_other_way(
 
 def test_what_is_said_in_both_ways_stays_in_both() -> None:
     settings = resolve({"max_epoch": 3, "max_iteration": 9})
-    assert (settings.config.max_epoch, settings.config.max_iteration) == (3, 9)
+    assert (settings.training.max_epoch, settings.training.max_iteration) == (3, 9)
 
 
 @pytest.mark.usefixtures("made_up_method")
@@ -144,20 +147,20 @@ def test_the_decay_is_that_of_the_network_in_use(monkeypatch: pytest.MonkeyPatch
     # The method would like resnet32, the preset says cnn and wins.
     monkeypatch.setattr(METHODS.get("made_up"), "defaults", {"network_name": "resnet32"})
     settings = resolve({"method": "made_up"})
-    assert settings.config.network_name == "cnn"
+    assert settings.network.network_name == "cnn"
     assert settings.origins["l2_weight_decay"] == "network cnn"
 
 
 def test_every_value_has_an_origin_and_is_in_the_settings() -> None:
     settings = resolve({"method": "l2r"})
-    classes = (Config, METHODS.get("l2r").Options)
+    classes = (*config.GROUPS.values(), METHODS.get("l2r").Options)
     names = {field.name for cls in classes for field in dataclasses.fields(cls)}
     assert set(settings.values()) == set(settings.origins) == names
 
 
 def test_a_configuration_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
-        resolve({}).config.seed = 1  # type: ignore[misc]
+        resolve({}).run.seed = 1  # type: ignore[misc]
 
 
 def test_where_and_how_long_a_run_goes_does_not_define_the_experiment() -> None:
@@ -190,7 +193,7 @@ def test_where_and_how_long_a_run_goes_does_not_define_the_experiment() -> None:
     ],
 )
 def test_a_value_out_of_range_is_refused_with_the_range(name: str, value: Any, wanted: str) -> None:
-    with pytest.raises(InputError, match=f"^--{name}={value}: must be {wanted}$"):
+    with pytest.raises(InputError, match=f"^`{name}={value}`: must be {wanted}$"):
         resolve({"method": "l2r", name: value})
 
 
@@ -205,17 +208,17 @@ def test_a_value_at_the_end_of_its_range_is_accepted(name: str, value: Any) -> N
 @pytest.mark.parametrize(
     ("chosen", "option", "whose"),
     [
-        ({"method": "supervised"}, "meta_stepsize", "--method=supervised"),
-        ({"method": "supervised"}, "gce_q", "--loss=ce"),
-        ({"method": "supervised", "loss": "dm"}, "gce_q", "--loss=dm"),
-        ({"method": "l2r"}, "gce_q", "--method=l2r"),
-        ({"method": "l2r"}, "loss", "--method=l2r"),
+        ({"method": "supervised"}, "meta_stepsize", "method=supervised"),
+        ({"method": "supervised"}, "gce_q", "loss=ce"),
+        ({"method": "supervised", "loss": "dm"}, "gce_q", "loss=dm"),
+        ({"method": "l2r"}, "gce_q", "method=l2r"),
+        ({"method": "l2r"}, "loss", "method=l2r"),
     ],
 )
 def test_an_option_of_another_method_or_loss_is_refused(
     chosen: dict[str, str], option: str, whose: str
 ) -> None:
-    with pytest.raises(InputError, match=f"^--{option} is no option of {whose}$"):
+    with pytest.raises(InputError, match=f"^`{option}`: no option of `{whose}`$"):
         resolve({**chosen, option: 0.2})
 
 
@@ -230,13 +233,13 @@ def test_the_options_of_the_chosen_loss_are_those_of_the_method() -> None:
 def test_a_loss_brings_the_settings_that_it_needs() -> None:
     chosen = {"method": "supervised", "loss": "ldam"}
     assert_origin(chosen, "cosine_classifier", True, "loss ldam")
-    message = "^--cosine_classifier=False: --loss=ldam needs True$"
+    message = "^`cosine_classifier=False`: `loss=ldam` needs True$"
     with pytest.raises(InputError, match=message):
         resolve({**chosen, "cosine_classifier": False})
     chosen["loss"] = "label_smoothing"
     assert_origin(chosen, "label_smoothing", 0.5, "loss label_smoothing")
     assert_origin({**chosen, "label_smoothing": 0.1}, "label_smoothing", 0.1, "command line")
-    with pytest.raises(InputError, match=r"^--label_smoothing=0.1: --loss=gce needs 0.0$"):
+    with pytest.raises(InputError, match=r"^`label_smoothing=0.1`: `loss=gce` needs 0.0$"):
         resolve({"method": "supervised", "loss": "gce", "label_smoothing": 0.1})
 
 
@@ -252,7 +255,7 @@ def test_every_loss_resolves_with_its_own_defaults(loss: str) -> None:
     [
         ("method", "l2rr", r"^unknown method 'l2rr' \(did you mean 'l2r'\?\); .*supervised"),
         ("network_name", "cnnn", r"^unknown network 'cnnn' \(did you mean 'cnn'\?\); .*resnet32"),
-        ("dataset", "digit", "^--dataset=digit: unknown data set; a name is BASE"),
+        ("dataset", "digit", "^`dataset=digit`: unknown data set; a name is BASE"),
     ],
 )
 def test_an_unknown_name_is_refused_with_the_known_ones(
@@ -292,7 +295,7 @@ def test_flags_have_the_types_of_their_fields() -> None:
 def test_switches_are_on_off_or_unset(word: str, name: str, value: bool) -> None:
     assert typed(word) == {name: value}
     assert_origin(typed(word), name, value, "command line")
-    assert resolve({}).config.deterministic is None
+    assert resolve({}).training.deterministic is None
 
 
 @pytest.mark.parametrize(
@@ -327,7 +330,7 @@ def test_a_flag_file_is_read_and_later_flags_go_first(tmp_path: Path) -> None:
 
 def test_options_of_every_method_are_flags() -> None:
     values = flags.FlagValues()
-    config.define_flags(values)
+    command_line.define_flags(values)
     fields = {f.name for cls in config.option_classes().values() for f in dataclasses.fields(cls)}
     assert set(values) == fields
     assert {values[name].value for name in values} == {None}
@@ -338,7 +341,7 @@ def test_options_of_every_method_are_flags() -> None:
 def test_an_option_of_a_new_method_is_a_flag_by_itself() -> None:
     settings = resolve(typed("--method=made_up", "--made_up_width=3"))
     assert settings.options.made_up_width == 3
-    assert "for --method=made_up:\n  --made_up_width  (default: unset)" in config.help_text()
+    assert "for --method=made_up:\n  --made_up_width  (default: unset)" in command_line.help_text()
 
 
 def test_an_option_that_two_share_is_one_flag_of_one_type(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -355,8 +358,8 @@ def test_an_option_that_two_share_is_one_flag_of_one_type(monkeypatch: pytest.Mo
 
 def test_the_help_names_every_flag_with_its_default() -> None:
     values = flags.FlagValues()
-    config.define_flags(values)
-    lines = config.help_text().splitlines()
+    command_line.define_flags(values)
+    lines = command_line.help_text().splitlines()
     for name in values:
         found = [i for i, text in enumerate(lines) if text.split()[:1] == [f"--{name}"]]
         assert found  # several times when several methods have it
@@ -366,7 +369,7 @@ def test_the_help_names_every_flag_with_its_default() -> None:
 
 
 def test_the_help_lists_choices_defaults_and_what_there_is() -> None:
-    text = config.help_text()
+    text = command_line.help_text()
     modes = "train|evaluation|visualize|audit|export|predict|show_data"
     assert f"  --mode [{modes}]  (default: train)\n" in text
     assert "  --max_epoch  (default: unset)\n" in text
@@ -375,13 +378,13 @@ def test_the_help_lists_choices_defaults_and_what_there_is() -> None:
     assert "for --loss=gce:\n  --gce_q  (default: 0.7)" in text
     assert "--flagfile=FILE" in text
     lines = text.splitlines()
-    for name in networks.names():
+    for name in networks.REGISTRY.names():
         (line,) = [line for line in lines if line.split()[:1] == [name]]
         assert networks.REGISTRY.get(name).description in line
     for start, registry in [
         ("methods:", METHODS),
         ("losses:", LOSSES),
-        ("data:", sources),
+        ("data:", sources.REGISTRY),
     ]:
         (listed,) = [line for line in lines if line.startswith(start)]
         assert listed.removeprefix(start).strip().split(", ") == registry.names()
@@ -390,9 +393,9 @@ def test_the_help_lists_choices_defaults_and_what_there_is() -> None:
 def test_a_warm_up_that_nobody_asked_for_is_left_out_where_a_schedule_has_none():
     typed = {"method": "dynamic_loss", "dataset": "cifar10", "decay_epochs": "160"}
     settings = config.resolve(typed | {"lr_schedule": "custom_step"})
-    assert settings.config.warmup_epochs == 0
+    assert settings.training.warmup_epochs == 0
     assert settings.origins["warmup_epochs"] == "the schedule"
-    assert config.resolve(typed).config.warmup_epochs == 5
+    assert config.resolve(typed).training.warmup_epochs == 5
 
 
 def test_a_virtual_step_is_as_long_as_the_learning_rate_says():
@@ -408,12 +411,12 @@ def test_a_virtual_step_is_as_long_as_the_learning_rate_says():
 def test_synchronised_batch_norm_takes_nested_tapes() -> None:
     settings = resolve({"method": "l2r", "sync_batch_norm": True})
     assert settings.options.meta_gradient == "nested"
-    assert settings.origins["meta_gradient"] == "--sync_batch_norm"
+    assert settings.origins["meta_gradient"] == "sync_batch_norm"
     assert resolve({"method": "l2r"}).options.meta_gradient == "forward"
     typed = {"method": "ieg", "sync_batch_norm": True, "meta_gradient": "nested"}
     assert resolve(typed).origins["meta_gradient"] == "command line"
     resolve({"method": "supervised", "sync_batch_norm": True})
     for name, value in (("meta_gradient", "forward"), ("meta_scope", "replica")):
         for method in ("l2r", "dynamic_loss"):
-            with pytest.raises(InputError, match=f"--{name}={value} --sync_batch_norm"):
+            with pytest.raises(InputError, match=f"`{name}={value}` `sync_batch_norm`"):
                 resolve({"method": method, "sync_batch_norm": True, name: value})

@@ -16,10 +16,10 @@ from sklearn.datasets import make_blobs
 from sklearn.metrics import roc_auc_score
 
 import ieg
-from ieg import RobustClassifier, config, networks
+from ieg import RobustClassifier, networks
 from ieg.classifier import saved
 from ieg.classifier.examples import Form
-from ieg.data import names
+from ieg.config import resolve
 from tests import runs
 from tests.data import trees
 
@@ -339,14 +339,14 @@ def test_bad_images_to_predict_are_refused(images: RobustClassifier) -> None:
     [
         ({"augmentation": "twist"}, "^augmentation='twist': must be one of none, shift, shift_fl"),
         ({"method": "magic"}, "^unknown method 'magic'"),
-        ({"network": "resnet32"}, "^--network_name=resnet32 takes images, and the examples of"),
-        ({"settings": {"seed": 1}}, "^settings={'seed': ...}: the classifier sets that itself$"),
+        ({"network": "resnet32"}, "^network=.resnet32.: takes images, and the examples of"),
+        ({"settings": {"seed": 1}}, "^settings={.seed.: ...}: the classifier sets that itself$"),
         (
             {"settings": {"eval_split": "test"}, "run_folder": "never_made"},
-            "^settings={'eval_split': 'test'} with run_folder needs X_test$",
+            "^settings={.eval_split.: .test.} with run_folder needs X_test$",
         ),
-        ({"settings": {"depth": 1}}, "^--depth is no option of --method=fsr$"),
-        ({"settings": {"audit_folds": 3}}, "^settings={'audit_folds': ...} goes with run_folder"),
+        ({"settings": {"depth": 1}}, "^settings={.depth.: ...}: no option of method=.fsr.$"),
+        ({"settings": {"audit_folds": 3}}, "^settings={.audit_folds.: ...}: goes with run_folder"),
     ],
 )
 def test_bad_parameters_are_refused(params: dict, message: str) -> None:
@@ -355,19 +355,9 @@ def test_bad_parameters_are_refused(params: dict, message: str) -> None:
         RobustClassifier(**QUICK).set_params(**params).fit(X, y)
 
 
-def test_data_that_come_through_python_have_no_flag(capsys: pytest.CaptureFixture[str]) -> None:
-    from ieg.main import main
-
-    assert main(["ieg", "--dataset=arrays"]) == 2
-    assert "ieg.RobustClassifier().fit(X, y)" in capsys.readouterr().err
-    assert main(["ieg", "--dataset=digits", "--network_name=own"]) == 2
-    said = "error: --network_name=own comes through Python: ieg.RobustClassifier(network=...)\n"
-    assert capsys.readouterr().err == said
+def test_arrays_and_networks_of_ones_own_have_no_name() -> None:
+    for option, value in (("dataset", "arrays"), ("network_name", "own")):
+        with pytest.raises(ieg.InputError, match="unknown"):
+            resolve({option: value})
     with pytest.raises(ieg.InputError, match="networks for those: mlp$"):
         networks.create("cnn", (4,), 3, kind="features")
-    with pytest.raises(ieg.InputError, match="unknown data set; .* with BASE") as caught:
-        names.parse("array")
-    assert "arrays" not in str(caught.value) and "digits" in str(caught.value)
-    listed = config.help_text().splitlines()
-    assert not any(line.startswith("  own ") for line in listed)
-    assert not any(line.startswith("data:") and "arrays" in line for line in listed)

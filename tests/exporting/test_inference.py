@@ -17,7 +17,7 @@ CLASSES = 3
 SLOW = ("resnet18", "resnet34", "resnet50", "resnet50_v15", "shufflenetv2", "wrn28-10")
 NAMES = [
     pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
-    for name in networks.names()
+    for name in networks.REGISTRY.names()
     if not name.startswith("test_")
 ]
 

@@ -157,7 +157,8 @@ def probe_loss_after(one, given, weights, params):
         loss = tf.reduce_sum(weights * losses(params, given.image, given.label))
     gradients = tape.gradient(loss, params, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     ahead = [
-        p - rate * (g + c * p) for p, g, c in zip(params, gradients, one.context.update.decay, strict=True)
+        p - rate * (g + c * p)
+        for p, g, c in zip(params, gradients, one.context.update.decay, strict=True)
     ]
     return float(tf.reduce_mean(losses(ahead, given.probe.image, given.probe.label)))
 

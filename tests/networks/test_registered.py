@@ -72,7 +72,7 @@ def layers_of(model: keras.Model, kind: type) -> list[keras.layers.Layer]:
 
 def test_these_are_all_networks() -> None:
     # Tests register networks too.
-    known = [name for name in networks.names() if not name.startswith("test_")]
+    known = [name for name in networks.REGISTRY.names() if not name.startswith("test_")]
     of_images = [name for name in known if networks.REGISTRY.get(name).takes == "images"]
     assert of_images == NAMES == sorted(STARTS)
     assert set(known) - set(NAMES) == {"mlp", "transformer"}

@@ -108,7 +108,7 @@ def local_trust(probabilities: tf.Tensor, mode: str = "entropy") -> tf.Tensor:
       ValueError: unknown mode.
     """
     if mode == "entropy":
-        return tf.clip_by_value(1 - normalised_entropy(probabilities), 0.0, 1.0)
+        return tf.clip_by_value(1 - normalized_entropy(probabilities), 0.0, 1.0)
     if mode == "max_p":
         return tf.reduce_max(probabilities, axis=-1)
     if mode == "global":
@@ -116,7 +116,7 @@ def local_trust(probabilities: tf.Tensor, mode: str = "entropy") -> tf.Tensor:
     raise ValueError(f"trust mode must be one of {', '.join(TRUST_MODES)}, got {mode!r}")
 
 
-def normalised_entropy(probabilities: tf.Tensor) -> tf.Tensor:
+def normalized_entropy(probabilities: tf.Tensor) -> tf.Tensor:
     """[B] H(p) / log K in [0, 1] of [B, K]; 0 log 0 is 0."""
     entropy = -tf.reduce_sum(tf.math.xlogy(probabilities, probabilities), axis=-1)
     return entropy / np.log(probabilities.shape[-1])
@@ -223,7 +223,7 @@ def _chosen(batch: LossInput, options: Options) -> LossOutput:
             "trust": correction.trust,
             "global_trust": tf.fill(tf.shape(correction.trust), correction.global_trust),
             "local_trust": correction.local_trust,
-            "train_entropy": normalised_entropy(probabilities),
+            "train_entropy": normalized_entropy(probabilities),
             "train_max_p": tf.reduce_max(probabilities, axis=-1),
         },
     )

@@ -9,7 +9,7 @@ import tensorflow as tf
 _SMALLEST_SQUARE = 1e-12  # the root has no gradient at 0
 
 
-def robust_losses(
+def dro_lt_class_losses(
     features: tf.Tensor,
     labels: tf.Tensor,
     centroids: tf.Tensor,
@@ -44,10 +44,10 @@ def robust_losses(
     return -tf.math.divide_no_nan(kept, tf.reduce_sum(own, axis=1))
 
 
-def mean_of_classes(
+def dro_lt_mean(
     losses: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor | None = None
 ) -> tf.Tensor:
-    """One number of what `robust_losses` returns.
+    """One number of what `dro_lt_class_losses` returns.
 
     Without weights the mean over the classes of the batch; else Σ_k w_k L_k / Σ_k w_k over all of
     them, so that a class which the batch lacks makes the loss smaller, as published.

@@ -25,7 +25,7 @@ class HardOptions(TargetOptions):
     )
 
 
-def label_correction(
+def soft_bootstrapping(
     labels: tf.Tensor,
     logits: tf.Tensor,
     epsilon: float,
@@ -57,7 +57,7 @@ def label_correction(
     return against(target, logits, detach_target=detach_target)
 
 
-def boot_hard(labels: tf.Tensor, logits: tf.Tensor, epsilon: float) -> tf.Tensor:
+def hard_bootstrapping(labels: tf.Tensor, logits: tf.Tensor, epsilon: float) -> tf.Tensor:
     """Hard bootstrapping: the predicted class takes the place of the prediction.
 
     H(t, p),  t = (1 - ε) onehot(y) + ε onehot(argmax z)        Reed et al. 2015, hard form
@@ -80,7 +80,7 @@ def boot_hard(labels: tf.Tensor, logits: tf.Tensor, epsilon: float) -> tf.Tensor
 @register("label_correction", PredictedTargetOptions)
 def _soft(batch: LossInput, options: PredictedTargetOptions) -> LossOutput:
     return LossOutput(
-        label_correction(
+        soft_bootstrapping(
             batch.labels,
             batch.logits,
             options.target_epsilon,
@@ -92,4 +92,4 @@ def _soft(batch: LossInput, options: PredictedTargetOptions) -> LossOutput:
 
 @register("boot_hard", HardOptions)
 def _hard(batch: LossInput, options: HardOptions) -> LossOutput:
-    return LossOutput(boot_hard(batch.labels, batch.logits, options.target_epsilon))
+    return LossOutput(hard_bootstrapping(batch.labels, batch.logits, options.target_epsilon))

@@ -1,6 +1,8 @@
-"""Losses: pure functions of logits, labels and numbers that return one value per example.
+"""Losses: pure functions of logits, labels and numbers with one value per example.
 
-Those that training can be asked to minimise (`--loss`) are registered by name, each in its file.
+Losses that training can minimize (option `loss`) are registered by name, each in its file with its
+options. In the formulas p = softmax(z) are the predictions for logits z, y is the given label,
+q = onehot(y), and H(t, p) = -Σ_k t_k log p_k is cross entropy. docs/references.md lists the papers.
 """
 
 from ieg.losses.absolute_error import mae, mse

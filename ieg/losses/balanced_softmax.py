@@ -1,4 +1,4 @@
-"""Balanced softmax: logits are compared as if all classes were equally large."""
+"""Balanced softmax: the class sizes are part of the training softmax, not of the predictions."""
 
 import numpy as np
 import tensorflow as tf
@@ -10,11 +10,14 @@ from ieg.losses.targets import one_hot
 
 
 def balanced_softmax(labels: tf.Tensor, logits: tf.Tensor, class_counts: ArrayLike) -> tf.Tensor:
-    """Cross entropy of logits to which the logarithm of the class sizes is added.
+    """Cross entropy of logits plus the logarithm of the class sizes.
 
-    -log( n_y exp(z_y) / Σ_j n_j exp(z_j) )        Ren et al. 2020, eq. 4
+    -log( n_y exp(z_y) / Σ_j n_j exp(z_j) )
 
-    Predictions are made from the plain logits, so the prior of the training data is left out.
+    Predictions use the plain logits, so the class prior of the training data is left out of them.
+
+    Source: Ren et al., "Balanced Meta-Softmax for Long-Tailed Visual Recognition", NeurIPS 2020
+    (arXiv 2007.10740), eq. 4.
 
     Args:
       labels: [B] integers in [0, K).
@@ -24,6 +27,12 @@ def balanced_softmax(labels: tf.Tensor, logits: tf.Tensor, class_counts: ArrayLi
       [B].
     Raises:
       ValueError: no class has examples.
+
+    0.7 and 0.2 count ten and five times: -log(1 / 8).
+
+    >>> logits = tf.math.log([[0.7, 0.2, 0.1]])
+    >>> print(balanced_softmax(tf.constant([1]), logits, [10, 5, 0]).numpy().round(3))
+    [2.079]
     """
     counts = np.asarray(class_counts, float)
     if not counts.any():

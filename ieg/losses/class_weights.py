@@ -1,4 +1,4 @@
-"""Weights of classes by their sizes, and means with them."""
+"""Class weights from class sizes, and losses weighted by them."""
 
 import numpy as np
 import tensorflow as tf
@@ -8,17 +8,25 @@ from ieg.losses.label_guess import Mean
 
 
 def effective_number_weights(class_counts: ArrayLike, beta: float = 0.9999) -> np.ndarray:
-    """Class weights by the effective number of examples, which sum to K.
+    """Class weights by the effective number of examples; they sum to K.
 
-    w_c ∝ (1 - β) / (1 - β^{n_c})        Cui et al. 2019; as LDAM-DRW scales it
+    w_c ∝ (1 - β) / (1 - β^{n_c})
+
+    Source: Cui, Jia, Lin, Song and Belongie, "Class-Balanced Loss Based on Effective Number of
+    Samples", CVPR 2019 (arXiv 1901.05555); scaled as in the LDAM-DRW code.
 
     Args:
       class_counts: [K] integers n_c; a class without examples gets weight 0.
-      beta: β in [0, 1); 0 weighs all classes alike, near 1 they weigh 1 / n_c.
+      beta: β in [0, 1); 0 weighs all classes alike, near 1 the weights are as 1 / n_c.
     Returns:
       [K] float32.
     Raises:
       ValueError: β is out of range, or no class has examples.
+
+    The effective numbers at β = 0.5 are 1 and 1.5.
+
+    >>> print(effective_number_weights([1, 2, 0], beta=0.5))
+    [1.8 1.2 0. ]
     """
     if not 0 <= beta < 1:
         raise ValueError(f"beta must be in [0, 1), got {beta}")
@@ -46,11 +54,20 @@ def class_weighted(
     Args:
       values: [B] L.
       labels: [B] integers in [0, K).
-      weights: [K].
-      weighted_mean: whether the weights of a batch are made to have the mean 1.
-      mean: over the global batch.
+      weights: [K] w, at least 0.
+      weighted_mean: True for the first form, in which the weights of a batch have the mean 1.
+      mean: mean over the global batch, [B] → scalar.
     Returns:
       [B].
+
+    The mean weight of labels 0, 1 and 1 is 5/3.
+
+    >>> losses = tf.constant([1.0, 2.0, 4.0])
+    >>> labels = tf.constant([0, 1, 1])
+    >>> print(class_weighted(losses, labels, np.array([3.0, 1.0])).numpy().round(3))
+    [1.8 1.2 2.4]
+    >>> print(class_weighted(losses, labels, np.array([3.0, 1.0]), weighted_mean=False).numpy())
+    [3. 2. 4.]
     """
     own = tf.gather(tf.constant(weights, values.dtype), labels)
     if weighted_mean:

@@ -1,4 +1,4 @@
-"""Cross entropy against soft targets, and the targets."""
+"""Cross entropy with soft targets, and two kinds of soft targets."""
 
 import tensorflow as tf
 
@@ -6,15 +6,19 @@ from ieg.losses.registry import LossInput, LossOutput, register
 
 
 def cross_entropy(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Cross entropy per example.
+    """Cross entropy of softmax predictions with soft targets, per example.
 
-    ce(q, z) = -Σ_k q_k log softmax(z)_k
+    H(q, softmax(z)) = -Σ_k q_k log softmax(z)_k
 
     Args:
-      targets: [B, K] float32; rows usually sum to 1.
-      logits: [B, K] float32.
+      targets: [B, K] float32, q; rows usually sum to 1. A gradient runs through them too.
+      logits: [B, K] float32, z.
     Returns:
       [B] float32.
+
+    >>> logits = tf.math.log([[0.75, 0.25]])
+    >>> print(cross_entropy(tf.constant([[0.0, 1.0]]), logits).numpy().round(3))  # log 4
+    [1.386]
     """
     return -tf.reduce_sum(targets * tf.nn.log_softmax(logits), axis=-1)
 
@@ -22,28 +26,41 @@ def cross_entropy(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 def label_smoothing(labels: tf.Tensor, num_classes: int, epsilon: float) -> tf.Tensor:
     """One-hot labels mixed with the uniform distribution.
 
-    q = (1 - ε) onehot(y) + ε / K        Szegedy et al. 2016, section 7
+    q = (1 - ε) onehot(y) + ε / K
+
+    Source: Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, "Rethinking the Inception Architecture for
+    Computer Vision", CVPR 2016 (arXiv 1512.00567), section 7.
 
     Args:
       labels: [B] integers in [0, K).
       num_classes: K.
-      epsilon: in [0, 1); 0 gives one-hot labels.
+      epsilon: ε in [0, 1); 0 gives one-hot labels.
     Returns:
-      [B, K] float32.
+      [B, K] float32, rows sum to 1.
+
+    >>> print(label_smoothing(tf.constant([2]), 4, 0.2).numpy().round(3))
+    [[0.05 0.05 0.85 0.05]]
     """
     return (1 - epsilon) * tf.one_hot(labels, num_classes) + epsilon / num_classes
 
 
 def soft_targets(given: tf.Tensor, other: tf.Tensor, trust: tf.Tensor) -> tf.Tensor:
-    """Given labels as far as they are trusted, another guess for the rest.
+    """Given labels mixed with another guess, by the trust in each given label.
 
-    q_i = λ_i given_i + (1 - λ_i) other_i        IEG, eq. 3
+    q_i = λ_i given_i + (1 - λ_i) other_i
+
+    Source: Zhang, Zhang, Arık, Lee and Pfister, "Distilling Effective Supervision from Severe
+    Label Noise" (IEG), CVPR 2020 (arXiv 1910.00701), eq. 3.
 
     Args:
       given, other: [B, K] distributions.
-      trust: [B] in [0, 1], or a scalar.
+      trust: λ, [B] in [0, 1], or a scalar for all.
     Returns:
       [B, K].
+
+    >>> given, guess = tf.constant([[1.0, 0.0]]), tf.constant([[0.5, 0.5]])
+    >>> print(soft_targets(given, guess, tf.constant([0.25])).numpy())
+    [[0.625 0.375]]
     """
     share = tf.reshape(tf.broadcast_to(trust, tf.shape(given)[:1]), [-1, 1])
     return share * given + (1 - share) * other
@@ -55,5 +72,5 @@ def _smoothed(batch: LossInput, options: object) -> LossOutput:
     return LossOutput(cross_entropy(targets, batch.logits))
 
 
-register("ce", requires={})(_smoothed)
-register("label_smoothing", requires={}, defaults={"label_smoothing": 0.5})(_smoothed)
+register("ce", smooths_labels=True)(_smoothed)
+register("label_smoothing", smooths_labels=True, defaults={"label_smoothing": 0.5})(_smoothed)

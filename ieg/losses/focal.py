@@ -1,4 +1,4 @@
-"""Focal loss: examples that are fitted well count less."""
+"""Focal loss: well-fitted examples count less."""
 
 from dataclasses import dataclass
 
@@ -15,14 +15,19 @@ class Options:
     """Options of the focal loss."""
 
     focal_gamma: float = option(
-        1.0, "how much less well-fitted examples count; 0 is cross entropy", at_least=0
+        1.0,
+        "γ: larger values weigh well-fitted examples down more; 0 is cross entropy",
+        at_least=0,
     )
 
 
 def focal(labels: tf.Tensor, logits: tf.Tensor, gamma: float = 1.0) -> tf.Tensor:
-    """Focal loss.
+    """Focal loss: cross entropy times a power of the error.
 
-    -(1 - p_y)^γ log p_y        Lin et al. 2017, eq. 4
+    -(1 - p_y)^γ log p_y
+
+    Source: Lin, Goyal, Girshick, He and Dollár, "Focal Loss for Dense Object Detection", ICCV 2017
+    (arXiv 1708.02002), eq. 4.
 
     Args:
       labels: [B] integers in [0, K).
@@ -32,6 +37,11 @@ def focal(labels: tf.Tensor, logits: tf.Tensor, gamma: float = 1.0) -> tf.Tensor
       [B], at least 0. Class weights multiply it and are not part of p_y.
     Raises:
       ValueError: γ is negative.
+
+    -0.8² log 0.2:
+
+    >>> print(focal(tf.constant([1]), tf.math.log([[0.7, 0.2, 0.1]]), gamma=2).numpy().round(3))
+    [1.03]
     """
     if gamma < 0:
         raise ValueError(f"gamma must be at least 0, got {gamma}")

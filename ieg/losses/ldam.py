@@ -1,4 +1,8 @@
-"""LDAM: margins that are wider for smaller classes, between cosines."""
+"""LDAM: margins between cosines, wider for smaller classes.
+
+Cao, Wei, Gaidon, Arechiga and Ma, "Learning Imbalanced Datasets with Label-Distribution-Aware
+Margin Loss", NeurIPS 2019 (arXiv 1906.07413).
+"""
 
 from dataclasses import dataclass
 
@@ -7,7 +11,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from ieg.losses.cross_entropy import cross_entropy
-from ieg.losses.registry import HARD_LABELS, LossInput, LossOutput, register
+from ieg.losses.registry import LossInput, LossOutput, register
 from ieg.losses.targets import one_hot
 from ieg.networks.cosine import SCALE
 from ieg.options import option
@@ -21,9 +25,9 @@ class Options:
 
 
 def ldam_margins(class_counts: ArrayLike, largest: float = 0.5) -> np.ndarray:
-    """Margins of classes by their sizes.
+    """Margins from class sizes.
 
-    m_c = m · n_c^(-1/4) / max_j n_j^(-1/4)        Cao et al. 2019
+    m_c = m · n_c^(-1/4) / max_j n_j^(-1/4)        LDAM (see above)
 
     Args:
       class_counts: [K] integers n_c; a class without examples gets margin 0.
@@ -32,6 +36,9 @@ def ldam_margins(class_counts: ArrayLike, largest: float = 0.5) -> np.ndarray:
       [K] float32.
     Raises:
       ValueError: no class has examples.
+
+    >>> print(ldam_margins([16, 1, 0], largest=0.5))
+    [0.25 0.5  0.  ]
     """
     counts = np.asarray(class_counts, float)
     if not counts.any():
@@ -50,7 +57,7 @@ def ldam(
 ) -> tf.Tensor:
     """Label-distribution-aware margin loss.
 
-    H(onehot(y), softmax(s (cos_j - m_y [j = y])))        Cao et al. 2019
+    H(onehot(y), softmax(s (cos_j - m_y [j = y])))        LDAM (see above)
 
     Args:
       labels: [B] integers in [0, K).
@@ -59,13 +66,19 @@ def ldam(
       scale: s.
     Returns:
       [B].
+
+    A margin of 1 at scale log 2 halves the 0.2 of the label: -log(0.1 / 0.9).
+
+    >>> logits = tf.math.log([[0.7, 0.2, 0.1]])
+    >>> print(ldam(tf.constant([1]), logits, [0, 1, 0], scale=np.log(2)).numpy().round(3))
+    [2.197]
     """
     label = one_hot(labels, logits)
     margin = tf.gather(tf.constant(margins, logits.dtype), labels)[:, tf.newaxis]
     return cross_entropy(label, logits - scale * margin * label)
 
 
-@register("ldam", Options, requires={**HARD_LABELS, "cosine_classifier": True})
+@register("ldam", Options, requires={"cosine_classifier": True})
 def _chosen(batch: LossInput, options: Options) -> LossOutput:
     margins = ldam_margins(batch.course.class_counts, options.ldam_margin)
     return LossOutput(ldam(batch.labels, batch.logits, margins))

@@ -1,8 +1,9 @@
-"""ProSelfLC: labels corrected by the network's own prediction, the more the later and the surer.
+"""ProSelfLC: labels corrected by the network's own predictions, more when late and when sure.
 
-Wang et al., "ProSelfLC: Progressive Self Label Correction for Training Robust Deep Neural
-Networks", CVPR 2021 (arXiv 2005.03788), and its successor with sharpened predictions (arXiv
-2207.00118).
+Wang, Hua, Kodirov, Clifton and Robertson, "ProSelfLC: Progressive Self Label Correction for
+Training Robust Deep Neural Networks", CVPR 2021 (arXiv 2005.03788), and its successor with
+sharpened predictions, "ProSelfLC: Progressive Self Label Correction Towards A Low-Temperature
+Entropy State", 2022 (arXiv 2207.00118).
 """
 
 from dataclasses import dataclass
@@ -24,34 +25,36 @@ class Options:
     """Options of ProSelfLC."""
 
     proselflc_temperature: float = option(
-        0.5, "of the prediction that corrects labels; below 1 sharpens, 1 as at CVPR", above=0
+        0.5,
+        "temperature of the prediction in the target; below 1 sharpens it, 1 is the CVPR 2021 form",
+        above=0,
     )
     proselflc_exp_base: float = option(
-        12.0, "B, how suddenly the trust rises in the course of the run", at_least=0
+        12.0, "B: steepness with which the global trust rises over the run", at_least=0
     )
     proselflc_transit_time_ratio: float = option(
-        0.5, "the share of the run after which the global trust is one half", at_least=0, at_most=1
+        0.5, "share of the run at which the global trust is one half", at_least=0, at_most=1
     )
     proselflc_trust_mode: str = option(
         "entropy",
-        "local trust in a prediction: 1 - H(p)/log K, its largest probability, or 1",
+        "local trust in a prediction p: 1 - H(p)/log K, its largest probability, or 1",
         choices=TRUST_MODES,
     )
     proselflc_counter: str = option(
-        "iteration", "what time is counted in", choices=("iteration", "epoch")
+        "iteration", "unit in which training time is counted", choices=("iteration", "epoch")
     )
     proselflc_loss_mode: str = option(
         "cross_entropy",
-        "H(t, p) or KL(t, p); with a constant target the gradient is the same",
+        "loss for the target t: H(t, p) or KL(t, p), alike in gradient when t is constant",
         choices=LOSS_MODES,
     )
     detach_target: bool = option(
-        True, "treat the target as a constant, rather than let the gradient run through it"
+        True, "treat the target as a constant, so that no gradient runs through it"
     )
 
 
 class Correction(NamedTuple):
-    """How far each label is corrected.
+    """Corrected targets, and the trust in predictions that made them.
 
     Attributes:
       target: [B, K], rows sum to 1.
@@ -69,9 +72,9 @@ class Correction(NamedTuple):
 def global_trust(
     time: int | tf.Tensor, total: int, *, exp_base: float = 12.0, transit_time_ratio: float = 0.5
 ) -> tf.Tensor:
-    """How far predictions are trusted at a time, whatever they are.
+    """Global trust in predictions, by training time alone.
 
-    g(t) = sigmoid(B (t / Γ - ρ))
+    g(t) = sigmoid(B (t / Γ - ρ))        ProSelfLC (see above)
 
     Args:
       time: t in [0, Γ], scalar number or tensor.
@@ -79,9 +82,14 @@ def global_trust(
       exp_base: B >= 0.
       transit_time_ratio: ρ.
     Returns:
-      scalar float32.
+      scalar float32 in (0, 1).
     Raises:
-      ValueError: B, Γ or a t that is known is out of range.
+      ValueError: B or Γ is out of range, or t, where its value is known.
+
+    sigmoid(12 · ¼):
+
+    >>> print(global_trust(75, 100).numpy().round(3))
+    0.953
     """
     if exp_base < 0 or not total > 0:
         raise ValueError(
@@ -95,9 +103,9 @@ def global_trust(
 
 
 def local_trust(probabilities: tf.Tensor, mode: str = "entropy") -> tf.Tensor:
-    """How far each prediction is trusted for itself.
+    """Local trust in each prediction, by its own certainty.
 
-    l(p) = 1 - H(p) / log K, or max_j p_j, or 1
+    l(p) = 1 - H(p) / log K (entropy), or max_j p_j (max_p), or 1 (global)    ProSelfLC (see above)
 
     Args:
       probabilities: [B, K], rows sum to 1; zeros are allowed.
@@ -106,9 +114,12 @@ def local_trust(probabilities: tf.Tensor, mode: str = "entropy") -> tf.Tensor:
       [B] in [0, 1].
     Raises:
       ValueError: unknown mode.
+
+    >>> print(local_trust(tf.constant([[0.7, 0.2, 0.1], [0.0, 1.0, 0.0]])).numpy().round(3))
+    [0.27 1.  ]
     """
     if mode == "entropy":
-        return tf.clip_by_value(1 - normalised_entropy(probabilities), 0.0, 1.0)
+        return tf.clip_by_value(1 - normalized_entropy(probabilities), 0.0, 1.0)
     if mode == "max_p":
         return tf.reduce_max(probabilities, axis=-1)
     if mode == "global":
@@ -116,8 +127,8 @@ def local_trust(probabilities: tf.Tensor, mode: str = "entropy") -> tf.Tensor:
     raise ValueError(f"trust mode must be one of {', '.join(TRUST_MODES)}, got {mode!r}")
 
 
-def normalised_entropy(probabilities: tf.Tensor) -> tf.Tensor:
-    """[B] H(p) / log K in [0, 1] of [B, K]; 0 log 0 is 0."""
+def normalized_entropy(probabilities: tf.Tensor) -> tf.Tensor:
+    """Entropy as a share of its maximum: [B] H(p) / log K in [0, 1] of [B, K]; 0 log 0 is 0."""
     entropy = -tf.reduce_sum(tf.math.xlogy(probabilities, probabilities), axis=-1)
     return entropy / np.log(probabilities.shape[-1])
 
@@ -133,9 +144,21 @@ def corrected_labels(
     transit_time_ratio: float = 0.5,
     trust_mode: str = "entropy",
 ) -> Correction:
-    """ProSelfLC's targets; the arguments are those of `proselflc`.
+    """ProSelfLC's targets: given labels mixed with predictions by global times local trust.
 
     t_i = (1 - ε_i) onehot(y_i) + ε_i p'_i,  ε_i = g(t) l(p'_i),  p' = softmax(z / T)
+
+    Source: ProSelfLC (see above). The arguments are those of `proselflc`.
+
+    Raises:
+      ValueError: an argument is out of range.
+
+    >>> logits = tf.math.log([[0.7, 0.2, 0.1]])
+    >>> found = corrected_labels(tf.constant([1]), logits, 75, 100, temperature=1.0)
+    >>> print(found.trust.numpy().round(3))  # 0.953 · 0.270
+    [0.257]
+    >>> print(found.target.numpy().round(3))
+    [[0.18  0.794 0.026]]
     """
     guess = prediction(logits, temperature)
     overall = global_trust(time, total, exp_base=exp_base, transit_time_ratio=transit_time_ratio)
@@ -159,26 +182,33 @@ def proselflc(
     loss_mode: str = "cross_entropy",
     detach_target: bool = True,
 ) -> tf.Tensor:
-    """Cross entropy against labels that are corrected progressively.
+    """Cross entropy with progressively corrected labels.
 
-    H(t_i, p_i) or KL(t_i, p_i), with the targets t_i of `corrected_labels`.
+    H(t_i, p_i) or KL(t_i, p_i), with the targets t_i of `corrected_labels`
+
     The CVPR form has T = 1 and a gradient through the target; the successor T < 1 and none.
+
+    Source: ProSelfLC (see above).
 
     Args:
       labels: [B] integers in [0, K).
       logits: [B, K] float.
       time: t in [0, Γ], 1-based.
       total: Γ.
-      temperature: T > 0.
-      exp_base: B.
-      transit_time_ratio: ρ.
+      temperature: T > 0 of the prediction in the target.
+      exp_base: B >= 0, steepness of the global trust.
+      transit_time_ratio: ρ, share of the run at which the global trust is one half.
       trust_mode: one of `TRUST_MODES`.
       loss_mode: one of `LOSS_MODES`.
-      detach_target: whether no gradient runs through the target; through ε none ever does.
+      detach_target: True to treat the target as a constant; ε always is one.
     Returns:
       [B].
     Raises:
       ValueError: an argument is out of range.
+
+    >>> logits = tf.math.log([[0.7, 0.2, 0.1]])
+    >>> print(proselflc(tf.constant([1]), logits, 75, 100, temperature=1.0).numpy().round(3))
+    [1.402]
     """
     correction = corrected_labels(
         labels,
@@ -223,14 +253,14 @@ def _chosen(batch: LossInput, options: Options) -> LossOutput:
             "trust": correction.trust,
             "global_trust": tf.fill(tf.shape(correction.trust), correction.global_trust),
             "local_trust": correction.local_trust,
-            "train_entropy": normalised_entropy(probabilities),
+            "train_entropy": normalized_entropy(probabilities),
             "train_max_p": tf.reduce_max(probabilities, axis=-1),
         },
     )
 
 
 def _time(batch: LossInput, counter: str) -> tuple[tf.Tensor, int]:
-    """t and Γ: 1-based epochs, or 1-based steps, counted by updates where several make one."""
+    """t and Γ in 1-based epochs, or in 1-based updates (several steps if gradients accumulate)."""
     course = batch.course
     if counter == "epoch":
         total = -(-course.total_steps // course.steps_per_epoch)

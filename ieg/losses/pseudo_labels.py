@@ -1,4 +1,8 @@
-"""FSR's pseudo labels: what the network has said of an example so far."""
+"""FSR's pseudo labels, from a running average of each example's logits.
+
+Zhang and Pfister, "Learning Fast Sample Re-weighting Without Reward Data", ICCV 2021 (arXiv
+2109.03216).
+"""
 
 from dataclasses import dataclass
 
@@ -9,12 +13,12 @@ from ieg.losses.label_guess import Mean, rms_normalize
 
 @dataclass(frozen=True)
 class PseudoLoss:
-    """How running logits become labels, and how much they count.
+    """Settings of FSR's loss with pseudo labels.
 
     Attributes:
-      temperature: T > 0 of the softmax.
-      momentum: γ in [0, 1), what the running logits keep.
-      weight: of the loss, at least 0.
+      temperature: T > 0 of the softmax that makes labels of running logits.
+      momentum: γ in [0, 1), the share of the running logits that an update keeps.
+      weight: weight of the loss, at least 0.
     """
 
     temperature: float
@@ -23,10 +27,13 @@ class PseudoLoss:
 
     @classmethod
     def parse(cls, text: str) -> "PseudoLoss":
-        """From the released code's string `all_TEMPERATURE_MOMENTUM_WEIGHT`.
+        """Parse the released code's string `all_TEMPERATURE_MOMENTUM_WEIGHT`.
 
         Raises:
           ValueError: the text has another form.
+
+        >>> PseudoLoss.parse("all_1_0.1_2")
+        PseudoLoss(temperature=1.0, momentum=0.1, weight=2.0)
         """
         kind, *numbers = text.split("_")
         try:
@@ -42,14 +49,19 @@ class PseudoLoss:
 
 
 def pseudo_labels(running: tf.Tensor, temperature: float, mean: Mean = tf.reduce_mean) -> tf.Tensor:
-    """softmax(rms_normalize(e) / T).
+    """Pseudo labels from running logits.
+
+    softmax(rms_normalize(e) / T)        FSR (see above), as released
 
     Args:
       running: [B, K] running logits e of the examples.
       temperature: T > 0.
-      mean: over all entries of the batch, for the normalisation.
+      mean: mean over all entries of the global batch, [B, K] → scalar.
     Returns:
       [B, K], rows sum to 1.
+
+    >>> print(pseudo_labels(tf.constant([[2.0, 0.0]]), 1.0).numpy().round(3))  # softmax(√2, 0)
+    [[0.804 0.196]]
     """
     return tf.nn.softmax(rms_normalize(running, mean) / temperature)
 
@@ -57,14 +69,20 @@ def pseudo_labels(running: tf.Tensor, temperature: float, mean: Mean = tf.reduce
 def running_logits(
     running: tf.Tensor, logits: tf.Tensor, momentum: float, mean: Mean = tf.reduce_mean
 ) -> tf.Tensor:
-    """γ rms_normalize(e) + (1 - γ) z.
+    """Running logits after one more prediction.
+
+    γ rms_normalize(e) + (1 - γ) z        FSR (see above), as released
 
     Args:
       running: [B, K] running logits e.
       logits: [B, K] newest logits z.
       momentum: γ in [0, 1).
-      mean: over all entries of the batch, for the normalisation.
+      mean: mean over all entries of the global batch, [B, K] → scalar.
     Returns:
       [B, K].
+
+    >>> running, logits = tf.constant([[2.0, 0.0]]), tf.constant([[0.0, 4.0]])
+    >>> print(running_logits(running, logits, momentum=0.5).numpy().round(3))
+    [[0.707 2.   ]]
     """
     return momentum * rms_normalize(running, mean) + (1 - momentum) * logits

@@ -1,4 +1,4 @@
-"""Losses by name, for `--loss`: each file has a function, its options and its entry."""
+"""Registry of the losses that training can minimize, each in a file with its options."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,19 +12,19 @@ from ieg.registry import Registry
 
 @dataclass(frozen=True)
 class NoOptions:
-    """For a loss that has no options of its own."""
+    """Options of a loss that has none."""
 
 
 class Course(NamedTuple):
-    """What a loss may know of the run that it is used in.
+    """Facts about a run that a loss may depend on.
 
     Attributes:
-      class_counts: [K] examples to train on per given label.
+      class_counts: [K] training examples per given label.
       label_smoothing: in [0, 1).
       steps_per_epoch: steps in one pass over the training data.
-      total_steps: of the whole run.
-      accumulation_steps: batches for one update of the weights.
-      mean: over the global batch, for losses that couple its examples.
+      total_steps: steps of the whole run.
+      accumulation_steps: batches per update of the weights.
+      mean: mean over the global batch, for losses that couple its examples.
     """
 
     class_counts: tuple[int, ...]
@@ -39,10 +39,10 @@ class LossInput(NamedTuple):
     """One batch as a loss sees it.
 
     Attributes:
-      labels: [B] integers in [0, K), the given ones.
+      labels: [B] integers in [0, K), the given labels.
       logits: [B, K] float32.
       step: scalar integer, 0-based.
-      course: what is known of the run.
+      course: facts about the run.
     """
 
     labels: tf.Tensor
@@ -52,32 +52,32 @@ class LossInput(NamedTuple):
 
 
 class LossOutput(NamedTuple):
-    """What a loss says of a batch.
+    """Loss values of a batch, and numbers to log with them.
 
     Attributes:
-      values: [B]; their mean over the global batch is the loss.
-      monitors: [B] further numbers by name, whose means are logged.
+      values: [B]; their mean over the global batch is minimized.
+      monitors: name → [B]; their means are logged.
     """
 
     values: tf.Tensor
     monitors: Mapping[str, tf.Tensor] = {}
 
 
-#: (batch, options) → what to minimise.
+#: (batch, options) → loss values.
 LossFunction = Callable[[LossInput, Any], LossOutput]
 
 
 @dataclass(frozen=True)
 class LossEntry:
-    """How a loss is registered.
+    """A registered loss.
 
     Attributes:
-      compute: the loss of a batch.
-      Options: a frozen dataclass; each field is a flag (see `ieg.options.option`).
-      defaults: settings of the run that it wants, by the name of the flag.
-      requires: settings of the run that it cannot do without.
-      by_length: whether it depends on how long the whole run is.
-      weighted_mean: whether class weights make a mean Σ w L / Σ w, rather than 1/B Σ w L.
+      compute: loss of a batch.
+      Options: frozen dataclass of its options (fields made by `ieg.options.option`).
+      defaults: option of the run → default that the loss brings.
+      requires: option of the run → the only value that the loss works with.
+      by_length: True if the loss depends on the number of steps of the whole run.
+      weighted_mean: True if class weights make a mean Σ w L / Σ w, False for 1/B Σ w L.
     """
 
     compute: LossFunction
@@ -90,17 +90,30 @@ class LossEntry:
 
 REGISTRY: Registry[LossEntry] = Registry("loss", "ieg.losses")
 
-#: What losses require that know labels only as classes.
-HARD_LABELS: Mapping[str, Any] = {"label_smoothing": 0.0}
-
 
 def register(
-    name: str, options: type = NoOptions, *, requires: Mapping[str, Any] = HARD_LABELS, **more: Any
+    name: str,
+    options: type = NoOptions,
+    *,
+    smooths_labels: bool = False,
+    requires: Mapping[str, Any] | None = None,
+    **more: Any,
 ) -> Callable[[LossFunction], LossFunction]:
-    """Decorator for what computes a loss; the arguments are those of `LossEntry`."""
+    """Decorator that registers the function below it as a loss.
+
+    Args:
+      name: name of the loss, as a value of the option `loss`.
+      options: frozen dataclass of its options.
+      smooths_labels: True if the loss applies `course.label_smoothing` to the labels. A loss that
+        does not, because it takes labels as classes, requires `label_smoothing=0`: a run that asks
+        for smoothing is refused rather than trained without it.
+      requires: further requirements, as in `LossEntry`.
+      more: further attributes of `LossEntry`.
+    """
+    required = {**({} if smooths_labels else {"label_smoothing": 0.0}), **(requires or {})}
 
     def add(compute: LossFunction) -> LossFunction:
-        REGISTRY.register(name)(LossEntry(compute, options, requires=requires, **more))
+        REGISTRY.register(name)(LossEntry(compute, options, requires=required, **more))
         return compute
 
     return add

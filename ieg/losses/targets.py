@@ -1,4 +1,4 @@
-"""What losses with corrected targets share: the mixed target, its cross entropy, their options."""
+"""Parts that losses with corrected targets share: options, predictions, cross entropy."""
 
 from dataclasses import dataclass
 
@@ -10,37 +10,37 @@ from ieg.options import option
 
 @dataclass(frozen=True)
 class TargetOptions:
-    """How the given label becomes a target."""
+    """Options of a target that mixes the given label with something else."""
 
     target_epsilon: float = option(
-        0.5, "how much of the given label the target gives up", at_least=0, at_most=1
+        0.5, "ε: the given label keeps the weight 1 - ε in the target", at_least=0, at_most=1
     )
 
 
 @dataclass(frozen=True)
 class PredictedTargetOptions(TargetOptions):
-    """The same for a target that holds the prediction itself."""
+    """Options of a target that mixes the given label with the prediction."""
 
     target_temperature: float = option(
-        1.0, "of the prediction that the target holds; below 1 sharpens it", above=0
+        1.0, "temperature of the prediction in the target; below 1 sharpens it", above=0
     )
     detach_target: bool = option(
-        False, "treat the target as a constant, rather than let the gradient run through it"
+        False, "treat the target as a constant, so that no gradient runs through it"
     )
 
 
 def one_hot(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """[B, K] of the kind of the logits."""
+    """One-hot labels [B, K] in the shape and dtype of the logits."""
     return tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
 
 
 def label_log_probability(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """[B] log p_y, finite for finite logits."""
+    """Log-probability of the given label, [B] log p_y; finite for finite logits."""
     return -cross_entropy(one_hot(labels, logits), logits)
 
 
 def prediction(logits: tf.Tensor, temperature: float) -> tf.Tensor:
-    """[B, K] p_T = softmax(z / T).
+    """Prediction at a temperature, [B, K] softmax(z / T).
 
     Raises:
       ValueError: the temperature is not above 0.
@@ -51,11 +51,11 @@ def prediction(logits: tf.Tensor, temperature: float) -> tf.Tensor:
 
 
 def check_epsilon(epsilon: float) -> None:
-    """Raises ValueError when ε is outside [0, 1]."""
+    """Raise ValueError if ε is outside [0, 1]."""
     if not 0 <= epsilon <= 1:
         raise ValueError(f"epsilon must be in [0, 1], got {epsilon}")
 
 
 def against(target: tf.Tensor, logits: tf.Tensor, *, detach_target: bool) -> tf.Tensor:
-    """[B] H(t, p) = -Σ_j t_j log p_j, with or without a gradient through t."""
+    """Cross entropy [B] H(t, p) = -Σ_j t_j log p_j, with or without a gradient through t."""
     return cross_entropy(tf.stop_gradient(target) if detach_target else target, logits)

@@ -1,13 +1,13 @@
 """The look-ahead gradient, and weights made from it."""
 
-from ieg.meta.lookahead import (
+from ieg.meta.gradient import (
     InnerProblem,
     MetaGradient,
     after,
     meta_gradient,
     scaled_gradient,
 )
-from ieg.meta.weights import example_weights, label_trust, shifted_weights, standardised
+from ieg.meta.weights import example_weights, label_trust, shifted_weights, standardized
 
 __all__ = [
     "InnerProblem",
@@ -18,5 +18,5 @@ __all__ = [
     "meta_gradient",
     "scaled_gradient",
     "shifted_weights",
-    "standardised",
+    "standardized",
 ]

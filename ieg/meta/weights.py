@@ -63,7 +63,7 @@ def label_trust(gradient: tf.Tensor) -> tf.Tensor:
     return tf.sigmoid(-gradient)
 
 
-def standardised(
+def standardized(
     values: tf.Tensor, mean: Callable[[tf.Tensor], tf.Tensor] = tf.reduce_mean
 ) -> tf.Tensor:
     """Values of mean 0 and standard deviation 1 over the global batch; zeros where all are equal.

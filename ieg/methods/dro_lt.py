@@ -18,7 +18,7 @@ from ieg import replicas, update
 from ieg.data.pipeline import Batch
 from ieg.errors import InputError
 from ieg.evaluation import metrics, nearest_centroid
-from ieg.losses import mean_of_classes, robust_losses
+from ieg.losses import dro_lt_class_losses, dro_lt_mean
 from ieg.methods import REGISTRY, Context, Method, Needs, Predict, StepOutput, StepState
 from ieg.networks import parts
 from ieg.options import option
@@ -224,14 +224,14 @@ class DROLT(Method):
             own = tf.gather(weights, batch.label)
             return tf.reduce_sum(own * losses) / replicas.total(tf.reduce_sum(own))
         labels = replicas.gather(batch.label)
-        per_class = robust_losses(
+        per_class = dro_lt_class_losses(
             replicas.differentiable_gather(features),
             labels,
             tf.convert_to_tensor(state.variables["centroid"]),
             margins,
             self.options.dro_temperature,
         )
-        return mean_of_classes(per_class, labels, weights) / replicas.count()
+        return dro_lt_mean(per_class, labels, weights) / replicas.count()
 
     def _move_margins(self, margins: tf.Tensor, gradient: tf.Tensor, state: StepState) -> None:
         """One step of SGD like that of the weights."""

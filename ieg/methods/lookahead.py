@@ -13,7 +13,7 @@ from ieg import replicas
 from ieg.data.pipeline import Batch, Probe
 from ieg.losses import cross_entropy
 from ieg.meta import InnerProblem, MetaGradient, after, meta_gradient
-from ieg.meta.lookahead import Tensors
+from ieg.meta.gradient import Tensors
 from ieg.methods import Context, Method, StepState
 from ieg.options import option
 

@@ -18,7 +18,7 @@ from ieg import replicas
 from ieg.data.pipeline import Batch
 from ieg.errors import InputError
 from ieg.losses import cross_entropy, mixed_index, mixed_label, soft_targets
-from ieg.meta import example_weights, label_trust, standardised
+from ieg.meta import example_weights, label_trust, standardized
 from ieg.methods import REGISTRY, Context, Method, Needs, StepOutput, StepState
 from ieg.methods.lookahead import (
     LookaheadOptions,
@@ -187,7 +187,7 @@ class MixupLabels(Method):
         scope, found = self.options.meta_scope, {}
         with replicas.scope(scope):
             if self.options.mixup_g_scale == "std":
-                gradient = standardised(gradient, replicas.global_mean)
+                gradient = standardized(gradient, replicas.global_mean)
             if anew.trust:
                 found["trust"] = label_trust(gradient)
             if anew.weight:

@@ -12,7 +12,7 @@ from ieg import networks
 from ieg.data.pipeline import Batch
 from ieg.errors import InputError
 from ieg.evaluation import nearest_centroid
-from ieg.losses import mean_of_classes, robust_losses
+from ieg.losses import dro_lt_class_losses, dro_lt_mean
 from ieg.methods import dro_lt
 from ieg.networks import parts
 from tests import contexts
@@ -86,12 +86,12 @@ def test_the_loss_is_the_sum_of_its_terms(view):
     ce = -np.log(tf.nn.softmax(logits).numpy()[np.arange(B), labels])
     counts = np.array([12, 9, 3])
     rising, falling = (24 / (3 * counts))[labels], (counts / 12)[labels]
-    per_class = robust_losses(features, labels, variables["centroid"], margins, 0.5)
+    per_class = dro_lt_class_losses(features, labels, variables["centroid"], margins, 0.5)
     weights = tf.constant(24 / (3 * counts), tf.float32)
     expected = {
         "ce_lt": (falling * ce).sum() / falling.sum(),
         "ce_bal": (rising * ce).sum() / rising.sum(),
-        "robust_loss_bal": mean_of_classes(per_class, tf.constant(labels), weights),
+        "robust_loss_bal": dro_lt_mean(per_class, tf.constant(labels), weights),
     }
     for name, value in expected.items():
         assert float(output.scalars[name]) == pytest.approx(float(value), rel=1e-4)
@@ -133,8 +133,8 @@ def test_margins_take_a_step_of_sgd(constraint):
     _, features = parts.with_features(one.context.model)(images(1), training=True)
     labels = tf.constant(LABELS[INDEX])
     with tf.GradientTape() as tape:
-        per_class = robust_losses(features, labels, variables["centroid"], before, 1.0)
-        loss = mean_of_classes(per_class, labels)
+        per_class = dro_lt_class_losses(features, labels, variables["centroid"], before, 1.0)
+        loss = dro_lt_mean(per_class, labels)
     momentum = 0.9 * np.array([2, -1, 4]) + tape.gradient(loss, before) + 0.5 * before
     expected = before - 0.1 * momentum
     step(one, variables=variables)

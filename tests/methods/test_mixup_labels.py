@@ -9,7 +9,7 @@ from ieg import networks
 from ieg.data.pipeline import Batch, Probe
 from ieg.errors import InputError
 from ieg.losses import mixed_index, mixed_label
-from ieg.meta import label_trust, standardised
+from ieg.meta import label_trust, standardized
 from ieg.methods.mixup_labels import MixupLabels, Options, Variant
 from ieg.training.ledger import Ledger
 from ieg.training.state import TrainState
@@ -92,9 +92,9 @@ def test_trust_by_hand():
     np.testing.assert_allclose(trust, [0.5, 0.75, 0.25], rtol=1e-6)
 
 
-def test_standardised_by_hand():
-    np.testing.assert_allclose(standardised(tf.constant([1.0, 3, 1, 3])), [-1, 1, -1, 1])
-    np.testing.assert_array_equal(standardised(tf.constant([2.0, 2, 2])), np.zeros(3))
+def test_standardized_by_hand():
+    np.testing.assert_allclose(standardized(tf.constant([1.0, 3, 1, 3])), [-1, 1, -1, 1])
+    np.testing.assert_array_equal(standardized(tf.constant([2.0, 2, 2])), np.zeros(3))
 
 
 def test_hard_labels_of_a_step():
@@ -223,7 +223,7 @@ def test_the_gradient_is_the_slope_of_the_loss_for_targets_that_stand_still(opti
     assert slope == pytest.approx((loss(1e-3) - loss(-1e-3)) / 2e-3, rel=1e-2)
 
 
-def test_a_standardised_gradient_spreads_the_trust():
+def test_a_standardized_gradient_spreads_the_trust():
     plain, spread = (step(method(mixup_g_scale=s, meta_stepsize=1e-4)) for s in ("none", "std"))
     assert plain.scalars["trust_std"] < 1e-3
     assert spread.scalars["trust_std"] > 0.1

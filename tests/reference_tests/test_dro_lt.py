@@ -7,7 +7,7 @@ import tensorflow as tf
 from ieg.evaluation import nearest_centroid
 from ieg.evaluation.metrics import per_class_accuracy
 from ieg.evaluation.shots import shot_accuracy
-from ieg.losses import mean_of_classes, robust_losses
+from ieg.losses import dro_lt_class_losses, dro_lt_mean
 from tests.reference_tests import tiny
 
 
@@ -40,8 +40,8 @@ def check_loss(data, kind, margins, temperature, place, family):
     labels, margins = tf.constant(data["labels"]), tf.Variable(margins, dtype=tf.float32)
     centroids = tf.constant(data["centroids"], tf.float32)
     with tf.GradientTape() as tape:
-        losses = robust_losses(features, labels, centroids, margins, float(temperature))
-        loss = mean_of_classes(losses, labels, weights(data, kind))
+        losses = dro_lt_class_losses(features, labels, centroids, margins, float(temperature))
+        loss = dro_lt_mean(losses, labels, weights(data, kind))
     gradients = tape.gradient(loss, [features, margins])
     actual = {
         "loss": loss,

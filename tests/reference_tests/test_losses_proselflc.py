@@ -55,9 +55,9 @@ def test_cross_entropy_and_label_smoothing(data):
     [("exact_{}_attached", False), ("exact_{}_detached_xent", True)],
 )
 @pytest.mark.parametrize(
-    ("name", "loss"), [("cp", losses.confidence_penalty), ("lc", losses.label_correction)]
+    ("name", "loss"), [("cp", losses.confidence_penalty), ("lc", losses.soft_bootstrapping)]
 )
-def test_confidence_penalty_and_label_correction(data, name, loss, key, detached):
+def test_confidence_penalty_and_soft_bootstrapping(data, name, loss, key, detached):
     for row, epsilon in enumerate(data["eps_list"]):
         check(
             data,
@@ -68,7 +68,7 @@ def test_confidence_penalty_and_label_correction(data, name, loss, key, detached
 
 
 @pytest.mark.parametrize(
-    ("name", "loss"), [("cp", losses.confidence_penalty), ("lc", losses.label_correction)]
+    ("name", "loss"), [("cp", losses.confidence_penalty), ("lc", losses.soft_bootstrapping)]
 )
 def test_sharpened_targets_give_the_gradient_of_the_release(data, name, loss):
     # Its values hold the entropy of the target, and are not a number for the penalty.
@@ -82,13 +82,13 @@ def test_sharpened_targets_give_the_gradient_of_the_release(data, name, loss):
         np.testing.assert_allclose(gradient, data[f"v2_{name}_T_grad"][row], **VALUE)
 
 
-def test_boot_hard(data):
+def test_hard_bootstrapping(data):
     for row, epsilon in enumerate(data["eps_list"]):
         check(
             data,
             "exact_boot_hard_xent",
             row,
-            lambda y, z, e=float(epsilon): losses.boot_hard(y, z, e),
+            lambda y, z, e=float(epsilon): losses.hard_bootstrapping(y, z, e),
         )
 
 

@@ -1,4 +1,9 @@
-"""Label correction (bootstrapping): the target trusts the prediction to a fixed degree."""
+"""Bootstrapping: the target gives the prediction a fixed share.
+
+Reed, Lee, Anguelov, Szegedy, Erhan and Rabinovich, "Training Deep Neural Networks on Noisy Labels
+with Bootstrapping", ICLR 2015 workshop (arXiv 1412.6596). The soft form is registered as
+`label_correction`, its name in the ProSelfLC paper and code.
+"""
 
 from dataclasses import dataclass
 
@@ -18,14 +23,14 @@ from ieg.options import option
 
 @dataclass(frozen=True)
 class HardOptions(TargetOptions):
-    """Options of hard bootstrapping; the original keeps 0.2."""
+    """Options of hard bootstrapping; 0.2 is the published ε."""
 
     target_epsilon: float = option(
-        0.2, "how much of the given label the target gives up", at_least=0, at_most=1
+        0.2, "ε: the given label keeps the weight 1 - ε in the target", at_least=0, at_most=1
     )
 
 
-def label_correction(
+def soft_bootstrapping(
     labels: tf.Tensor,
     logits: tf.Tensor,
     epsilon: float,
@@ -33,23 +38,33 @@ def label_correction(
     temperature: float = 1.0,
     detach_target: bool = False,
 ) -> tf.Tensor:
-    """Soft bootstrapping: cross entropy against a mix of label and prediction.
+    """Cross entropy with a mixture of given label and prediction.
 
     H(t, p),  t = (1 - ε) onehot(y) + ε softmax(z / T)
 
-    Reed et al. 2015, soft form; at ε = 1 one step of joint optimisation. With T = 1 and a target
-    held constant the gradient is (1 - ε)(p - q): cross entropy with a smaller rate, no more.
+    With T = 1 and a constant target the gradient is (1 - ε)(p - q): cross entropy at a smaller
+    learning rate, no more.
+
+    Source: Reed et al. 2015 (see above), soft form. At ε = 1 it is one step of Tanaka, Ikami,
+    Yamasaki and Aizawa, "Joint Optimization Framework for Learning with Noisy Labels", CVPR 2018
+    (arXiv 1803.11364).
 
     Args:
       labels: [B] integers in [0, K).
       logits: [B, K] float.
       epsilon: ε in [0, 1].
-      temperature: T > 0; below 1 sharpens.
-      detach_target: whether no gradient runs through the target.
+      temperature: T > 0; below 1 sharpens the prediction.
+      detach_target: True to treat the target as a constant.
     Returns:
-      [B].
+      [B], at least 0.
     Raises:
       ValueError: ε or T is out of range.
+
+    The target is 0.35, 0.6, 0.05.
+
+    >>> logits = tf.math.log([[0.7, 0.2, 0.1]])
+    >>> print(soft_bootstrapping(tf.constant([1]), logits, 0.5).numpy().round(3))
+    [1.206]
     """
     check_epsilon(epsilon)
     guess = prediction(logits, temperature)
@@ -57,19 +72,27 @@ def label_correction(
     return against(target, logits, detach_target=detach_target)
 
 
-def boot_hard(labels: tf.Tensor, logits: tf.Tensor, epsilon: float) -> tf.Tensor:
-    """Hard bootstrapping: the predicted class takes the place of the prediction.
+def hard_bootstrapping(labels: tf.Tensor, logits: tf.Tensor, epsilon: float) -> tf.Tensor:
+    """Cross entropy with a mixture of given label and predicted class.
 
-    H(t, p),  t = (1 - ε) onehot(y) + ε onehot(argmax z)        Reed et al. 2015, hard form
+    H(t, p),  t = (1 - ε) onehot(y) + ε onehot(argmax z)
+
+    Source: Reed et al. 2015 (see above), hard form.
 
     Args:
       labels: [B] integers in [0, K).
       logits: [B, K] float.
       epsilon: ε in [0, 1].
     Returns:
-      [B].
+      [B], at least 0.
     Raises:
       ValueError: ε is out of range.
+
+    -0.8 log 0.2 - 0.2 log 0.7:
+
+    >>> logits = tf.math.log([[0.7, 0.2, 0.1]])
+    >>> print(hard_bootstrapping(tf.constant([1]), logits, 0.2).numpy().round(3))
+    [1.359]
     """
     check_epsilon(epsilon)
     guess = one_hot(tf.argmax(logits, axis=-1), logits)
@@ -80,7 +103,7 @@ def boot_hard(labels: tf.Tensor, logits: tf.Tensor, epsilon: float) -> tf.Tensor
 @register("label_correction", PredictedTargetOptions)
 def _soft(batch: LossInput, options: PredictedTargetOptions) -> LossOutput:
     return LossOutput(
-        label_correction(
+        soft_bootstrapping(
             batch.labels,
             batch.logits,
             options.target_epsilon,
@@ -92,4 +115,4 @@ def _soft(batch: LossInput, options: PredictedTargetOptions) -> LossOutput:
 
 @register("boot_hard", HardOptions)
 def _hard(batch: LossInput, options: HardOptions) -> LossOutput:
-    return LossOutput(boot_hard(batch.labels, batch.logits, options.target_epsilon))
+    return LossOutput(hard_bootstrapping(batch.labels, batch.logits, options.target_epsilon))

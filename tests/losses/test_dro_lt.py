@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ieg.losses import mean_of_classes, robust_losses
+from ieg.losses import dro_lt_class_losses, dro_lt_mean
 
 
 def column(*values):
@@ -12,7 +12,7 @@ def column(*values):
 
 
 def losses(features, labels, centroids, margins, temperature=1.0):
-    return robust_losses(
+    return dro_lt_class_losses(
         tf.convert_to_tensor(features),
         tf.constant(labels),
         tf.convert_to_tensor(centroids),
@@ -43,7 +43,7 @@ def test_two_classes_by_hand(margin, expected):
     # Each centroid sits on its example and the other one is 2 away: log(1 + exp(ε - 2)).
     per_class = losses(column(0, 2), [0, 1], column(0, 2), [margin, margin])
     np.testing.assert_allclose(per_class, [expected, expected], rtol=1e-5)
-    mean = float(mean_of_classes(per_class, tf.constant([0, 1])))
+    mean = float(dro_lt_mean(per_class, tf.constant([0, 1])))
     assert mean == pytest.approx(expected, rel=1e-5)
 
 
@@ -51,9 +51,9 @@ def test_a_class_that_the_batch_lacks():
     labels = tf.constant([0, 1, 1])
     per_class = losses(column(0, 2, 2.5), labels, column(0, 2, 5), [1.0, 0.5, 2.0])
     np.testing.assert_allclose(per_class, [0.4643688, 0.8541306, 0], rtol=1e-6)
-    assert float(mean_of_classes(per_class, labels)) == pytest.approx(0.6592497)
+    assert float(dro_lt_mean(per_class, labels)) == pytest.approx(0.6592497)
     weights = tf.constant([1.0, 2.0, 4.0])
-    assert float(mean_of_classes(per_class, labels, weights)) == pytest.approx(0.3103757)
+    assert float(dro_lt_mean(per_class, labels, weights)) == pytest.approx(0.3103757)
 
 
 def test_margins_belong_to_the_class_of_each_example_whatever_the_order():
@@ -99,7 +99,7 @@ def test_gradients_by_finite_differences():
 
     def loss():
         per_class = losses(values["features"], labels, fixed, values["margins"])
-        return mean_of_classes(per_class, tf.constant(labels), weights)
+        return dro_lt_mean(per_class, tf.constant(labels), weights)
 
     with tf.GradientTape() as tape:
         total = loss()

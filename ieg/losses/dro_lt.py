@@ -1,7 +1,7 @@
-"""DRO-LT's loss: features must be near the centroid of their class even where it is uncertain.
+"""DRO-LT's loss: features near the centroid of their class, even where that is uncertain.
 
-Samuel and Chechik, "Distributional Robustness Loss for Long-Tail Learning", ICCV 2021
-(arXiv 2104.03066), in the form of the released code.
+Samuel and Chechik, "Distributional Robustness Loss for Long-Tail Learning", ICCV 2021 (arXiv
+2104.03066), in the form of the released code.
 """
 
 import tensorflow as tf
@@ -9,14 +9,14 @@ import tensorflow as tf
 _SMALLEST_SQUARE = 1e-12  # the root has no gradient at 0
 
 
-def robust_losses(
+def dro_lt_class_losses(
     features: tf.Tensor,
     labels: tf.Tensor,
     centroids: tf.Tensor,
     margins: tf.Tensor,
     temperature: float,
 ) -> tf.Tensor:
-    """How much of a class' share of the batch other classes take, one number per class.
+    """Distributional robustness loss of each class, over the examples of a batch.
 
     s_kb = -(‖M_k - z_b‖ + ε_k [y_b = k]) / τ
     L_k = -mean over b with y_b = k of (s_kb - log Σ_b' exp s_kb')
@@ -26,14 +26,23 @@ def robust_losses(
     P_k the share that class k has in its softmax, ∂L_k/∂ε_k = (1 - P_k) / τ ≥ 0. So descent always
     lowers a learned margin, and nothing in the loss keeps it from going below zero.
 
+    Source: DRO-LT (see above), as released.
+
     Args:
-      features: [B, D] of the global batch, not normalised.
+      features: [B, D] of the global batch, not normalized.
       labels: [B] integers in [0, K).
-      centroids: [K, D]; constants, no gradient goes to them.
+      centroids: [K, D] M; constants, no gradient goes to them.
       margins: [K] ε.
       temperature: τ > 0.
     Returns:
       [K]; 0 for a class without examples in the batch. Takes memory for K B D numbers.
+
+    Each centroid lies on its example and 2 from the other: log(1 + exp(ε - 2)).
+
+    >>> points, labels = tf.constant([[0.0], [2.0]]), tf.constant([0, 1])
+    >>> margins = tf.constant([1.0, 0.0])
+    >>> print(dro_lt_class_losses(points, labels, points, margins, 1.0).numpy().round(3))
+    [0.313 0.127]
     """
     offsets = tf.stop_gradient(centroids)[:, tf.newaxis] - features  # [K, B, D]
     squares = tf.reduce_sum(tf.square(offsets), axis=-1)
@@ -44,20 +53,26 @@ def robust_losses(
     return -tf.math.divide_no_nan(kept, tf.reduce_sum(own, axis=1))
 
 
-def mean_of_classes(
+def dro_lt_mean(
     losses: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor | None = None
 ) -> tf.Tensor:
-    """One number of what `robust_losses` returns.
+    """Mean of the class losses of a batch.
 
     Without weights the mean over the classes of the batch; else Σ_k w_k L_k / Σ_k w_k over all of
-    them, so that a class which the batch lacks makes the loss smaller, as published.
+    them, so that a class which the batch lacks makes the loss smaller, as released.
 
     Args:
-      losses: [K].
+      losses: [K], from `dro_lt_class_losses`.
       labels: [B] integers in [0, K).
-      weights: [K], at least 0.
+      weights: [K] w, at least 0.
     Returns:
       scalar.
+
+    >>> losses, labels = tf.constant([0.6, 0.4, 0.0]), tf.constant([0, 1])
+    >>> print(dro_lt_mean(losses, labels).numpy().round(3))
+    0.5
+    >>> print(dro_lt_mean(losses, labels, tf.constant([1.0, 1.0, 2.0])).numpy().round(3))
+    0.25
     """
     if weights is not None:
         return tf.reduce_sum(weights * losses) / tf.reduce_sum(weights)

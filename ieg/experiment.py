@@ -304,7 +304,7 @@ def build(settings: Settings, fold: Fold | None = None) -> Experiment:
         model = construction.network(config, dataset, given)
         start = workers.each(lambda: construction.starting_weights(config, model, folder, given))
         if config.sync_batch_norm:
-            parts.synchronise_batch_norm(model)
+            parts.synchronize_batch_norm(model)
         context = construction.context(config, dataset, model, pipeline, number)
         method = workers.each(lambda: method_class(settings.options, context))
         ledger = Ledger(len(context.given_labels), COMMON_COLUMNS + method.per_example)

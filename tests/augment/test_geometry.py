@@ -67,7 +67,7 @@ def test_what_comes_from_outside_is_filled() -> None:
     assert moved(SQUARE, geometry.translate_x, 1 / 3, fill=128) == expected
 
 
-def test_bilinear_sampling_mixes_neighbours_and_fill() -> None:
+def test_bilinear_sampling_mixes_neighbors_and_fill() -> None:
     image = SQUARE.astype(np.float32)
     matrices = geometry.translate_x(tf.constant([0.5 / 3]), 3, 3)
     shifted = geometry.transform(tf.constant(image), matrices, interpolation="bilinear")

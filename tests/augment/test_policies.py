@@ -108,7 +108,7 @@ def test_probabilities_of_zero_and_one_are_never_and_always() -> None:
         assert not applied[(policy.probability == 0) & (policy.operation > 0)].any()
 
 
-def test_geometry_goes_either_way_and_colours_do_not() -> None:
+def test_geometry_goes_either_way_and_colors_do_not() -> None:
     operation, argument, policy = drawn("randaug")
     for name in ("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate"):
         assert_share(argument[operation == policy.operations.index(name)] < 0, 0.5)

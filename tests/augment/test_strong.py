@@ -125,7 +125,7 @@ def test_the_last_crop_offset_is_never_drawn(draw_: float, left: int) -> None:
     images = weak_images(1, 6, 6, 1)
     draws = draws_of_nothing()._replace(offset=tf.constant([[0.5, draw_]]))
     view = augment(images, draws, PLAIN._replace(pad=2)).numpy()
-    padded = np.pad(images, [(0, 0), (2, 2), (2, 2), (0, 0)])  # with 0: grey
+    padded = np.pad(images, [(0, 0), (2, 2), (2, 2), (0, 0)])  # with 0: gray
     np.testing.assert_array_equal(view, padded[:, 2:8, left : left + 6])
 
 
@@ -167,7 +167,7 @@ def both_applied(policy: str, *pair: tuple[str, int]) -> Draws:
 WHITE = tf.ones([1, 32, 32, 3])
 
 
-def test_pixels_from_outside_are_grey() -> None:
+def test_pixels_from_outside_are_gray() -> None:
     draws = both_applied("randaug", ("TranslateX", 9), ("Identity", 1))
     view = augment(WHITE, draws, PLAIN._replace(policy="randaug")).numpy()
     assert (view[:, :, :-9] == 1).all()
@@ -219,12 +219,12 @@ def test_each_operation_has_its_own_place() -> None:
 
 
 def test_operations_follow_one_another_in_order() -> None:
-    grey = scale(tf.fill([1, 8, 8, 3], tf.constant(100, tf.uint8)))
+    gray = scale(tf.fill([1, 8, 8, 3], tf.constant(100, tf.uint8)))
     how = PLAIN._replace(policy="randaug")
     # Solarize at level 5 inverts from 128 on; brightness at level 9 is 1.72 times.
-    first = augment(grey, both_applied("randaug", ("Solarize", 5), ("Brightness", 9)), how)
-    second = augment(grey, both_applied("randaug", ("Brightness", 9), ("Solarize", 5)), how)
-    byte = int(to_bytes(grey)[0, 0, 0, 0])
+    first = augment(gray, both_applied("randaug", ("Solarize", 5), ("Brightness", 9)), how)
+    second = augment(gray, both_applied("randaug", ("Brightness", 9), ("Solarize", 5)), how)
+    byte = int(to_bytes(gray)[0, 0, 0, 0])
     np.testing.assert_array_equal(to_bytes(first + 1e-3), int(1.72 * byte))
     np.testing.assert_array_equal(to_bytes(second + 1e-3), 255 - int(1.72 * byte))
 
@@ -258,10 +258,10 @@ def test_no_python_runs_while_images_are_made() -> None:
     ("how", "shape", "words"),
     [
         ({"policy": "autoaug"}, (32, 32, 3), ("'autoaug'", "cifar10", "randaug", "none")),
-        ({"policy": "cifar10"}, (8, 8, 1), ("have 1", "--aug_type=randaug")),
-        ({"policy": "cifar10_25"}, (8, 8, 4), ("have 4", "--aug_type=randaug")),
-        ({"policy": "randaug"}, (8, 8, 2), ("have 2", "--aug_type=default")),
-        ({"policy": "randaug"}, (1, 9, 3), ("1x9", "--aug_type=default")),
+        ({"policy": "cifar10"}, (8, 8, 1), ("have 1", "`aug_type=randaug`")),
+        ({"policy": "cifar10_25"}, (8, 8, 4), ("have 4", "`aug_type=randaug`")),
+        ({"policy": "randaug"}, (8, 8, 2), ("have 2", "`aug_type=default`")),
+        ({"policy": "randaug"}, (1, 9, 3), ("1x9", "`aug_type=default`")),
         ({"pad": 8}, (8, 9, 3), ("8x9", "0 to 7")),
         ({"pad": -1}, (8, 9, 3), ("by -1", "0 to 7")),
         ({"cutout": 9}, (20, 8, 3), ("9 pixels", "20x8", "0 to 8")),

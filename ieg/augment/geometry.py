@@ -14,16 +14,13 @@ import math
 import tensorflow as tf
 
 
-def transform(
-    images: tf.Tensor, matrices: tf.Tensor, *, fill: float = 0, interpolation: str = "nearest"
-) -> tf.Tensor:
-    """Transform each image by its own matrix.
+def transform(images: tf.Tensor, matrices: tf.Tensor, *, fill: float = 0) -> tf.Tensor:
+    """Transform each image by its own matrix; pixels take the color of the nearest one.
 
     Args:
       images: [n, H, W, C] uint8, int32 or float.
       matrices: [n, 8], or [1, 8] for all.
       fill: value of pixels that lie outside the input.
-      interpolation: "nearest" or "bilinear"; the latter rounds integers toward zero.
     Returns:
       [n, H, W, C] of the same dtype.
     """
@@ -33,7 +30,7 @@ def transform(
         transforms=matrices,
         output_shape=list(images.shape[1:3]) if known else tf.shape(images)[1:3],
         fill_value=tf.cast(fill, tf.float32),
-        interpolation=interpolation.upper(),
+        interpolation="NEAREST",
         fill_mode="CONSTANT",
     )
 

@@ -11,7 +11,7 @@ compiled = tf.function(area.random_area)
 
 def box(draws: list[float], height: int, width: int) -> list[int]:
     sides = tf.constant(height), tf.constant(width)
-    return COMPILED(tf.constant(draws, tf.float32), *sides).numpy()
+    return compiled(tf.constant(draws, tf.float32), *sides).numpy()
 
 
 def test_the_smallest_square_box_by_hand() -> None:

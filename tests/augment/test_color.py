@@ -1,4 +1,4 @@
-"""Colour operations on a few pixels, by hand."""
+"""Color operations on a few pixels by hand, where recorded images allow a difference of one."""
 
 import numpy as np
 import pytest

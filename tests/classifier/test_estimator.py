@@ -339,7 +339,7 @@ def test_bad_images_to_predict_are_refused(images: RobustClassifier) -> None:
     [
         ({"augmentation": "twist"}, "^augmentation='twist': must be one of none, shift, shift_fl"),
         ({"method": "magic"}, "^unknown method 'magic'"),
-        ({"network": "resnet32"}, "^--network_name=resnet32 takes images, and the examples of"),
+        ({"network": "resnet32"}, "^`network_name=resnet32` takes images, and the examples of"),
         ({"settings": {"seed": 1}}, "^settings={'seed': ...}: the classifier sets that itself$"),
         (
             {"settings": {"eval_split": "test"}, "run_folder": "never_made"},

@@ -126,7 +126,7 @@ def test_look_ahead_levels_grow_by_whole_stages(name: str) -> None:
     assert all(a < b for a, b in itertools.pairwise(chosen))
     assert chosen[0] == set(range(len(model.trainable_variables))[-2:])
     assert chosen[3] == set(range(len(model.trainable_variables)))
-    with pytest.raises(InputError, match=f"^--meta_partial_level=5: network '{name}' has "):
+    with pytest.raises(InputError, match=f"^`meta_partial_level=5`: network '{name}' has "):
         parts.lookahead_variables(model, 5)
 
 

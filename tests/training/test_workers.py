@@ -90,5 +90,5 @@ def test_a_checkpoint_that_one_worker_does_not_see_is_told_to_all(
             raise InputError(f"told: {error}") from None
 
     monkeypatch.setattr(Workers, "each", each)
-    with pytest.raises(InputError, match=f"^told: --{flag}=/no/such: no checkpoint there"):
+    with pytest.raises(InputError, match=f"^told: `{flag}=/no/such`: no checkpoint there"):
         experiment.build(config.resolve({"dataset": "digits", flag: "/no/such", **more}))

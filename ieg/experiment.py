@@ -250,7 +250,7 @@ def build(config: Config, fold: Fold | None = None) -> Experiment:
         model = construction.network(config, dataset)
         start = workers.each(lambda: construction.starting_weights(config, model, folder))
         if config.network.sync_batch_norm:
-            parts.synchronise_batch_norm(model)
+            parts.synchronize_batch_norm(model)
         context = construction.context(config, dataset, model, pipeline, number)
         method = workers.each(lambda: config.method(config.options, context))
         ledger = Ledger(len(dataset.given_labels), COMMON_COLUMNS + method.per_example)

@@ -1,4 +1,4 @@
-"""Passes over images: what the network makes of each of them, once."""
+"""Passes over images: logits or features of the network, once for each image."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,15 +17,15 @@ from ieg.networks import parts
 
 
 class Predictor:
-    """Outputs of the network for images, every image exactly once; traced once and used again.
+    """Logits or features of the network in inference mode; traced once.
 
     Args:
       model: the network.
       weights: its trainable variables, current ones or an average.
       network_state: its other variables.
-      strategy: whose replicas share the work.
-      weak: the weak view, whose scale the network knows; None for examples that are no pictures.
-      what: "logits", or "features": what the classifier sees.
+      strategy: its replicas share the work.
+      weak: weak augmentation, for its input scale; None for examples that are no images.
+      what: "logits", or "features" for the input of the classifier.
       batch_size: per replica.
     """
 
@@ -59,26 +59,26 @@ class Predictor:
         self._batch_size = batch_size
 
     def __call__(self, images: Images) -> np.ndarray:
-        """N images → [N, K] logits or [N, D] features."""
+        """Outputs for N images, each computed once: [N, K] logits or [N, D] features."""
         size = self._batch_size
         return sweep(images, self._strategy, self._outputs, batch_size=size, weak=self._weak)
 
     def of_batch(self, images: Any) -> np.ndarray:
-        """What a batch has as image, of each replica → outputs of all, replica by replica."""
+        """Outputs for the images of a batch, gathered over replicas in their order."""
         return replicas.collect(self._strategy, self._outputs(images))
 
 
 class TrainingPass:
-    """What `methods.Predict` promises: passes over images with the current weights.
+    """Passes with the current weights for a method between epochs; implements `methods.Predict`.
 
-    In batches of training, since those of evaluations may change when a run goes on, and with them
-    the last bit of a result.
+    They use the batch size of training: that of evaluation may change when a run is resumed, and
+    with it the last bit of a result.
 
     Args:
-      dataset: whose images.
+      dataset: of the run.
       pipeline: of training.
-      strategy: whose replicas share the work.
-      predictor: what → a predictor with the current weights, in batches of training.
+      strategy: its replicas share the work.
+      predictor: "logits" or "features" → a predictor with the current weights.
     """
 
     def __init__(
@@ -95,13 +95,17 @@ class TrainingPass:
         self._predictors: dict[str, Predictor] = {}
 
     def __call__(self, indices: np.ndarray, what: What = "logits") -> np.ndarray:
-        """[n] examples of the training split → [n, K] logits or [n, D] features."""
+        """Outputs for examples [n] of the training split: [n, K] logits or [n, D] features."""
         return self._predictor(what)(self._dataset.train.images[indices])
 
     def of_steps(
         self, first: int, stop: int, what: What = "logits", *, strong: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
-        """[n] examples of these steps, and outputs for their weak or strong views."""
+        """Outputs for the augmented views of steps first .. stop - 1.
+
+        Returns:
+          [n] examples of those steps, and [n, K] logits or [n, D] features.
+        """
         strategy, predict = self._strategy, self._predictor(what)
         indices, outputs = [], []
         for batch in self._pipeline.batches(strategy, first, stop):
@@ -110,7 +114,7 @@ class TrainingPass:
         return np.concatenate(indices), np.concatenate(outputs)
 
     def of_evaluation(self, what: What = "logits") -> tuple[np.ndarray, np.ndarray]:
-        """[M] labels of the evaluation split, and outputs for its images."""
+        """[M] labels of the evaluation split, and outputs for its images, where readable."""
         split = self._dataset.evaluation
         outputs, kept = self._predictor(what)(split.images), readable(split.images)
         return split.labels[kept], outputs[kept]

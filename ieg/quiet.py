@@ -1,4 +1,4 @@
-"""Imports TensorFlow without the dozen lines that it writes before any log level counts."""
+"""Import TensorFlow without the dozen lines that it prints before any log level applies."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def _stderr_kept_back() -> Iterator[None]:
-    """What compiled code writes to stderr is shown only when the block fails."""
+    """Hold back the output of compiled code to stderr, unless the block fails."""
     sys.stderr.flush()
     before = os.dup(2)
     with tempfile.TemporaryFile() as written:

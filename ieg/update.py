@@ -12,8 +12,8 @@ class UpdateRule(NamedTuple):
     """Settings of the update from gradients to new weights.
 
     Attributes:
-      momentum: μ of SGD.
-      clip_norm: largest global norm; 0 does not clip.
+      momentum: μ in [0, 1).
+      clip_norm: largest global norm of the gradient; 0 for no clipping.
       accumulation_steps: batches whose gradients are averaged for one update.
       decay: weight decay coefficient of each trainable variable.
     """

@@ -139,7 +139,7 @@ def test_metrics_csv_has_one_row_per_planned_evaluation(l2r: tuple[Path, str]) -
         "probe_loss", "probe_accuracy", "weights_zero_ratio", "clean_weight_share", "clean_share",
         *MEASURED, "top1_raw", *FOLLOWED, *SURENESS, "medium_shot", "few_shot",
     }  # fmt: skip
-    schedule = cosine_restarts(learning_rate=0.1, first_period=7)
+    schedule = cosine_restarts(learning_rate=0.1, first_period=7, t_mul=1.5, m_mul=0.9)
     for row in rows:
         assert row.keys() == columns
         assert row.pop("medium_shot") is row.pop("few_shot") is None  # classes of 139 images

@@ -1,1 +1,1 @@
-"""Image augmentation as batched graph operations with stateless randomness."""
+"""Image augmentation as batched graph operations with stateless random numbers."""

@@ -1,4 +1,4 @@
-"""Which part of a photograph is looked at: a random area in training, the middle in tests."""
+"""Areas of photographs: a random one for training, the middle square for evaluation."""
 
 import math
 from typing import NamedTuple
@@ -7,19 +7,19 @@ import tensorflow as tf
 
 from ieg.augment import geometry
 
-#: Uniform numbers that `random_area` uses up: area, aspect, and place in height and width.
+#: Uniform numbers that one `random_area` takes: area, aspect, place in height and in width.
 DRAWS = 4
 _LARGEST_ASPECT = 4 / 3
-#: Part of the shorter side that tests look at.
+#: Side of the square for evaluation, relative to the shorter side of the image.
 MIDDLE = 224 / 256
 
 
 class TrainingArea(NamedTuple):
-    """What training sees of a photograph: it is turned, then a random area of it is taken.
+    """Random rotation of a photograph, then a random area of it, for training.
 
     Attributes:
-      smallest: in (0, 1], share of the photograph that the area has at least.
-      rotation: degrees, at least 0; each photograph is turned by at most that, either way.
+      smallest: smallest area, as a share of the photograph, in (0, 1].
+      rotation: largest angle in degrees, at least 0; each photograph is turned either way.
     """
 
     smallest: float = 0.08
@@ -27,19 +27,21 @@ class TrainingArea(NamedTuple):
 
     @property
     def draws(self) -> int:
-        """Uniform numbers that one photograph uses up."""
+        """Uniform numbers for one photograph: four, and a fifth with rotation."""
         return DRAWS + (self.rotation > 0)
 
 
 def turned(image: tf.Tensor, draw: tf.Tensor, rotation: float) -> tf.Tensor:
-    """A photograph turned about its middle, uniformly in ±`rotation` degrees.
+    """Rotate a photograph about its center by an angle uniform in ±`rotation` degrees.
 
-    It keeps its size and takes the nearest pixel's colour; what moves in from outside is black.
+    Each pixel takes the color of the nearest one; pixels from outside are black.
 
     Args:
       image: [height, width, C], any size.
       draw: scalar, uniform in [0, 1).
       rotation: degrees.
+    Returns:
+      An image of the same shape.
     """
     sides = tf.cast(tf.shape(image), tf.float32)
     angle = tf.reshape(rotation * (2 * draw - 1), [1])
@@ -50,19 +52,23 @@ def turned(image: tf.Tensor, draw: tf.Tensor, rotation: float) -> tf.Tensor:
 def random_area(
     draws: tf.Tensor, height: tf.Tensor, width: tf.Tensor, smallest: float = 0.08
 ) -> tf.Tensor:
-    """A box of `smallest` to 1 of the area with sides of 3:4 to 4:3.
+    """A random box with `smallest` to 1 of the image's area and an aspect of 3:4 to 4:3.
 
-    With 0.08 it is that of Szegedy et al. 2015, section 6.
+    Area and place are uniform, the aspect is uniform in its logarithm. A side longer than the
+    image's is cut to that, instead of drawing again.
 
-    The area is uniform, the aspect uniform in its logarithm, the place uniform. A side that would
-    be longer than the image's is cut to that, so no box is drawn a second time.
+    With `smallest` 0.08: Szegedy, Liu, Jia, Sermanet, Reed, Anguelov, Erhan, Vanhoucke and
+    Rabinovich, "Going Deeper with Convolutions", CVPR 2015, arXiv 1409.4842, section 6.
 
     Args:
-      draws: uniform in [0, 1), of which the first four are used.
-      height, width: scalar int32 of the image.
-      smallest: in (0, 1], share of the image's area that the box has at least.
+      draws: uniform in [0, 1); the first four are used.
+      height, width: scalar int32, of the image.
+      smallest: smallest area of the box, as a share of the image's, in (0, 1].
     Returns:
       [4] int32: top, left, height, width; at least one pixel.
+
+    >>> random_area([0.0, 0.5, 0.0, 0.0], 100, 200).numpy().tolist()  # a square of 8 %
+    [0, 0, 40, 40]
     """
     sides = tf.stack([height, width])
     full = tf.cast(sides, tf.float32)
@@ -77,7 +83,10 @@ def random_area(
 def middle(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
     """The square in the middle with 7/8 of the shorter side: 224 of 256 pixels.
 
-    Args and result are those of `random_area`.
+    Args:
+      height, width: scalar int32, of the image.
+    Returns:
+      [4] int32: top, left, height, width; at least one pixel.
     """
     sides = tf.stack([height, width])
     side = tf.cast(tf.reduce_min(sides), tf.float32) * MIDDLE

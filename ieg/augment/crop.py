@@ -1,15 +1,15 @@
-"""Which part of an image is seen: shifted crops, mirroring, and squares that are cut out."""
+"""Shifted crops with mirroring, and Cutout squares."""
 
 import tensorflow as tf
 
 
 def crop(images: tf.Tensor, offsets: tf.Tensor, mirrored: tf.Tensor, *, pad: int) -> tf.Tensor:
-    """Pads with zeros, crops to the old size, then mirrors left to right where asked.
+    """Pad with zeros, crop to the original size, then mirror some images left to right.
 
     Args:
       images: [B, H, W, C], any dtype.
       offsets: [B, 2] int32 in 0 .. 2·pad, top and left of the crop in the padded image; (pad, pad)
-        leaves the image where it is.
+        does not shift.
       mirrored: [B] bool.
       pad: zeros added on every side.
     Returns:
@@ -25,17 +25,23 @@ def crop(images: tf.Tensor, offsets: tf.Tensor, mirrored: tf.Tensor, *, pad: int
 
 
 def outside_square(place: tf.Tensor, size: tf.Tensor | int, height: int, width: int) -> tf.Tensor:
-    """What a square about one pixel leaves of an image ("Cutout", DeVries and Taylor, 2017).
+    """Mask of the pixels outside a square about a random pixel (Cutout).
 
-    The square covers rows r - size//2 .. r - size//2 + size - 1 of the pixel's row r, the same for
-    columns; what of it lies outside the image is lost, so a square at the edge is smaller.
+    Around row r the square covers rows r - size//2 .. r - size//2 + size - 1, and columns alike.
+    It is cut off at the edge of the image.
+
+    DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout",
+    2017, arXiv 1708.04552.
 
     Args:
-      place: [n, 2] uniform in [0, 1), where in height and width the pixel lies.
-      size: pixels, [n] int32 or the same for all.
+      place: [n, 2] in [0, 1), position of the central pixel in height and width.
+      size: side in pixels, [n] int32 or one for all.
       height, width: H and W of the images.
     Returns:
       [n, H, W, 1] bool, False in the square.
+
+    >>> outside_square(tf.constant([[0.0, 0.5]]), 2, 2, 4)[0, ..., 0].numpy().astype(int).tolist()
+    [[1, 0, 0, 1], [1, 1, 1, 1]]
     """
     sides = tf.constant([height, width], tf.float32)
     first = tf.cast(tf.floor(place * sides), tf.int32) - tf.reshape(size // 2, [-1, 1])  # [n, 2]

@@ -1,12 +1,12 @@
-"""Shear, translate and rotate batches of images: one projective transform with a matrix per image.
+"""Shear, translation and rotation of batches of images, by one projective transform per image.
 
-A matrix is an 8-vector (a0 .. a7): output pixel (x, y) takes its colour from the input at
+A matrix is an 8-vector (a0 .. a7): output pixel (x, y) takes its color from the input at
 
     ((a0 x + a1 y + a2) / k, (a3 x + a4 y + a5) / k),    k = a6 x + a7 y + 1
 
-with x counted from the left, y from the top, and (0, 0) the centre of the top left pixel. The
-makers of matrices below follow the imaging library PIL, which shears about the corner of the image,
-half a pixel away from that centre. They take amounts [n] and give [n, 8], float32.
+with x counted from the left, y from the top, and (0, 0) the center of the top left pixel. The
+functions below that return matrices follow the imaging library PIL, which shears about the corner
+of the image, half a pixel away from that center. They map amounts [n] to [n, 8] float32.
 """
 
 import math
@@ -14,16 +14,13 @@ import math
 import tensorflow as tf
 
 
-def transform(
-    images: tf.Tensor, matrices: tf.Tensor, *, fill: float = 0, interpolation: str = "nearest"
-) -> tf.Tensor:
-    """Every image through its own matrix.
+def transform(images: tf.Tensor, matrices: tf.Tensor, *, fill: float = 0) -> tf.Tensor:
+    """Transform each image by its own matrix; pixels take the color of the nearest one.
 
     Args:
       images: [n, H, W, C] uint8, int32 or float.
       matrices: [n, 8], or [1, 8] for all.
-      fill: what moves in from outside.
-      interpolation: "nearest", or "bilinear", where whole numbers are rounded towards zero.
+      fill: value of pixels that lie outside the input.
     Returns:
       [n, H, W, C] of the same dtype.
     """
@@ -33,37 +30,48 @@ def transform(
         transforms=matrices,
         output_shape=list(images.shape[1:3]) if known else tf.shape(images)[1:3],
         fill_value=tf.cast(fill, tf.float32),
-        interpolation=interpolation.upper(),
+        interpolation="NEAREST",
         fill_mode="CONSTANT",
     )
 
 
 def shear_x(amount: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """Row y moves by -amount·y pixels: pixel edges (x, y) show (x + amount·y, y)."""
+    """Shear along x: row y moves by -amount·y pixels, so (x, y) shows (x + amount·y, y)."""
     del height, width
     return _matrices(1, amount, amount / 2, 0, 1, 0)
 
 
 def shear_y(amount: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """Column x moves by -amount·x pixels: pixel edges (x, y) show (x, y + amount·x)."""
+    """Shear along y: column x moves by -amount·x pixels, so (x, y) shows (x, y + amount·x)."""
     del height, width
     return _matrices(1, 0, 0, amount, 1, amount / 2)
 
 
 def translate_x(share: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """To the left by a share of the width: (x, y) shows (x + share·W, y)."""
+    """Translation to the left by a share of the width: (x, y) shows (x + share·W, y)."""
     del height
     return _matrices(1, 0, share * width, 0, 1, 0)
 
 
 def translate_y(share: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """Upwards by a share of the height: (x, y) shows (x, y + share·H)."""
+    """Translation upward by a share of the height: (x, y) shows (x, y + share·H)."""
     del width
     return _matrices(1, 0, 0, 0, 1, share * height)
 
 
 def rotate(degrees: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor) -> tf.Tensor:
-    """Counter-clockwise about the centre ((W - 1) / 2, (H - 1) / 2); sides may be float scalars."""
+    """Counterclockwise rotation about the center ((W - 1) / 2, (H - 1) / 2).
+
+    Args:
+      degrees: [n].
+      height, width: of the images, integers or scalar floats.
+    Returns:
+      [n, 8] float32.
+
+    >>> image = tf.reshape(tf.range(1, 10), [1, 3, 3, 1])
+    >>> transform(image, rotate(tf.constant([90.0]), 3, 3))[0, ..., 0].numpy().tolist()
+    [[3, 6, 9], [2, 5, 8], [1, 4, 7]]
+    """
     angle = degrees * (math.pi / 180)
     cos, sin = tf.cos(angle), tf.sin(angle)
     x, y = (width - 1) / 2, (height - 1) / 2

@@ -1,6 +1,7 @@
-"""MixUp: convex combinations of examples and of their labels.
+"""Mixup: convex combinations of pairs of examples and of their labels.
 
-Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018, with IEG's coefficients.
+Zhang, Cisse, Dauphin and Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", ICLR 2018,
+arXiv 1710.09412; coefficients as in the IEG release, see `coefficient`.
 """
 
 import tensorflow as tf
@@ -9,13 +10,13 @@ from ieg import replicas
 
 
 def mix_batch(seed: tf.Tensor, *values: tf.Tensor) -> list[tf.Tensor]:
-    """MixUp of the global batch: the rows of this replica, each with a partner from anywhere.
+    """Mix the rows of this replica with partners drawn from the global batch.
 
     Args:
-      seed: [2] integers, of `tf.random.stateless_*`, the same on every replica.
+      seed: [2] integers, for `tf.random.stateless_*`, the same on every replica.
       values: [B, ...] float32 each, such as images and their labels; all are mixed alike.
     Returns:
-      [B, ...] each.
+      One [B, ...] for each of `values`.
     """
     size = values[0].shape[0]
     mine = replicas.own_rows(size)
@@ -24,17 +25,14 @@ def mix_batch(seed: tf.Tensor, *values: tf.Tensor) -> list[tf.Tensor]:
 
 
 def draw(seed: tf.Tensor, size: int, beta: float = 0.5) -> tuple[tf.Tensor, tf.Tensor]:
-    """Coefficients and partners of a batch.
-
-    m = u^(1/β) / 2,  u ~ U(0, 1),  coefficient max(m, 1 - m)        as in the IEG release,
-    where it stands in for Beta(β, β); an example always keeps the larger share of itself.
+    """Draw coefficients and partners for a batch.
 
     Args:
-      seed: [2] integers, of `tf.random.stateless_*`.
+      seed: [2] integers, for `tf.random.stateless_*`.
       size: B.
-      beta: β > 0; smaller values mix less.
+      beta: β > 0 of `coefficient`; smaller values mix less.
     Returns:
-      coefficients [B] float32 in [0.5, 1], and partners [B] int32, a permutation of the rows.
+      Coefficients [B] float32 in [0.5, 1], and partners [B] int32, a permutation of the rows.
     """
     seeds = tf.random.split(seed, 2)
     order = tf.argsort(tf.random.stateless_uniform([size], seeds[1]))
@@ -42,19 +40,34 @@ def draw(seed: tf.Tensor, size: int, beta: float = 0.5) -> tuple[tf.Tensor, tf.T
 
 
 def coefficient(u: tf.Tensor, beta: float = 0.5) -> tf.Tensor:
-    """max(m, 1 - m) with m = u^(1/β) / 2, for u [B] in [0, 1)."""
+    """Share that an example keeps of itself: max(m, 1 - m) with m = u^(1/β) / 2.
+
+    With u ~ U(0, 1) this stands in for Beta(β, β) in the IEG release; the share is never below ½.
+
+    Args:
+      u: [B] in [0, 1).
+      beta: β > 0.
+    Returns:
+      [B] in [0.5, 1].
+
+    >>> coefficient(tf.constant([0.0, 0.5, 1.0])).numpy().tolist()
+    [1.0, 0.875, 0.5]
+    """
     m = u ** (1 / beta) / 2
     return tf.maximum(m, 1 - m)
 
 
 def mix(values: tf.Tensor, others: tf.Tensor, coefficients: tf.Tensor) -> tf.Tensor:
-    """c_i values_i + (1 - c_i) others_i.
+    """Convex combination of rows: c_i values_i + (1 - c_i) others_i.
 
     Args:
       values, others: [B, ...] float32.
       coefficients: [B] in [0, 1].
     Returns:
       [B, ...].
+
+    >>> mix(tf.constant([[1.0, 0.0]]), tf.constant([[0.0, 1.0]]), tf.constant([0.75])).numpy()
+    array([[0.75, 0.25]], dtype=float32)
     """
     share = tf.reshape(coefficients, [-1] + [1] * (len(values.shape) - 1))
     return share * values + (1 - share) * others

@@ -1,9 +1,9 @@
-"""The operations of AutoAugment and RandAugment by name, each image through the one that it drew.
+"""The operations of AutoAugment and RandAugment by name, applied to each image as it drew them.
 
-Images are bytes with a mark for each pixel whether it is valid. Pixels that a geometric operation
-moves in from outside are black and invalid, those of a Cutout square are grey and invalid.
-Operations that know no transparency in the published code (AutoContrast, Equalize, Invert,
-Solarize, Posterize) make them valid, that is ordinary pixels of that colour; others keep them.
+Images are bytes with a validity mask. Pixels that a geometric operation moves in from outside are
+black and invalid, those of a Cutout square gray and invalid. Operations without transparency in the
+published code (AutoContrast, Equalize, Invert, Solarize, SolarizeAdd, Posterize) turn invalid
+pixels into ordinary ones of that color; the others keep them invalid.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,20 +11,23 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from ieg.augment import colour, crop, geometry
+from ieg.augment import color, crop, geometry
 
 
 class Canvas(NamedTuple):
-    """Images under way: pixels [n, H, W, C] uint8, valid [n, H, W, 1] uint8 (1 or 0)."""
+    """Images between operations: pixels [n, H, W, C] uint8, valid [n, H, W, 1] uint8 (1 or 0)."""
 
     pixels: tf.Tensor
     valid: tf.Tensor
 
 
 class Step(NamedTuple):
-    """What an operation is given: argument [n] float32, place [n, 2] uniform in [0, 1).
+    """Arguments of an operation, one row per image.
 
-    `fill` is the grey value of what comes from outside, valid then; None for invalid black.
+    Attributes:
+      argument: [n] float32, the amount.
+      place: [n, 2] in [0, 1), position in height and width, for Cutout.
+      fill: gray value of pixels from outside, which are valid then; None for invalid black.
     """
 
     argument: tf.Tensor
@@ -34,20 +37,20 @@ class Step(NamedTuple):
 
 Operation = Callable[[Canvas, Step], Canvas]
 
-# Colour of the Cutout square: the mean of CIFAR-10's images, and of one channel its luma.
+# Color of the Cutout square: the mean of CIFAR-10's images; with one channel, the luma of that.
 _CUTOUT = {3: (125, 122, 113), 1: (122,)}
 
 
 def apply(canvas: Canvas, names: Sequence[str], operation: tf.Tensor, step: Step) -> Canvas:
-    """Every image through its own operation; the cost is that of the operations that were drawn.
+    """Apply to each image the operation that it drew; operations nobody drew cost nothing.
 
     Args:
       canvas: B images.
-      names: of the operations, keys of OPERATIONS.
-      operation: [B] int32, index into them.
-      step: for B images.
+      names: operations to choose from, keys of OPERATIONS.
+      operation: [B] int32, index into `names`.
+      step: arguments for the B images.
     Returns:
-      B images, each of which depends on its own row of the arguments alone.
+      B images; row i depends on row i of the arguments alone.
     """
     size = canvas.pixels.shape[0]
     rows = tf.dynamic_partition(tf.range(tf.size(operation)), operation, len(names))
@@ -71,18 +74,18 @@ def _moving(matrices: Callable[[tf.Tensor, int, int], tf.Tensor]) -> Operation:
     return move
 
 
-def _blending(colouring: colour.Colouring) -> Operation:
-    return lambda canvas, step: Canvas(colouring(canvas.pixels, step.argument), canvas.valid)
+def _blending(recolor: color.ColorOperation) -> Operation:
+    return lambda canvas, step: Canvas(recolor(canvas.pixels, step.argument), canvas.valid)
 
 
-def _covering(colouring: colour.Colouring) -> Operation:
+def _covering(recolor: color.ColorOperation) -> Operation:
     return lambda canvas, step: Canvas(
-        colouring(canvas.pixels, step.argument), tf.ones_like(canvas.valid)
+        recolor(canvas.pixels, step.argument), tf.ones_like(canvas.valid)
     )
 
 
 def _cutout(canvas: Canvas, step: Step) -> Canvas:
-    """Grey square of a share of the shorter side, rounded down."""
+    """Gray square with a share of the shorter side, rounded down."""
     height, width, channels = canvas.pixels.shape[1:]
     size = tf.cast(step.argument * min(height, width), tf.int32)
     outside = tf.cast(crop.outside_square(step.place, size, height, width), tf.uint8)
@@ -97,15 +100,15 @@ OPERATIONS: dict[str, Operation] = {
     "TranslateX": _moving(geometry.translate_x),
     "TranslateY": _moving(geometry.translate_y),
     "Rotate": _moving(geometry.rotate),
-    "AutoContrast": _covering(colour.autocontrast),
-    "Equalize": _covering(colour.equalize),
-    "Invert": _covering(colour.invert),
-    "Solarize": _covering(colour.solarize),
-    "SolarizeAdd": _covering(colour.solarize_add),
-    "Posterize": _covering(colour.posterize),
-    "Contrast": _blending(colour.contrast),
-    "Color": _blending(colour.color),
-    "Brightness": _blending(colour.brightness),
-    "Sharpness": _blending(colour.sharpness),
+    "AutoContrast": _covering(color.autocontrast),
+    "Equalize": _covering(color.equalize),
+    "Invert": _covering(color.invert),
+    "Solarize": _covering(color.solarize),
+    "SolarizeAdd": _covering(color.solarize_add),
+    "Posterize": _covering(color.posterize),
+    "Contrast": _blending(color.contrast),
+    "Color": _blending(color.color),
+    "Brightness": _blending(color.brightness),
+    "Sharpness": _blending(color.sharpness),
     "Cutout": _cutout,
 }

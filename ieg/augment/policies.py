@@ -1,10 +1,15 @@
-"""Which operations a strong augmentation chooses from, how often and how far: tables of facts.
+"""Policies of AutoAugment and RandAugment: operations, probabilities and amounts as tables.
 
 A policy is a list of sub-policies, of which an image draws one; a sub-policy is two operations in
-a row, each with a probability and a level. AutoAugment (Cubuk et al., CVPR 2019) found its lists
-by search. RandAugment (Cubuk et al., 2020), as IEG uses it, draws two of 14 operations with
-replacement, applies each with probability 1/2, at a level uniform in 1 .. 9: its list is all pairs.
-How far a level goes differs between the published programs: `_IEG`, `_TEN_STEPS` and `_IMAGENET`.
+a row, each with a probability and a level. AutoAugment [1] found its lists by search. RandAugment
+[2], as IEG uses it, draws two of 14 operations with replacement and applies each with probability
+1/2 at a level uniform in 1 .. 9: its list is all pairs. The amount that a level stands for differs
+between the published programs: `_IEG`, `_TEN_STEPS` and `_IMAGENET`.
+
+[1] Cubuk, Zoph, Mané, Vasudevan and Le, "AutoAugment: Learning Augmentation Strategies from Data",
+    CVPR 2019, arXiv 1805.09501.
+[2] Cubuk, Zoph, Shlens and Le, "RandAugment: Practical automated data augmentation with a reduced
+    search space", NeurIPS 2020, arXiv 1909.13719.
 """
 
 import functools
@@ -82,13 +87,14 @@ _RANDAUGMENT = (
 _LEVEL = np.arange(11)
 _NONE = np.zeros(11)
 
-# At levels 0 .. 10 an operation is given base ± swing, either sign with probability 1/2. Translate
-# and Cutout take shares of the image's side, where programs count pixels of 32 or of 224.
+#: Operation → (base [11], swing [11]). The amount at level 0 .. 10 is base ± swing, either sign
+#: with probability 1/2. Translate and Cutout take shares of the image's side, where the published
+#: programs count pixels of 32 or of 224.
 Amounts = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 def _amounts(**rows: tuple[np.ndarray, np.ndarray]) -> Amounts:
-    """One row for several operations has a name like "ShearX_ShearY"."""
+    """Amounts by operation; a name like "ShearX_ShearY" stands for several with the same row."""
     return {name: row for names, row in rows.items() for name in names.split("_")}
 
 
@@ -104,8 +110,8 @@ _IEG = _amounts(
     AutoContrast_Equalize_Invert_Identity=(_NONE, _NONE),
 )
 
-#: DRO-LT and the dynamic loss on CIFAR: ten equal steps up to level 9. They shear with bicubic
-#: interpolation and ours takes the nearest pixel, as everywhere; DRO-LT never turns clockwise.
+#: DRO-LT and Dynamic Loss on CIFAR: ten equal steps up to level 9. They shear with bicubic
+#: interpolation, here it is the nearest pixel as everywhere; DRO-LT never rotates clockwise.
 _TEN_STEPS = _IEG | _amounts(
     ShearX_ShearY=(_NONE, 0.3 * _LEVEL / 9),
     TranslateX_TranslateY=(_NONE, 150 / 331 * _LEVEL / 9),
@@ -115,8 +121,8 @@ _TEN_STEPS = _IEG | _amounts(
     Contrast_Color_Brightness_Sharpness=(1 + _NONE, 0.9 * _LEVEL / 9),
 )
 
-#: AutoAugment on ImageNet. At least one bit is kept: the program's kernel cannot shift out all 8.
-#: It shears about the centre of the first pixel, ours about the corner: half a pixel's difference.
+#: AutoAugment on ImageNet. At least one bit is kept: the original's kernel cannot shift out all 8.
+#: It shears about the center of the first pixel, here it is the corner: half a pixel apart.
 _IMAGENET = _IEG | _amounts(
     TranslateX_TranslateY=(_NONE, 250 / 224 * _LEVEL / 10),
     Solarize=(256 * _LEVEL // 10, _NONE),
@@ -132,15 +138,15 @@ class _Choice(NamedTuple):
 
 
 class Policy(NamedTuple):
-    """What images draw from: S sub-policies of two operations each, out of K operations.
+    """S sub-policies of two operations each, out of K operations.
 
     Attributes:
       operations: K names; Identity is the first.
-      operation: [S, 2] int32, index into them.
-      probability: [S, 2] float32 in [0, 1] that the operation is applied at all.
+      operation: [S, 2] int32, index into `operations`.
+      probability: [S, 2] float32 in [0, 1], of applying the operation at all.
       level: [S, 2] int32 in 0 .. 10.
-      base, swing: [K, 11] float32; at a level the operation is given base ± swing.
-      fill: the grey value of pixels that are moved in from outside; None marks them as invalid.
+      base, swing: [K, 11] float32; the amount at a level is base ± swing.
+      fill: gray value of pixels moved in from outside; None marks them as invalid.
     """
 
     operations: tuple[str, ...]
@@ -155,14 +161,15 @@ class Policy(NamedTuple):
 def choose(
     policy: Policy, sub_policy: tf.Tensor, applied: tf.Tensor, sign: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """What happens to each image, from uniform numbers in [0, 1).
+    """Choose the operations and amounts of each image from uniform numbers in [0, 1).
 
     Args:
-      policy: what there is to choose from.
-      sub_policy: [B] picks one of S.
-      applied, sign: [B, 2].
+      policy: the sub-policies to choose from.
+      sub_policy: [B], selects one of the S.
+      applied: [B, 2]; an operation is applied where this is below its probability.
+      sign: [B, 2]; below ½ the swing is subtracted.
     Returns:
-      operation [B, 2] int32, 0 (Identity) where it is not applied; argument [B, 2] float32.
+      Operation [B, 2] int32, 0 (Identity) where it is not applied, and argument [B, 2] float32.
     """
     row = tf.cast(sub_policy * len(policy.operation), tf.int32)  # [B]
     drawn = tf.gather(policy.operation, row)  # [B, 2]
@@ -174,11 +181,11 @@ def choose(
 
 @functools.cache
 def get(name: str, channels: int) -> Policy:
-    """The policy for images of that many channels.
+    """Look up a policy by name.
 
     Args:
       name: one of NAMES.
-      channels: with fewer than 3, RandAugment does without Color.
+      channels: of the images; with fewer than 3, RandAugment leaves out Color.
     """
     return _MAKERS[name](channels)
 

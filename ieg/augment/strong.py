@@ -1,8 +1,8 @@
-"""Strong augmentation: AutoAugment or RandAugment, then crop, flip and cutout, of a whole batch.
+"""Strong augmentation of a batch: AutoAugment or RandAugment, then crop, flip and Cutout.
 
-Everything is a TensorFlow operation on the batch with random numbers that are given: no Python runs
-while images are made. Groups of images have sizes that only the drawn numbers tell, so this is for
-CPUs and for `tf.data`, not for XLA.
+Everything is a TensorFlow operation on the batch, with random numbers as arguments: no Python runs
+while images are made. The random numbers decide how many images take an operation, so shapes are
+dynamic: this is for CPUs and for `tf.data`, not for XLA.
 """
 
 from typing import NamedTuple
@@ -16,19 +16,19 @@ from ieg.errors import InputError
 
 
 class StrongAugmentation(NamedTuple):
-    """What happens to an image after weak augmentation, in this order.
+    """Augmentation that follows the weak one, in the order of the attributes.
 
     Attributes:
       policy: two operations of "cifar10" (AutoAugment with 95 sub-policies), "cifar10_25" (with the
         better known 25), "imagenet" (AutoAugment v0) or "randaug" (RandAugment); or "none".
-        Amounts that were written in pixels for images of 32, or 224 for "imagenet", are scaled to
-        the side of the images at hand.
-      per_batch: whether the global batch shares one sub-policy (RandAugment: the same two
-        operations and levels), or each image draws its own. Whether an operation is applied, its
-        sign and its place are each image's own.
-      pad: grey pixels added on every side before a crop of the original size.
-      flip: whether half of the images are mirrored left to right.
-      cutout: side in pixels of a square that is made grey; 0 for none.
+        Amounts published in pixels, of 32 or for "imagenet" of 224, are scaled to the side of the
+        images.
+      per_batch: True if the global batch shares one sub-policy (RandAugment: the same two
+        operations and levels), False if each image draws its own. Applying an operation, its sign
+        and its place are drawn per image either way.
+      pad: gray pixels added on every side before a crop of the original size.
+      flip: True to mirror half of the images left to right.
+      cutout: side in pixels of a square that is made gray; 0 for none.
     """
 
     policy: str
@@ -42,12 +42,12 @@ class Draws(NamedTuple):
     """Uniform numbers in [0, 1) for B images.
 
     Attributes:
-      sub_policy: [B] which sub-policy; rows are equal with per_batch.
+      sub_policy: [B] selects a sub-policy; equal rows with per_batch.
       applied, sign: [B, 2] for the first and the second operation.
-      place: [B, 2, 2] where in height and width an operation is that needs a place.
+      place: [B, 2, 2] position in height and width of the first and the second operation.
       offset: [B, 2] top and left of the crop.
       flip: [B].
-      cutout: [B, 2] where in height and width the centre of the square is.
+      cutout: [B, 2] position in height and width of the square's center.
     """
 
     sub_policy: tf.Tensor
@@ -60,8 +60,11 @@ class Draws(NamedTuple):
 
 
 def check(strong: StrongAugmentation, image_shape: tuple[int, int, int]) -> None:
-    """Whether images (height, width, channels) can be augmented that way.
+    """Check that images of this shape can be augmented that way.
 
+    Args:
+      strong: the augmentation.
+      image_shape: height, width, channels.
     Raises:
       InputError: they cannot; the message says what would be right.
     """
@@ -73,38 +76,38 @@ def check(strong: StrongAugmentation, image_shape: tuple[int, int, int]) -> None
         raise InputError(f"unknown policy {policy!r}; there are: {', '.join(known)}")
     if policy not in ("none", "randaug") and channels != 3:
         raise InputError(
-            f"AutoAugment needs images with 3 colour channels, and these have {channels}; use "
-            "--aug_type=randaug, which does without its colour operation then"
+            f"AutoAugment needs images with 3 color channels, and these have {channels}; take "
+            "`aug_type=randaug`, which then leaves out its color operation"
         )
     if policy == "randaug" and channels not in (1, 3):
         raise InputError(
-            f"RandAugment needs images with 1 or 3 channels, and these have {channels}; use "
-            "--aug_type=default"
+            f"RandAugment needs images with 1 or 3 channels, and these have {channels}; take "
+            "`aug_type=default`"
         )
     if policy != "none" and side < 2:
         raise InputError(
-            f"images of {height}x{width} are too thin for operations on their pixels' neighbours; "
-            "use --aug_type=default"
+            f"images of {height}x{width} are too thin for operations on neighboring pixels; take "
+            "`aug_type=default`"
         )
     if not 0 <= pad < side:
         raise InputError(
             f"strong augmentation cannot pad images of {height}x{width} by {pad} before the crop; "
-            f"0 to {side - 1} pixels leave something of them"
+            f"0 to {side - 1} pixels are possible"
         )
     if not 0 <= cutout <= side:
         raise InputError(
             f"strong augmentation cannot cut a square of {cutout} pixels out of images of "
-            f"{height}x{width}; 0 to {side} fit"
+            f"{height}x{width}; 0 to {side} are possible"
         )
 
 
 def draw(seed: tf.Tensor, batch_size: int, strong: StrongAugmentation) -> Draws:
-    """The random numbers of a global batch.
+    """Random numbers for a global batch.
 
     Args:
       seed: [2] int32.
       batch_size: B of the global batch; a replica takes its own rows.
-      strong: whether the images share a sub-policy.
+      strong: its `per_batch` decides if the images share a sub-policy.
     """
     sizes = [[], [2], [2], [2, 2], [2], [], [2]]  # of one image, in the order of Draws
     counts = [tf.TensorShape(size).num_elements() for size in sizes]
@@ -119,14 +122,14 @@ def draw(seed: tf.Tensor, batch_size: int, strong: StrongAugmentation) -> Draws:
 
 
 def augment(images: tf.Tensor, draws: Draws, strong: StrongAugmentation) -> tf.Tensor:
-    """The strong view of weakly augmented images.
+    """Strong view of weakly augmented images.
 
-    Pixels that come from outside, or that are cut out, are 0: mid-grey.
+    Pixels from outside the image, or cut out of it, are 0: mid-gray.
 
     Args:
       images: [B, H, W, C] float32 in [-1, 1].
       draws: for these B images; row i of the result depends on row i of the arguments alone.
-      strong: what to do, which `check` has found possible.
+      strong: an augmentation that has passed `check` for these images.
     Returns:
       [B, H, W, C] float32 in [-1, 1].
     """
@@ -144,7 +147,7 @@ def augment(images: tf.Tensor, draws: Draws, strong: StrongAugmentation) -> tf.T
 
 
 def to_bytes(images: tf.Tensor) -> tf.Tensor:
-    """float32 in [-1, 1] → uint8, rounded down: of a byte that was scaled it may be one less."""
+    """Convert float32 in [-1, 1] to uint8, rounded down: a scaled byte may come back one lower."""
     return tf.cast((images * 0.5 + 0.5) * 255, tf.uint8)
 
 

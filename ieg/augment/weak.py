@@ -1,7 +1,4 @@
-"""Weak augmentation: a random shift and, where they make sense, a random flip and rotation.
-
-And how pixels become the numbers that a network sees.
-"""
+"""Weak augmentation (random shift, flip and rotation), and scaling of pixels to network inputs."""
 
 from typing import NamedTuple
 
@@ -12,13 +9,14 @@ from ieg.augment.crop import crop
 
 
 class WeakAugmentation(NamedTuple):
-    """How far images are shifted and turned, and whether they are mirrored.
+    """Weak augmentation and input scale of a data set.
 
     Attributes:
-      pad: pixels of black added on every side before a crop of the original size.
-      flip: whether half of the images are mirrored left to right.
-      rotation: degrees, at least 0; each image is turned by at most that, either way.
-      mean: of each colour in [0, 1]: networks see the difference from it; None for [-1, 1].
+      pad: black pixels added on every side before a crop of the original size.
+      flip: True to mirror half of the images left to right.
+      rotation: largest angle in degrees, at least 0; each image is turned either way.
+      mean: mean of each channel in [0, 1], subtracted from pixels in [0, 1]; None scales pixels to
+        [-1, 1] instead.
     """
 
     pad: int
@@ -27,26 +25,26 @@ class WeakAugmentation(NamedTuple):
     mean: tuple[float, ...] | None = None
 
 
-#: Images as they are, in [-1, 1].
+#: No augmentation; pixels in [-1, 1].
 PLAIN = WeakAugmentation(pad=0, flip=False)
 
 
 def draws_per_image(weak: WeakAugmentation) -> int:
-    """Uniform numbers that `augment` uses up for one image: 3, and one more for a rotation."""
+    """Uniform numbers that `augment` takes for one image: three, and a fourth with rotation."""
     return 4 if weak.rotation > 0 else 3
 
 
 def augment(images: tf.Tensor, draws: tf.Tensor, weak: WeakAugmentation) -> tf.Tensor:
-    """Shifts each image by up to `pad` pixels, mirrors every second one, then turns it.
+    """Shift each image by up to `pad` pixels, mirror it with probability ½, then rotate it.
 
-    The rotation is uniform in ±`rotation` degrees about the centre, with the nearest pixel's
-    colour, as in the ProSelfLC recipe (±15°).
+    The angle is uniform in ±`rotation` degrees; each pixel takes the color of the nearest one, as
+    in the ProSelfLC recipe (±15°).
 
     Args:
       images: [B, H, W, C] uint8 or float32; pixels moved in from outside are 0.
       draws: [B, draws_per_image(weak)] uniform in [0, 1): vertical shift, horizontal shift, flip,
-        and with a rotation its angle.
-      weak: how far, and whether to flip.
+        and with rotation its angle.
+      weak: pad, flip and rotation.
     Returns:
       [B, H, W, C] of the same dtype.
     """
@@ -61,14 +59,18 @@ def augment(images: tf.Tensor, draws: tf.Tensor, weak: WeakAugmentation) -> tf.T
 
 
 def scale(images: tf.Tensor) -> tf.Tensor:
-    """uint8 in [0, 255] → float32 in [-1, 1]."""
+    """Scale uint8 in [0, 255] to float32 in [-1, 1]."""
     return tf.cast(images, tf.float32) * (2 / 255) - 1
 
 
-def centre(images: tf.Tensor, weak: WeakAugmentation | None) -> tf.Tensor:
-    """float32 in [-1, 1] → what the network sees: the same, or x - `mean` with x in [0, 1].
+def center(images: tf.Tensor, weak: WeakAugmentation | None) -> tf.Tensor:
+    """Subtract the mean of the data set, where it has one.
 
-    Without a `weak` the values are no pixels and are left alone.
+    Args:
+      images: [B, H, W, C] float32 pixels in [-1, 1]; anything else without a `weak`.
+      weak: of the data set; None if examples are no images.
+    Returns:
+      Network inputs: x - `mean` with x in [0, 1], or `images` as they are.
     """
     if weak is None or weak.mean is None:
         return images
@@ -76,17 +78,17 @@ def centre(images: tf.Tensor, weak: WeakAugmentation | None) -> tf.Tensor:
 
 
 def network_input(values: tf.Tensor, weak: WeakAugmentation | None) -> tf.Tensor:
-    """What the network sees of examples as they are stored.
+    """Convert stored examples to network inputs, without augmentation.
 
     Args:
       values: [B, H, W, C] pixels in 0 .. 255; anything else without a `weak`.
-      weak: of the data set.
+      weak: of the data set; None if examples are no images.
     """
-    return values if weak is None else centre(scale(values), weak)
+    return values if weak is None else center(scale(values), weak)
 
 
 def to_pixels(images: tf.Tensor, weak: WeakAugmentation) -> tf.Tensor:
-    """What the network sees → uint8 in [0, 255], to be looked at."""
+    """Convert network inputs back to pixels, uint8 in [0, 255]."""
     if weak.mean is not None:
         images = (images + tf.constant(weak.mean)) * 2 - 1
     return tf.cast(tf.round((images + 1) * 127.5), tf.uint8)

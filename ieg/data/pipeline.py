@@ -150,17 +150,17 @@ class Pipeline:
             images = self._weak_view(chosen, step, "probe view", replica, replicas)
             if self._strong_probe:
                 images = self._strong_view(images, step, "strong probe view", replica, replicas)
-            images = weak_views.centre(images, self._weak)
+            images = weak_views.center(images, self._weak)
             probe = Probe(images, tf.gather(self._given, chosen))
         image = self._weak_view(index, step, "weak view", replica, replicas)
         strong = self._strong_view(image, step, "strong view", replica, replicas)
         return Batch(
             index=index,
-            image=weak_views.centre(image, self._weak),
+            image=weak_views.center(image, self._weak),
             label=tf.gather(self._given, index),
             true_label=tf.gather(self._true, index),
             probe=probe,
-            strong_image=None if strong is None else weak_views.centre(strong, self._weak),
+            strong_image=None if strong is None else weak_views.center(strong, self._weak),
         )
 
     def _train_rows(self, step: tf.Tensor, plan: EpochPlan) -> tf.Tensor:

@@ -1,10 +1,10 @@
-"""Networks, one file per family: functions that return a `keras.Model` from images to logits.
+"""Networks, one file per family: functions that return a `keras.Model` with logits as its output.
 
-Some take tokens or features in the place of images.
+The inputs are images, tokens or features.
 
-A network is a chain of top-level layers: a stem, its stages as nested models named `stage1`,
-`stage2`, ..., what follows the last stage, and a final layer with weights, the classifier. From
-that alone `parts.py` tells features, classifier and stages apart; no variable is found by name.
+A network is a chain of top-level layers: a stem, the stages as nested models named `stage1`,
+`stage2`, ..., the layers after the last stage, and the classifier, its last layer with weights.
+`parts.py` tells features, classifier and stages apart by that structure, never by variable names.
 """
 
 import contextlib
@@ -21,19 +21,23 @@ from ieg.networks import parts, precision
 from ieg.networks.cosine import with_cosine_classifier
 from ieg.registry import Registry
 
-#: (model, coefficient) → decay coefficient of each trainable variable.
+#: (model, coefficient) → weight decay coefficient of each trainable variable.
 DecayFunction = Callable[[keras.Model, float], list[float]]
 
 
 class NetworkFunction(Protocol):
-    """What a file in this package registers."""
+    """Builder of a network, as the files of this package register them."""
 
     def __call__(self, input_shape: Any, num_classes: int, *, dropout_rate: float) -> keras.Model:
-        """A network from [B, *input_shape] to logits [B, num_classes].
+        """Build the network.
 
-        Images are float32 in [-1, 1] with an input shape (H, W, C), tokens int32 with (L,) and 0
-        for padding, features float32 with (D,).
-
+        Args:
+          input_shape: (H, W, C) of images, float32 in [-1, 1]; (L,) of tokens, int32 with 0 for
+            padding; (D,) of features, float32.
+          num_classes: K.
+          dropout_rate: dropout in front of the classifier, in [0, 1).
+        Returns:
+          A model from [B, *input_shape] to logits [B, K].
         Raises:
           InputError: the network cannot take images of that size.
         """
@@ -41,12 +45,12 @@ class NetworkFunction(Protocol):
 
 @dataclass(frozen=True)
 class NetworkEntry:
-    """How a network is registered.
+    """A registered network.
 
     Attributes:
-      build: makes it.
+      build: its builder.
       weight_decay: the coefficient that it is usually trained with.
-      train_decay: how the training loss spreads that coefficient over the variables.
+      train_decay: distributes that coefficient over the variables in the training loss.
       takes: "images", "tokens" or "features".
       as_is: True for a caller's own network, which `build` returns finished: with its weights, its
         classifier and its precision.
@@ -60,7 +64,7 @@ class NetworkEntry:
 
     @property
     def description(self) -> str:
-        """What it is, in one line."""
+        """First line of the builder's docstring, for `--help`."""
         return (inspect.getdoc(self.build) or "").split("\n")[0]
 
 
@@ -74,7 +78,12 @@ def register(
     train_decay: DecayFunction = parts.weight_decay,
     takes: str = "images",
 ) -> Callable[[NetworkFunction], NetworkFunction]:
-    """Decorator for a network function; the arguments are those of `NetworkEntry`."""
+    """Register a network; decorates its builder.
+
+    Args:
+      name: as in `network_name`.
+      weight_decay, train_decay, takes: see `NetworkEntry`.
+    """
 
     def add(build: NetworkFunction) -> NetworkFunction:
         entry = NetworkEntry(build, weight_decay, train_decay, takes)
@@ -95,20 +104,25 @@ def create(
     dtype: str = "float32",
     seed: int = 0,
 ) -> keras.Model:
-    """Builds a network by name; the same seed gives the same starting weights.
+    """Build a network by name; the same seed gives the same initial weights.
 
     Args:
       name: as registered.
-      input_shape: H, W, C of images; L of tokens; D of features.
+      input_shape: (H, W, C) of images, (L,) of tokens, (D,) of features.
       num_classes: K.
-      kind: what examples are: "images", "tokens" or "features".
-      dropout_rate: in [0, 1), dropout in front of the classifier.
-      cosine_classifier: whether the classifier compares directions alone, see `cosine.py`.
-      dtype: what it computes in before the classifier, one of `precision.NAMES`; weights and logits
-        are float32.
-      seed: of the starting weights.
+      kind: of the examples: "images", "tokens" or "features".
+      dropout_rate: dropout in front of the classifier, in [0, 1).
+      cosine_classifier: True for logits from cosines, see `cosine.py`.
+      dtype: precision in front of the classifier, one of `precision.NAMES`; weights and logits are
+        float32.
+      seed: of the initial weights.
+    Returns:
+      A model from [B, *input_shape] to logits [B, K].
     Raises:
-      InputError: unknown name, or examples that the network cannot take.
+      InputError: the name is unknown, or the network cannot take such examples.
+
+    >>> create("cnn", (8, 8, 1), 10).output_shape
+    (None, 10)
     """
     entry = REGISTRY.get(name)
     if entry.takes != kind:
@@ -129,9 +143,9 @@ def create(
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Keras' initialisers without a seed of their own start from this one."""
-    # Keras initialisers without a seed of their own take one from Python's generator; it is put
-    # back afterwards, so that nothing outside sees a change.
+    """Seed the Keras initializers within the block that have no seed of their own."""
+    # Those take one from Python's generator; its state is put back, so that nothing outside sees
+    # a change.
     state = random.getstate()
     random.seed(seed)
     try:

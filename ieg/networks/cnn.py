@@ -1,4 +1,4 @@
-"""A small convolutional network for the 8x8 digits, and for trying things out."""
+"""A small convolutional network for the 8x8 digits and for quick experiments."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ from ieg.networks.layers import batch_norm_relu, conv
 def cnn(input_shape: tuple[int, int, int], num_classes: int, *, dropout_rate: float) -> keras.Model:
     """Three 3x3 convolutions (32, 64 and 128 channels), each with batch norm and ReLU.
 
-    The second stage halves the resolution; the classifier sees the average over positions.
-    94,186 parameters for 10 classes and one colour; images of any size.
+    The second stage halves the resolution; the classifier follows global average pooling.
+    94,186 parameters for 10 classes and one channel; images of any size.
     """
     image = keras.Input(input_shape)
     x = stage(image, "stage1", _layer, channels=32, stride=1)
@@ -24,4 +24,4 @@ def cnn(input_shape: tuple[int, int, int], num_classes: int, *, dropout_rate: fl
 
 
 def _layer(x: Any, *, channels: int, stride: int) -> Any:
-    return batch_norm_relu(conv(x, channels, 3, stride, centred=False))
+    return batch_norm_relu(conv(x, channels, 3, stride, centered=False))

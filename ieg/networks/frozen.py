@@ -1,4 +1,4 @@
-"""A second set of weights for a network, which predicts and never learns."""
+"""Predictions of a network with a second, frozen set of weights."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,25 +10,31 @@ from ieg.networks import parts
 
 
 class Frozen:
-    """The same network with other weights, in inference mode.
+    """A network in inference mode with weights that are kept beside its own.
 
-    It owns no variables: it says what to keep, and predicts from what was kept.
+    It owns no variables: `named` gives the values for the caller to keep, `logits` takes them back.
 
     Args:
       model: the network.
-      prefix: of the names under which its values are kept.
+      prefix: of the names under which the values are kept.
     """
 
     def __init__(self, model: keras.Model, prefix: str) -> None:
         self._model = model
         self._prefix = prefix
         places = {id(variable): place for place, variable in enumerate(parts.values_of(model))}
-        # None stands for what only counts, as dropout does.
+        # None stands for a counter, such as that of dropout.
         self._trainable = [places.get(id(v.value)) for v in model.trainable_variables]
         self._others = [places.get(id(v.value)) for v in model.non_trainable_variables]
 
     def named(self, values: Sequence[np.ndarray]) -> dict[str, tf.Tensor]:
-        """The values of `parts.values_of`, each under the name that `logits` looks for."""
+        """Name the values to keep.
+
+        Args:
+          values: weights and moving statistics in the order of `parts.values_of`.
+        Returns:
+          One tensor for each, under the name that `logits` looks for.
+        """
         return {f"{self._prefix}_{place}": tf.constant(v) for place, v in enumerate(values)}
 
     def logits(
@@ -37,12 +43,15 @@ class Frozen:
         kept: Mapping[str, tf.Variable],
         network_state: Sequence[tf.Tensor],
     ) -> tf.Tensor:
-        """[B, K] without a gradient.
+        """Predict with the kept weights.
 
         Args:
           images: [B, H, W, C] float32 in [-1, 1].
-          kept: what `named` gave, among others.
-          network_state: of the network that learns; only what merely counts is taken from it.
+          kept: variables by name, among them those of `named`.
+          network_state: non-trainable variables of the network in training, of which only the
+            counters are used.
+        Returns:
+          Logits [B, K] without a gradient.
         """
 
         def value(place: int) -> tf.Tensor:

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-# Initialisers that Keras has no name for. Dictionaries, of which each layer makes an object of its
-# own: a shared object would start all layers from the same numbers.
+# Initializers that Keras has no name for. As dictionaries, because each layer then makes an object
+# of its own: a shared object would start all layers from the same numbers.
 
 #: Normal with standard deviation sqrt(2 / (k·k·out)).
 FAN_OUT_NORMAL = {
@@ -28,12 +28,12 @@ FAN_IN_UNIFORM = {
 
 
 def batch_norm(x: Any, momentum: float = 0.9) -> Any:
-    """Batch normalisation as the papers of this field set it: momentum 0.9, epsilon 1e-5."""
+    """Batch normalization with the settings of the papers: momentum 0.9, epsilon 1e-5."""
     return keras.layers.BatchNormalization(momentum=momentum, epsilon=1e-5)(x)
 
 
 def batch_norm_relu(x: Any, momentum: float = 0.9) -> Any:
-    """Batch normalisation, then ReLU."""
+    """Batch normalization, then ReLU."""
     return keras.layers.ReLU()(batch_norm(x, momentum))
 
 
@@ -43,24 +43,24 @@ def conv(
     size: int,
     stride: int = 1,
     *,
-    centred: bool = True,
+    centered: bool = True,
     use_bias: bool = False,
     initializer: Any = "he_normal",
 ) -> Any:
-    """A convolution [B, H, W, C] → [B, ⌈H/stride⌉, ⌈W/stride⌉, channels].
+    """Convolution [B, H, W, C] → [B, ⌈H/stride⌉, ⌈W/stride⌉, channels].
 
     Args:
       x: [B, H, W, C].
       channels: of the result.
       size: side of the kernel, odd.
       stride: 1 or 2.
-      centred: whether a strided one is padded by (size - 1) / 2 on every side too. TensorFlow's
-        'same' pads even sides more on the right and the bottom.
-      use_bias: whether it has a bias.
-      initializer: of the kernel; a name, or a dictionary of this module.
+      centered: True to pad a strided convolution by (size - 1) / 2 on every side, as PyTorch does;
+        False for TensorFlow's 'same', which pads even sides more on the right and the bottom.
+      use_bias: True to add a bias.
+      initializer: of the kernel, a name or a dictionary of this module.
     """
     padding = "same"
-    if stride > 1 and centred:
+    if stride > 1 and centered:
         x, padding = pad(x, size), "valid"
     return keras.layers.Conv2D(
         channels, size, stride, padding, use_bias=use_bias, kernel_initializer=initializer
@@ -68,37 +68,37 @@ def conv(
 
 
 def pad(x: Any, size: int) -> Any:
-    """Zeros on every side, as many as a kernel with sides of that length reaches out."""
+    """Zero padding by (size - 1) / 2 on every side, the reach of a kernel of that size."""
     return keras.layers.ZeroPadding2D((size - 1) // 2)(x) if size > 1 else x
 
 
 def dropout(x: Any, rate: float) -> Any:
-    """Dropout when the rate is above 0, else nothing."""
+    """Dropout if the rate is above 0, else the identity."""
     return CountedDropout(rate)(x) if rate > 0 else x
 
 
 class OwnLayer(keras.layers.Layer):
-    """A layer that Keras does not have; in what others load, one of Keras' own stands for it."""
+    """Base of layers that Keras lacks; in an exported model, layers of Keras take their place."""
 
     def standard(self) -> keras.layers.Layer:
-        """The layer, or the model of layers, that computes the same in inference mode."""
+        """Layer or model of Keras' own layers that computes the same in inference mode."""
         raise NotImplementedError
 
     def standard_weights(self) -> list[np.ndarray]:
-        """Its weights, once this layer has been built."""
+        """Weights of `standard()`, once this layer is built."""
         raise NotImplementedError
 
 
 class CountedDropout(OwnLayer):
     """Dropout whose mask is a function of a counter that is saved with the network.
 
-    Keras' own layer keeps its seed where a checkpoint does not reach, so that a resumed run would
-    differ. The mask of a row depends on its place in the global batch, not on the replica.
+    Keras' own layer keeps its seed out of the checkpoint, so that a resumed run would differ. The
+    mask of a row depends on its place in the global batch, not on the replica.
 
     Args:
-      rate: in (0, 1), share of the features set to 0; the others are scaled by 1 / (1 - rate).
-      seed: of the masks; None draws one from Python's generator, as Keras' initialisers do, so
-        that `networks.create` seeds it.
+      rate: share of the features set to 0, in (0, 1); the others are scaled by 1 / (1 - rate).
+      seed: of the masks; None draws one from Python's generator, as Keras' initializers do, so that
+        `networks.create` seeds it.
     """
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
@@ -107,13 +107,13 @@ class CountedDropout(OwnLayer):
         self.seed = random.randrange(2**31) if seed is None else seed
 
     def build(self, input_shape: Any) -> None:
-        """Creates the counter."""
+        """Create the counter."""
         self.counter = self.add_weight(
             shape=(), dtype="int32", initializer="zeros", trainable=False, name="counter"
         )
 
     def call(self, x: Any, training: bool = False) -> Any:
-        """[B, D] → [B, D]; the counter moves on by one in training mode."""
+        """[B, D] → [B, D]; in training mode the counter increases by one."""
         if not training:
             return x
         context = tf.distribute.get_replica_context()
@@ -127,13 +127,13 @@ class CountedDropout(OwnLayer):
         return tf.where(mine >= self.rate, x / (1 - self.rate), 0.0)
 
     def get_config(self) -> dict[str, Any]:
-        """What Keras needs to make the layer again."""
+        """Arguments that Keras needs to rebuild the layer."""
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
 
     def standard(self) -> keras.layers.Layer:
-        """Nothing is dropped in inference mode."""
+        """Identity: nothing is dropped in inference mode."""
         return keras.layers.Identity()
 
     def standard_weights(self) -> list[np.ndarray]:
-        """None: the counter counts training steps."""
+        """No weights: the counter counts training steps."""
         return []

@@ -1,4 +1,4 @@
-"""A multilayer perceptron for features that another network has computed."""
+"""A multilayer perceptron for features, such as those of a pretrained network."""
 
 import keras
 
@@ -11,9 +11,9 @@ _HIDDEN = 128
 
 @register("mlp", weight_decay=1e-4, takes="features")
 def mlp(input_shape: tuple[int], num_classes: int, *, dropout_rate: float) -> keras.Model:
-    """A perceptron with one hidden layer of 128 units for ready-made features.
+    """A perceptron with one hidden layer of 128 units, for data sets of features.
 
-    ReLU, dropout and the classifier; 131,458 parameters for 2 classes and 1,024 features.
+    ReLU, dropout and the classifier. 131,458 parameters for 2 classes and 1,024 features.
     """
     features = keras.Input(input_shape)
     x = stage(features, "stage1", keras.layers.Dense(_HIDDEN, "relu"))

@@ -1,4 +1,4 @@
-"""Networks that a caller in Python brings along: what they must be, and what is found in them."""
+"""Checks of Keras models that a caller in Python hands over."""
 
 from typing import Any
 
@@ -8,22 +8,22 @@ import numpy as np
 from ieg.errors import InputError
 from ieg.networks import parts
 
-#: Two networks say the same when their logits differ by less than this, relative to the largest.
+#: Largest difference between logits that count as equal, relative to the largest logit.
 _SAME = 1e-4
 
 
 def logits_of(model: Any, examples: np.ndarray, num_classes: int) -> np.ndarray:
-    """What the network says of examples, once it is clear that these are logits of the K classes.
+    """Logits of a model, after checking that it can be trained on such examples.
 
     Args:
-      model: what the caller has brought.
-      examples: [B, ...] as the network will see them.
+      model: the caller's.
+      examples: [B, ...], scaled as in training.
       num_classes: K.
     Returns:
-      [B, K].
+      [B, K] float32.
     Raises:
-      InputError: it is no Keras model with variables to train, cannot take the examples, or gives
-        something else than K logits.
+      InputError: `model` is no Keras model with trainable variables, cannot take the examples, or
+        does not return K logits.
     """
     if not isinstance(model, keras.Model):
         raise InputError(
@@ -31,7 +31,7 @@ def logits_of(model: Any, examples: np.ndarray, num_classes: int) -> np.ndarray:
         )
     try:
         outputs = model(examples, training=False)
-    except Exception as error:  # whatever a network of the user's own may raise
+    except Exception as error:  # a model of the user's own may raise anything
         raise InputError(
             f"network {model.name!r} cannot take examples of shape {examples.shape[1:]}: "
             f"{' '.join(str(error).split())[:200]}"
@@ -40,12 +40,12 @@ def logits_of(model: Any, examples: np.ndarray, num_classes: int) -> np.ndarray:
     if shape is None or tuple(shape) != (len(examples), num_classes):
         found = "several outputs" if shape is None else f"outputs of shape {tuple(shape)}"
         raise InputError(
-            f"network {model.name!r} gives {found} for {len(examples)} examples; for the "
+            f"network {model.name!r} returns {found} for {len(examples)} examples; for the "
             f"{num_classes} classes of y it must be one array ({len(examples)}, {num_classes}): "
             f"end with keras.layers.Dense({num_classes})"
         )
     if not model.trainable_variables:
-        raise InputError(f"network {model.name!r} has nothing to train")
+        raise InputError(f"network {model.name!r} has no trainable variables")
     logits = np.asarray(keras.ops.convert_to_numpy(outputs), np.float32)
     if _are_probabilities(logits):
         raise InputError(
@@ -56,9 +56,13 @@ def logits_of(model: Any, examples: np.ndarray, num_classes: int) -> np.ndarray:
 
 
 def as_graph(model: keras.Model, shape: tuple[int, ...]) -> keras.Model:
-    """The model itself, or, where it is no graph of layers, a graph that has it as its one layer.
+    """Wrap a model that is no graph of layers as the only layer of one; others stay as they are.
 
-    Such a model need not have an argument `training`, and nobody knows what it takes.
+    A subclassed model may lack the argument `training` and does not know its input shape.
+
+    Args:
+      model: the caller's.
+      shape: of one example.
     """
     if getattr(model, "inputs", None):
         return model
@@ -72,12 +76,12 @@ def _are_probabilities(outputs: np.ndarray) -> bool:
 
 
 def has_classifier(model: keras.Model, examples: np.ndarray, logits: np.ndarray) -> bool:
-    """Whether the last layer with weights turns features [B, D] into the logits, and nothing else.
+    """True if the last layer with weights maps features [B, D] directly to the logits.
 
     Args:
-      model: a network whose `logits_of` the examples these are.
+      model: the network.
       examples: [B, ...].
-      logits: [B, K].
+      logits: [B, K], its `logits_of` those examples.
     """
     try:
         both = parts.with_features(model)

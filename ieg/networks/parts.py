@@ -1,4 +1,4 @@
-"""Features, classifier and stages of a network, told by its top-level layers."""
+"""Features, classifier and stages of a network, told apart by its top-level layers."""
 
 import keras
 import tensorflow as tf
@@ -19,38 +19,41 @@ def classifier(model: keras.Model) -> keras.layers.Layer:
 
 
 def with_features(model: keras.Model) -> keras.Model:
-    """The same network with what its classifier sees as a second output.
+    """Add the input of the classifier as a second output.
 
     Args:
-      model: a network as this package describes them.
+      model: a network with the structure that `ieg.networks` describes.
     Returns:
-      images → (logits [B, K], features [B, D] in float32, behind dropout). It shares all variables
-      and has them in the order of `model`, so that `stateless_call` takes the same lists.
+      A model from examples to logits [B, K] and features [B, D] float32, the latter after dropout.
+      It shares all variables, in the order of `model`, so that `stateless_call` takes the same
+      lists.
     """
     features = classifier(model).input
-    if features.dtype != "float32":  # of a network of mixed precision
+    if features.dtype != "float32":  # mixed precision
         features = keras.ops.cast(features, "float32")
     inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
     return keras.Model(inputs, [*model.outputs, features], name=model.name)
 
 
 def values_of(model: keras.Model) -> list[tf.Variable]:
-    """The network's weights and moving statistics, each at the place that it has in a checkpoint.
+    """Weights and moving statistics of a network, in the order of a checkpoint.
 
-    Independent of what is trainable, and of layers that only count, such as dropout.
+    The order does not depend on which layers are trainable, nor on layers that only count, such as
+    dropout.
     """
     return [v.value for v in model.variables if v.dtype.startswith("float")]
 
 
 def lookahead_variables(model: keras.Model, level: int) -> list[int]:
-    """Which trainable variables take the look-ahead, `--meta_partial_level`.
+    """Select the trainable variables that take the look-ahead.
 
     Args:
-      model: a network as this package describes them; a model without nested stages knows the
-        levels 0 and -1 only.
-      level: 0 the classifier; k the last k stages and everything after them; -1 all.
+      model: a network with the structure that `ieg.networks` describes; without nested stages only
+        the levels 0 and -1 exist.
+      level: `meta_partial_level`: 0 for the classifier, k for the last k stages and everything
+        after them, -1 for all.
     Returns:
-      indices into `model.trainable_variables`, ascending.
+      Indices into `model.trainable_variables`, ascending.
     Raises:
       InputError: the network has fewer stages than that.
     """
@@ -60,8 +63,10 @@ def lookahead_variables(model: keras.Model, level: int) -> list[int]:
     stages = [i for i, layer in enumerate(model.layers) if isinstance(layer, keras.Model)]
     if not 0 <= level <= len(stages):
         raise InputError(
-            f"--meta_partial_level={level}: network {model.name!r} has {len(stages)} stages; "
-            "0 takes the classifier alone, -1 all variables"
+            f"network {model.name!r} has {len(stages)} stages; 0 takes the classifier alone, "
+            "-1 all variables",
+            option="meta_partial_level",
+            value=level,
         )
     first = last if level == 0 else stages[-level]
     chosen = {id(v) for layer in model.layers[first:] for v in layer.trainable_variables}
@@ -69,14 +74,14 @@ def lookahead_variables(model: keras.Model, level: int) -> list[int]:
 
 
 def weight_decay(model: keras.Model, coefficient: float) -> list[float]:
-    """Decay coefficient of every trainable variable: wd · ½ Σ‖θ‖² over all of them."""
+    """Decay coefficient of each trainable variable: wd · ½ ‖θ‖², the same for all."""
     return [coefficient] * len(model.trainable_variables)
 
 
-def synchronise_batch_norm(model: keras.Model) -> None:
-    """From now on batch norm in training mode takes the statistics of the global batch.
+def synchronize_batch_norm(model: keras.Model) -> None:
+    """Let batch norm in training mode use the statistics of the global batch, in place.
 
-    Its moments are a collective, through which tapes differentiate but forward mode does not.
+    Its moments become a collective, which tapes differentiate and forward mode does not.
     """
     for layer in layers_within(model):
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -84,7 +89,7 @@ def synchronise_batch_norm(model: keras.Model) -> None:
 
 
 def layers_within(model: keras.Model) -> list[keras.layers.Layer]:
-    """All layers, those of nested models too."""
+    """All layers of a model, with those of nested models in their place."""
     found = []
     for layer in model.layers:
         found += layers_within(layer) if isinstance(layer, keras.Model) else [layer]

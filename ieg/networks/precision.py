@@ -1,4 +1,7 @@
-"""What a network computes in: float32, or a shorter format between float32 weights and logits."""
+"""Mixed precision: float16 or bfloat16 activations between float32 weights and float32 logits.
+
+Micikevicius et al., "Mixed Precision Training", ICLR 2018, arXiv 1710.03740.
+"""
 
 import contextlib
 from collections.abc import Iterator
@@ -9,14 +12,14 @@ from ieg.networks import parts
 
 NAMES = ("float32", "mixed_bfloat16", "mixed_float16")
 
-#: With float16, gradients are taken of the loss times this, since what is below 6e-8 becomes 0 in
-#: it, and divided by it afterwards. A power of two: that rounds nothing.
+#: Loss scale for float16, in which numbers below 6e-8 become 0: gradients are those of the loss
+#: times this, divided by it afterwards. A power of two, so that scaling rounds nothing.
 FLOAT16_SCALE = 2.0**8
 
 
 @contextlib.contextmanager
 def policy(name: str) -> Iterator[None]:
-    """Networks made within the block compute in that: one of `NAMES`."""
+    """Precision of the networks built within the block, one of `NAMES`."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
     try:
@@ -26,13 +29,13 @@ def policy(name: str) -> Iterator[None]:
 
 
 def keep_head_exact(model: keras.Model) -> None:
-    """The classifier computes in float32, whatever the layers before it do.
+    """Let the classifier compute in float32, in place, whatever the layers before it do.
 
-    So losses, weights made from them and the meta-gradient's head are float32 as well.
+    Then losses, example weights and the meta-gradient's head are float32 as well.
     """
     parts.classifier(model).dtype_policy = "float32"
 
 
 def loss_scale(name: str) -> float:
-    """What losses are multiplied with for the passes back through a network."""
+    """Factor on losses for the backward passes through a network: 1 unless it is float16."""
     return FLOAT16_SCALE if name == "mixed_float16" else 1.0

@@ -1,4 +1,4 @@
-"""Starting from the weights of another run, and training the classifier alone."""
+"""Start from the weights of another run, and freeze all but the classifier."""
 
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,17 @@ from ieg.networks import parts
 
 
 def load(model: keras.Model, path: str) -> bool:
-    """Sets a network to the weights of a checkpoint, averaged ones where it holds them.
+    """Load the weights of a checkpoint into a network, averaged ones where it has them.
 
     Args:
-      model: the network; it must be the one of that checkpoint, but may tell other classes apart:
-        then the classifier keeps its own start.
+      model: the network of that checkpoint. With another number of classes its classifier keeps
+        its initial weights.
       path: a run folder (its latest checkpoint), or a checkpoint without its ending, such as
         RUN/checkpoints/step-500.
     Returns:
-      whether the classifier was set too.
+      True if the classifier was loaded too.
     Raises:
-      InputError: no checkpoint there, or of another network.
+      InputError: there is no checkpoint, or it is damaged or of another network.
     """
     values = read(model, path, "pretrained_ckpt")
     variables = parts.values_of(model)
@@ -35,52 +35,56 @@ def load(model: keras.Model, path: str) -> bool:
     return whole
 
 
-def read(model: keras.Model, path: str, flag: str) -> list[np.ndarray]:
-    """Weights and moving statistics of a checkpoint, at the places of `parts.values_of`.
+def read(model: keras.Model, path: str, option: str) -> list[np.ndarray]:
+    """Read the weights and moving statistics of a checkpoint, in the order of `parts.values_of`.
 
     Args:
-      model: the network that they must fit, but for the size of its classifier.
+      model: the network that they must fit, except for the number of classes.
       path: as for `load`.
-      flag: which one named the path, for errors.
+      option: the option that named the path, for errors.
     Raises:
-      InputError: no checkpoint there, or of another network.
+      InputError: there is no checkpoint, or it is damaged or of another network.
     """
-    reader = _open(path, flag)
+    reader = _open(path, option)
     head = {id(v.value) for v in parts.classifier(model).variables}
     values = []
     for place, variable in enumerate(parts.values_of(model)):
-        value = _read(reader, place, path, flag)
+        value = _read(reader, place, path, option)
         if value is None or (value.shape != tuple(variable.shape) and id(variable) not in head):
-            raise InputError(f"--{flag}={path}: weights of another network than {model.name!r}")
+            raise InputError(
+                f"weights of another network than {model.name!r}", option=option, value=path
+            )
         values.append(value)
     return values
 
 
 def freeze_features(model: keras.Model) -> None:
-    """Leaves the classifier as the only trainable layer; batch norm keeps its moving statistics."""
+    """Freeze all layers but the classifier, in place; batch norm keeps its moving statistics."""
     head = parts.classifier(model)
     for layer in model.layers:
         layer.trainable = layer is head
 
 
-def _open(path: str, flag: str) -> Any:
+def _open(path: str, option: str) -> Any:
     folder = Path(path).expanduser()
     prefix = checkpoints.latest(folder / "checkpoints") or str(folder)
     try:
         return tf.train.load_checkpoint(prefix)
     except checkpoints.DAMAGED:
         raise InputError(
-            f"--{flag}={path}: no checkpoint there; give a run folder, or a checkpoint "
-            "such as RUN/checkpoints/step-500"
+            "no checkpoint there; give a run folder, or a checkpoint such as "
+            "RUN/checkpoints/step-500",
+            option=option,
+            value=path,
         ) from None
 
 
-def _read(reader: Any, place: int, path: str, flag: str) -> np.ndarray | None:
+def _read(reader: Any, place: int, path: str, option: str) -> np.ndarray | None:
     for group in ("average", "network"):
         name = f"{group}/{place}/.ATTRIBUTES/VARIABLE_VALUE"
         if reader.has_tensor(name):
             try:
                 return reader.get_tensor(name)
             except checkpoints.DAMAGED:
-                raise InputError(f"--{flag}={path}: the checkpoint is damaged") from None
+                raise InputError("the checkpoint is damaged", option=option, value=path) from None
     return None

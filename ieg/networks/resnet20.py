@@ -17,10 +17,13 @@ def resnet20(
 ) -> keras.Model:
     """The 20-layer network with 0.27 M parameters that the IEG release calls resnet18.
 
-    Three stages of three pre-activation blocks with 16, 32 and 64 channels, 6n + 2 layers: He et
-    al. 2016b, section 3. Unlike there, a shortcut that halves is 2x2 average pooling, with zero
-    channels on both sides; batch norm and ReLU follow the first convolution too; and none stand in
-    front of the last pooling. 269,626 parameters for 10 classes.
+    Three stages of three pre-activation blocks with 16, 32 and 64 channels, 6n + 2 layers [1,
+    section 3]. Unlike there, a shortcut that halves is 2x2 average pooling with zero channels on
+    both sides; batch norm and ReLU follow the first convolution too; and the last pooling has none
+    in front. 269,626 parameters for 10 classes.
+
+    [1] He, Zhang, Ren and Sun, "Identity Mappings in Deep Residual Networks", ECCV 2016,
+        arXiv 1603.05027.
 
     Raises:
       InputError: a side of the images is not a multiple of 4.

@@ -12,7 +12,7 @@ _UNITS_PER_STAGE = 3
 
 
 def kernels_doubled(model: keras.Model, coefficient: float) -> list[float]:
-    """wd · Σ‖W‖² (without ½) over the kernels of convolutions and classifier alone."""
+    """Decay of the kernels of convolutions and classifier alone: wd · ‖W‖², without the ½."""
     return [2 * coefficient if len(v.shape) > 1 else 0.0 for v in model.trainable_variables]
 
 
@@ -22,12 +22,14 @@ def resnet29(
 ) -> keras.Model:
     """The 29-layer bottleneck network that IEG uses on CIFAR-10, pre-activation.
 
-    Three stages of three bottleneck units with 64, 128 and 256 channels, 9n + 2 layers: He et al.
-    2016b, section 3. Unlike there, no ReLU stands in front of a unit's first 1x1 convolution, the
-    very first unit has no batch norm there either, that convolution has the stride, a stage's
-    width doubles from 64 while its 3x3 convolutions have 16, 64 and 128 channels, and the training
-    loss decays kernels only and twice as much. 840,730 parameters for 10 classes; images of any
-    size.
+    Three stages of three bottleneck units with 64, 128 and 256 channels, 9n + 2 layers [1, section
+    3]. Unlike there, a unit's first 1x1 convolution has no ReLU in front (the very first unit no
+    batch norm either) and has the stride; the width doubles from 64 while the 3x3 convolutions have
+    16, 64 and 128 channels; and the training loss decays kernels only, twice as much. 840,730
+    parameters for 10 classes; images of any size.
+
+    [1] He, Zhang, Ren and Sun, "Identity Mappings in Deep Residual Networks", ECCV 2016,
+        arXiv 1603.05027.
     """
     image = keras.Input(input_shape)
     x = batch_norm_relu(_conv(image, 16, 3))
@@ -39,7 +41,7 @@ def resnet29(
 
 def _units(x: Any, *, inner: int, channels: int, is_first: bool) -> Any:
     stride = 1 if is_first else 2
-    # Between the stem's ReLU and the first unit, another batch norm is left out.
+    # The stem already ends with batch norm and ReLU.
     start = x if is_first else batch_norm(x)
     x = _bottleneck(start, inner, channels, stride) + _conv(x, channels, 1, stride)
     for _ in range(_UNITS_PER_STAGE - 1):

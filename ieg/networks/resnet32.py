@@ -1,4 +1,8 @@
-"""The 32-layer residual networks for 32x32 images: of IEG and FSR, and of DRO-LT."""
+"""The 32-layer residual networks for 32x32 images: of IEG and FSR, and of DRO-LT.
+
+[1] He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition", CVPR 2016,
+    arXiv 1512.03385.
+"""
 
 from typing import Any
 
@@ -25,9 +29,9 @@ def resnet32(
 ) -> keras.Model:
     """The 32-layer network of IEG and FSR: post-activation, shortcuts by average pooling.
 
-    Three stages of five basic blocks with 16, 32 and 64 channels, 6n + 2 layers: He et al. 2016a,
-    section 4.2. Unlike there, a shortcut that halves is 2x2 average pooling, with zero channels on
-    both sides. 464,154 parameters for 10 classes.
+    Three stages of five basic blocks with 16, 32 and 64 channels, 6n + 2 layers [1, section 4.2].
+    Unlike there, a shortcut that halves is 2x2 average pooling with zero channels on both sides.
+    464,154 parameters for 10 classes.
 
     Raises:
       InputError: a side of the images is not a multiple of 4.
@@ -42,9 +46,9 @@ def resnet32_skip(
 ) -> keras.Model:
     """The 32-layer network of DRO-LT and Dynamic Loss: shortcuts take every second pixel.
 
-    Three stages of five basic blocks with 16, 32 and 64 channels, 6n + 2 layers: He et al. 2016a,
-    section 4.2, with option A as it stands there, except that the zero channels lie on both sides.
-    Starts from He's normal distribution as DRO-LT's does (Dynamic Loss' keeps PyTorch's own).
+    Three stages of five basic blocks with 16, 32 and 64 channels, 6n + 2 layers [1, section 4.2],
+    with shortcuts of option A, except that the zero channels lie on both sides. Initial weights
+    follow He's normal distribution as in DRO-LT (Dynamic Loss keeps PyTorch's default).
     464,154 parameters for 10 classes; images of any size.
     """
     return _network("resnet32_skip", input_shape, num_classes, dropout_rate, skipping_shortcut)

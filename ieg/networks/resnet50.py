@@ -17,12 +17,14 @@ def resnet50(
 ) -> keras.Model:
     """The 50-layer pre-activation network ("v2") that IEG and FSR use on WebVision.
 
-    Four stages of 3, 4, 6 and 3 bottleneck units with 256, 512, 1024 and 2048 channels: He et al.
-    2016b, appendix. Unlike there, the 3x3 convolution has the stride, and the moving statistics of
-    batch norm have momentum 0.997. With both sides of the images at least 64, a 7x7 convolution
-    and max pooling quarter them first; else the first convolution is 3x3 and keeps the size.
-    23,520,842 parameters for 10 classes with the former, 23,513,162 with the latter; images of any
-    size.
+    Four stages of 3, 4, 6 and 3 bottleneck units with 256, 512, 1024 and 2048 channels [1,
+    appendix]. Unlike there, the 3x3 convolution has the stride, and batch norm has momentum 0.997.
+    If both sides of the images are at least 64, a 7x7 convolution and max pooling quarter them
+    first, else the first convolution is 3x3 and keeps the size. 23,520,842 parameters for 10
+    classes with the former, 23,513,162 with the latter; images of any size.
+
+    [1] He, Zhang, Ren and Sun, "Identity Mappings in Deep Residual Networks", ECCV 2016,
+        arXiv 1603.05027.
     """
     image = keras.Input(input_shape)
     if is_large(input_shape):

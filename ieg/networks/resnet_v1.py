@@ -1,4 +1,11 @@
-"""Residual networks with projection shortcuts: 18, 34 and 50 layers, post-activation."""
+"""Residual networks with projection shortcuts: 18, 34 and 50 layers, post-activation.
+
+[1] He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition", CVPR 2016,
+    arXiv 1512.03385.
+
+`resnet18` and `resnet34` are the networks of ProSelfLC: unlike in [1], the first convolution is 3x3
+without stride and no pooling follows it, whatever the size of the images.
+"""
 
 from functools import partial
 from typing import Any
@@ -21,12 +28,10 @@ from ieg.networks.layers import (
 def resnet18(
     input_shape: tuple[int, int, int], num_classes: int, *, dropout_rate: float
 ) -> keras.Model:
-    """The 18-layer network with 11 M parameters, its stem made for 32x32 images.
+    """The 18-layer network with 11 M parameters, with a stem for 32x32 images.
 
-    Four stages of 2, 2, 2 and 2 basic blocks with 64, 128, 256 and 512 channels: He et al. 2016a,
-    table 1, as ProSelfLC uses it. Unlike there, the first convolution is 3x3 without stride and no
-    pooling follows it, whatever the size of the images. 11,173,962 parameters for 10 classes;
-    images of any size.
+    Four stages of two basic blocks with 64, 128, 256 and 512 channels [1, table 1]. 11,173,962
+    parameters for 10 classes; images of any size.
     """
     return _basic_network("resnet18", input_shape, num_classes, dropout_rate, (2, 2, 2, 2))
 
@@ -35,12 +40,10 @@ def resnet18(
 def resnet34(
     input_shape: tuple[int, int, int], num_classes: int, *, dropout_rate: float
 ) -> keras.Model:
-    """The 34-layer network with 21 M parameters, its stem made for 32x32 images.
+    """The 34-layer network with 21 M parameters, with a stem for 32x32 images.
 
-    Four stages of 3, 4, 6 and 3 basic blocks with 64, 128, 256 and 512 channels: He et al. 2016a,
-    table 1, as ProSelfLC uses it. Unlike there, the first convolution is 3x3 without stride and no
-    pooling follows it, whatever the size of the images. 21,282,122 parameters for 10 classes;
-    images of any size.
+    Four stages of 3, 4, 6 and 3 basic blocks with 64, 128, 256 and 512 channels [1, table 1].
+    21,282,122 parameters for 10 classes; images of any size.
     """
     return _basic_network("resnet34", input_shape, num_classes, dropout_rate, (3, 4, 6, 3))
 
@@ -51,16 +54,16 @@ def resnet50_v15(
 ) -> keras.Model:
     """The 50-layer post-activation network ("v1.5") of the ISIC study and of ProSelfLC.
 
-    Four stages of 3, 4, 6 and 3 bottleneck blocks with 256, 512, 1024 and 2048 channels: He et al.
-    2016a, table 1. Unlike there, the 3x3 convolution has the stride. With both sides of the images
-    at least 64, a 7x7 convolution and max pooling quarter them first; else the first convolution
-    is 3x3 and keeps the size, as ProSelfLC's does. 23,528,522 parameters for 10 classes with the
-    former, 23,520,842 with the latter; images of any size.
+    Four stages of 3, 4, 6 and 3 bottleneck blocks with 256, 512, 1024 and 2048 channels [1, table
+    1]. Unlike there, the 3x3 convolution has the stride. If both sides of the images are at least
+    64, a 7x7 convolution and max pooling quarter them first, else the first convolution is 3x3 and
+    keeps the size, as in ProSelfLC. 23,528,522 parameters for 10 classes with the former,
+    23,520,842 with the latter; images of any size.
     """
     image = keras.Input(input_shape)
     if is_large(input_shape):
         x = batch_norm_relu(conv(image, 64, 7, 2, initializer=FAN_OUT_NORMAL))
-        # Zeros are as good as nothing behind a ReLU; pooling with 'same' would not be centred.
+        # Padding by zeros after a ReLU changes no maximum; 'same' would not be centered.
         x = keras.layers.MaxPooling2D(3, 2)(pad(x, 3))
     else:
         x = batch_norm_relu(conv(image, 64, 3, initializer=FAN_OUT_NORMAL))

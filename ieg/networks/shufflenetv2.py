@@ -13,12 +13,14 @@ from ieg.networks.layers import FAN_IN_UNIFORM, batch_norm, batch_norm_relu, con
 def shufflenetv2(
     input_shape: tuple[int, int, int], num_classes: int, *, dropout_rate: float
 ) -> keras.Model:
-    """ShuffleNet V2 1x with a stem made for 32x32 images, as ProSelfLC uses it.
+    """ShuffleNet V2 1x with a stem for 32x32 images, as ProSelfLC uses it.
 
-    Three stages of 4, 8 and 4 units with 116, 232 and 464 channels, then a 1x1 convolution to
-    1024: Ma et al. 2018, section 4. Unlike there, the first convolution has no stride, no ReLU and
-    no pooling behind it, and every convolution has a bias. 1,268,646 parameters for 10 classes;
-    images of any size.
+    Three stages of 4, 8 and 4 units with 116, 232 and 464 channels, then a 1x1 convolution to 1024
+    [1, section 4]. Unlike there, the first convolution has no stride, and no ReLU or pooling after
+    it, and every convolution has a bias. 1,268,646 parameters for 10 classes; images of any size.
+
+    [1] Ma, Zhang, Zheng and Sun, "ShuffleNet V2: Practical Guidelines for Efficient CNN
+        Architecture Design", ECCV 2018, arXiv 1807.11164.
     """
     image = keras.Input(input_shape)
     x = batch_norm(_conv(image, 24, 3))
@@ -45,7 +47,7 @@ def _branch(x: Any, inner: int, channels: int, stride: int) -> Any:
 
 
 def _shuffled(left: Any, right: Any) -> Any:
-    """Two halves [B, H, W, C/2] → [B, H, W, C] with their channels in turn."""
+    """Concatenate two halves [B, H, W, C/2] with alternating channels: [B, H, W, C]."""
     x = keras.ops.stack([left, right], axis=-1)  # [B, H, W, C/2, 2]
     return keras.layers.Reshape((*left.shape[1:3], 2 * left.shape[3]))(x)
 

@@ -14,14 +14,14 @@ _WIDTH, _HEADS, _LAYERS = 64, 4, 2
 
 
 class TokenEmbedding(OwnLayer):
-    """A vector for each token, and one for each place, added up: [B, L] → [B, L, width]."""
+    """Sum of a token and a position embedding: [B, L] → [B, L, width]."""
 
     def __init__(self, width: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.width = width
 
     def build(self, input_shape: Any) -> None:
-        """Creates both tables, normal with standard deviation 1 / sqrt(width)."""
+        """Create both tables, normal with standard deviation 1 / sqrt(width)."""
 
         def table(rows: int, name: str) -> Any:
             spread = {"class_name": "RandomNormal", "config": {"stddev": self.width**-0.5}}
@@ -35,11 +35,11 @@ class TokenEmbedding(OwnLayer):
         return keras.ops.take(self.tokens, tokens, axis=0) + self.places
 
     def get_config(self) -> dict[str, Any]:
-        """What Keras needs to make the layer again."""
+        """Arguments that Keras needs to rebuild the layer."""
         return {**super().get_config(), "width": self.width}
 
     def standard(self) -> keras.layers.Layer:
-        """A table of tokens and one of places, which are counted along the tokens."""
+        """Two embeddings of Keras, the second for positions counted along the tokens."""
         tokens = keras.Input(self.input.shape[1:], dtype=self.input.dtype)
         places = keras.ops.cumsum(keras.ops.ones_like(tokens), axis=1) - 1
         x = keras.layers.Embedding(VOCABULARY, self.width)(tokens)
@@ -47,7 +47,7 @@ class TokenEmbedding(OwnLayer):
         return keras.Model(tokens, x, name=self.name)
 
     def standard_weights(self) -> list[np.ndarray]:
-        """Both tables."""
+        """Both tables, tokens first."""
         return [keras.ops.convert_to_numpy(table) for table in (self.tokens, self.places)]
 
 
@@ -55,10 +55,14 @@ class TokenEmbedding(OwnLayer):
 def transformer(input_shape: tuple[int], num_classes: int, *, dropout_rate: float) -> keras.Model:
     """A small transformer encoder for sequences of tokens (0 is padding).
 
-    Two layers of 64 channels with four heads and 128 hidden units, normalised before each part
-    (Vaswani et al. 2017; Xiong et al. 2020), places learned. Padding is neither attended to nor
-    counted in the mean over places that the classifier sees. 97,026 parameters for 2 classes and
-    434 places.
+    Two layers [1] of 64 channels with four heads and 128 hidden units, layer norm in front of
+    attention and dense layers [2], learned position embeddings. Padding is neither attended to nor
+    counted in the mean over positions in front of the classifier. 97,026 parameters for 2 classes
+    and 434 positions.
+
+    [1] Vaswani et al., "Attention Is All You Need", NeurIPS 2017, arXiv 1706.03762.
+    [2] Xiong et al., "On Layer Normalization in the Transformer Architecture", ICML 2020,
+        arXiv 2002.04745.
     """
     tokens = keras.Input(input_shape, dtype="int32")
     present = keras.ops.not_equal(tokens, 0)  # [B, L]
@@ -71,9 +75,9 @@ def transformer(input_shape: tuple[int], num_classes: int, *, dropout_rate: floa
 
 
 def _layer(shape: Any, mask_shape: Any, name: str) -> keras.Model:
-    """Attention and two dense layers, each beside a shortcut, as a nested model of that name."""
+    """Attention and two dense layers, each with a shortcut, as a nested model of that name."""
     inputs, present = keras.Input(shape), keras.Input(mask_shape, dtype="bool")
-    seen = keras.ops.expand_dims(present, 1)  # [B, 1, L]: the same for all who look
+    seen = keras.ops.expand_dims(present, 1)  # [B, 1, L]: the same for every query
     y = keras.layers.LayerNormalization()(inputs)
     attention = keras.layers.MultiHeadAttention(_HEADS, _WIDTH // _HEADS)
     x = inputs + attention(y, y, attention_mask=seen)
@@ -83,7 +87,7 @@ def _layer(shape: Any, mask_shape: Any, name: str) -> keras.Model:
 
 
 def _mean(x: Any, present: Any) -> Any:
-    """Mean over the places that are no padding: [B, L, D] and [B, L] → [B, D]."""
+    """Mean over the positions without padding: [B, L, D] and [B, L] → [B, D]."""
     weight = keras.ops.expand_dims(keras.ops.cast(present, x.dtype), -1)  # [B, L, 1]
     count = keras.ops.maximum(keras.ops.sum(weight, axis=1), 1)
     return keras.ops.sum(x * weight, axis=1) / count

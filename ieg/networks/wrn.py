@@ -25,14 +25,16 @@ def wrn28_10(
     dropout_rate: float,
     width: int = 160,
 ) -> keras.Model:
-    """The wide network of IEG and FSR: pre-activation, and further shortcuts.
+    """The wide network of IEG and FSR: pre-activation, with additional shortcuts.
 
-    Three stages of four basic blocks with 160, 320 and 640 channels, 6n + 4 layers: Zagoruyko and
-    Komodakis 2016, section 2. Unlike there, no shortcut has weights (average pooling, and zero
-    channels on both sides); further ones lead from the start to the end of each stage and from the
-    first convolution to the end of the last stage; the very first block's shortcut starts behind
-    its batch norm and ReLU; and strided convolutions are padded as TensorFlow does, on the right
-    and the bottom. 36,220,634 parameters for 10 classes.
+    Three stages of four basic blocks with 160, 320 and 640 channels, 6n + 4 layers [1, section 2].
+    Unlike there, no shortcut has weights (average pooling, zero channels on both sides); additional
+    ones lead from the start to the end of each stage and from the first convolution to the end of
+    the last stage; the very first block's shortcut starts after its batch norm and ReLU; and
+    strided convolutions are padded on the right and the bottom, as TensorFlow does. 36,220,634
+    parameters for 10 classes.
+
+    [1] Zagoruyko and Komodakis, "Wide Residual Networks", BMVC 2016, arXiv 1605.07146.
 
     Args:
       input_shape: H, W, C.
@@ -68,4 +70,4 @@ def _blocks(x: Any, *, channels: int, is_first: bool) -> Any:
 
 
 def _conv3x3(x: Any, channels: int, stride: int = 1) -> Any:
-    return conv(x, channels, 3, stride, centred=False, initializer=FAN_OUT_NORMAL)
+    return conv(x, channels, 3, stride, centered=False, initializer=FAN_OUT_NORMAL)

@@ -1,1 +1,1 @@
-"""The training loop and what it keeps: the same for every method."""
+"""Training loop, state, schedules and devices, the same for every method."""

@@ -1,4 +1,8 @@
-"""Exponential moving average of the weights."""
+"""Exponential moving average of the weights.
+
+Averaging of iterates: Polyak and Juditsky, "Acceleration of Stochastic Approximation by Averaging",
+SIAM Journal on Control and Optimization, 1992.
+"""
 
 from typing import Any
 
@@ -6,34 +10,37 @@ import tensorflow as tf
 
 
 def ema_decay(step: int | tf.Tensor, decay: float = 0.999) -> tf.Tensor:
-    """Decay of the average, small at first so that the random start is soon forgotten.
+    """Decay of the average, small at first so that the random initial weights are soon forgotten.
 
-    d(t) = min(decay, (1 + t) / (10 + t))
-
+    d(t) = min(decay, (1 + t) / (10 + t))        `num_updates` of TensorFlow's
+                                                 ExponentialMovingAverage
     Args:
-      step: t, scalar of any integer or float type; the number of updates that went before.
-      decay: the decay that holds in the long run, in [0, 1].
+      step: t, the number of updates before this one; scalar of any integer or float type.
+      decay: limit of d(t), in [0, 1].
     Returns:
-      Scalar float32. With 0.999 the limit is reached at t = 8990.
+      Scalar float32. The limit 0.999 is reached at t = 8990.
 
-    Source: `num_updates` of TensorFlow's ExponentialMovingAverage.
+    >>> [round(float(ema_decay(step)), 3) for step in (0, 8, 80, 100_000)]
+    [0.1, 0.5, 0.9, 0.999]
     """
     t = tf.cast(step, tf.float32)
     return tf.minimum(tf.constant(decay, tf.float32), (1.0 + t) / (10.0 + t))
 
 
 def ema_update(average: Any, value: Any, decay: Any) -> Any:
-    """One update of the average.
+    """Update of the average by a new value: decay · average + (1 - decay) · value.
 
-    average - (1 - decay) (average - value), which is decay · average + (1 - decay) · value
-
-    The first form returns the average unchanged, to the bit, where it already equals the value.
+    Computed as average - (1 - decay) (average - value), which leaves an average that equals the
+    value unchanged to the bit.
 
     Args:
       average: float, NumPy array or tensor.
-      value: the newest value, same shape and dtype.
-      decay: scalar in [0, 1], of the average's kind or a Python float.
+      value: the new value, same shape and dtype.
+      decay: scalar in [0, 1], a Python float or of the average's type.
     Returns:
-      The new average, shape and dtype as given.
+      The new average, of the same shape and dtype.
+
+    >>> ema_update(1.0, 3.0, decay=0.75)
+    1.5
     """
     return average - (1.0 - decay) * (average - value)

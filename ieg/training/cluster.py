@@ -1,6 +1,6 @@
-"""Which processes train one network together: what TF_CONFIG or Slurm says, checked in words.
+"""The worker processes of one run, as TF_CONFIG or Slurm describes them.
 
-All of it happens before TensorFlow starts its server, which would end the process.
+Everything is checked before TensorFlow starts its server, which would end the process on an error.
 """
 
 import json
@@ -15,7 +15,7 @@ _EXAMPLE = (
     '{"cluster": {"worker": ["HOST:PORT", "HOST:PORT"]}, "task": {"type": "worker", "index": 0}}'
 )
 
-#: Jobs of one Slurm cluster may share a node, so each has ports of its own from here on.
+#: Jobs of one Slurm cluster may share a node, so each has ports of its own, from this one on.
 _FIRST_SLURM_PORT, _TASKS_OF_A_NODE, _JOBS = 10000, 16, 1000
 
 
@@ -24,8 +24,8 @@ class Cluster(NamedTuple):
 
     Attributes:
       addresses: HOST:PORT of each, the chief's first.
-      place: which of them this process is.
-      tf_config: the same as TensorFlow reads it.
+      place: index of this process in `addresses`.
+      tf_config: the same as JSON, for TensorFlow.
     """
 
     addresses: tuple[str, ...]
@@ -34,18 +34,19 @@ class Cluster(NamedTuple):
 
 
 def read() -> Cluster:
-    """The cluster that TF_CONFIG describes, or without it the Slurm step that this process is in.
+    """Read the cluster from TF_CONFIG or, without it, from the Slurm step of this process.
 
     Raises:
-      InputError: neither is there, or it does not say who the workers are and which one this is.
+      InputError: neither exists, or it does not describe the workers and the place of this one.
     """
     text, source = os.environ.get("TF_CONFIG"), "TF_CONFIG"
     if text is None and "SLURM_PROCID" in os.environ:
         text, source = _of_slurm(), "the Slurm step"
     if text is None:
         raise InputError(
-            "--distribution_strategy=multi_worker_mirrored needs the environment variable "
-            f"TF_CONFIG, like {_EXAMPLE}, or a Slurm step (srun)"
+            f"needs the environment variable TF_CONFIG, like {_EXAMPLE}, or a Slurm step (srun)",
+            option="distribution_strategy",
+            value="multi_worker_mirrored",
         )
     try:
         content = json.loads(text)
@@ -58,15 +59,19 @@ def read() -> Cluster:
 
 
 def _parse(content: Any, text: str) -> Cluster:
-    """Raises ValueError that says what is wrong."""
+    """Check the content of TF_CONFIG.
+
+    Raises:
+      ValueError: it describes no cluster; the message says why.
+    """
     if not isinstance(content, dict):
         raise ValueError("it must be a JSON object")
     jobs, task = content.get("cluster"), content.get("task")
     if not isinstance(jobs, dict) or not jobs:
-        raise ValueError("'cluster' must say the addresses of the workers")
+        raise ValueError("'cluster' must list the addresses of the workers")
     for job, addresses in jobs.items():
         if job not in ("chief", "worker"):
-            raise ValueError(f"'cluster' has {job!r}, where only 'chief' and 'worker' have a part")
+            raise ValueError(f"'cluster' has {job!r}; only 'chief' and 'worker' are possible")
         if not isinstance(addresses, list) or not addresses:
             raise ValueError(f"'cluster' must list the addresses of each {job!r}")
         for address in addresses:
@@ -78,38 +83,42 @@ def _parse(content: Any, text: str) -> Cluster:
     if len(set(everyone)) < len(everyone):
         raise ValueError("two workers have the same address")
     if not isinstance(task, dict) or str(task.get("type")) not in jobs:
-        raise ValueError(f"'task' must say a 'type' of {', '.join(jobs)} and an 'index'")
+        raise ValueError(f"'task' must have a 'type' ({', '.join(jobs)}) and an 'index'")
     kind, index = task["type"], str(task.get("index"))
     if not index.isdecimal() or int(index) >= len(jobs[kind]):
         raise ValueError(
-            f"'task' is {kind} {index}, but 'cluster' has {len(jobs[kind])} of that type, from 0 on"
+            f"'task' is {kind} {index}, but 'cluster' has {len(jobs[kind])} of that type, counted "
+            "from 0"
         )
     return Cluster(tuple(everyone), int(index) + (len(chiefs) if kind == "worker" else 0), text)
 
 
 def host_and_port(address: Any) -> tuple[str, int]:
-    """The parts of "HOST:PORT".
+    """Split "HOST:PORT".
 
     Raises:
-      ValueError: it is something else.
+      ValueError: it has another form.
+
+    >>> host_and_port("[::1]:2222")
+    ('::1', 2222)
     """
     host, _, port = str(address).rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
-        raise ValueError(f"{address!r} is no HOST:PORT")
+        raise ValueError(f"{address!r} is not of the form HOST:PORT")
     return host.strip("[]"), int(port)
 
 
 def _of_slurm() -> str:
-    """TF_CONFIG of a task in a Slurm step; a task takes all GPUs that Slurm lets it see.
+    """TF_CONFIG of this task of a Slurm step; a task takes all GPUs that are visible to it.
 
     Raises:
-      InputError: the step is not what TensorFlow's resolver understands.
+      InputError: TensorFlow's resolver does not understand the step, or orders its nodes wrongly.
     """
     try:
         job = int(os.environ.get("SLURM_JOB_ID", "0")) % _JOBS
         resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
             port_base=_FIRST_SLURM_PORT + _TASKS_OF_A_NODE * job,
-            # It would share out the GPUs of a node once more: it is only asked who is where.
+            # The resolver would divide the GPUs of a node once more; here it only finds addresses.
             gpus_per_node=_TASKS_OF_A_NODE,
             gpus_per_task=1,
             auto_set_gpu=False,
@@ -117,12 +126,12 @@ def _of_slurm() -> str:
         jobs = resolver.cluster_spec().as_dict()
         kind, index = resolver.get_task_info()
     except (RuntimeError, ValueError) as error:
-        raise InputError(f"the Slurm step cannot be understood: {error}; give TF_CONFIG") from None
+        raise InputError(f"the Slurm step cannot be understood: {error}; set TF_CONFIG") from None
     host = jobs[kind][index].rpartition(":")[0]
     here = os.environ.get("SLURMD_NODENAME", host)
-    if here != host:  # it sorts node10 before node2, unlike Slurm
+    if here != host:  # the resolver sorts node10 before node2, unlike Slurm
         raise InputError(
             f"TensorFlow orders nodes by name and takes task {index} of the Slurm step to be on "
-            f"{host}, and it is on {here}; give TF_CONFIG"
+            f"{host}, but it is on {here}; set TF_CONFIG"
         )
     return json.dumps({"cluster": jobs, "task": {"type": kind, "index": index}})

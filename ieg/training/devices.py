@@ -1,4 +1,4 @@
-"""Devices: the distribution strategy, and what it takes to be the same bit for bit."""
+"""Distribution strategies, and settings for results that are equal bit for bit."""
 
 import functools
 import logging
@@ -11,15 +11,15 @@ from ieg.training import cluster, rendezvous
 
 
 def strategy(name: str) -> tf.distribute.Strategy:
-    """The distribution strategy of `--distribution_strategy`.
+    """Create the strategy of `distribution_strategy`.
 
     Args:
       name: "none"; "mirrored", over all GPUs or, without any, over all logical CPU devices; "auto",
-        which is mirrored when there are several GPUs; "multi_worker_mirrored", over the processes
-        of TF_CONFIG or a Slurm step, which waits for all of them; "tpu".
+        "mirrored" with several GPUs and else "none"; "multi_worker_mirrored", over the processes of
+        TF_CONFIG or a Slurm step, after waiting for all of them; "tpu".
     Raises:
-      InputError: the workers or the TPU are not as described, or not there.
-      TrainingStopped: a worker has not come.
+      InputError: the description of the workers is wrong, or there is no such TPU.
+      TrainingStopped: a worker is missing.
     """
     if name == "multi_worker_mirrored":
         return _multi_worker()
@@ -41,7 +41,7 @@ def _mirrored(devices: tuple[str, ...]) -> tf.distribute.Strategy:
 def _multi_worker() -> tf.distribute.Strategy:
     found = cluster.read()
     rendezvous.meet(found)
-    # Of a Slurm step too: only with this resolver TensorFlow counts the GPUs of this process.
+    # For a Slurm step too: only the resolver of TF_CONFIG counts the GPUs of this process.
     os.environ["TF_CONFIG"] = found.tf_config
     return tf.distribute.MultiWorkerMirroredStrategy()
 
@@ -57,32 +57,35 @@ def _tpu() -> tf.distribute.Strategy:
     except (ValueError, RuntimeError, OSError, tf.errors.OpError) as error:
         reason = str(error).partition(".")[0]
         raise InputError(
-            f"--distribution_strategy=tpu: there is no TPU {name!r} here ({reason}); leave "
-            "the flag out, or name one in TPU_NAME"
+            f"there is no TPU {name!r} here ({reason}); leave this out, or name one in TPU_NAME",
+            option="distribution_strategy",
+            value="tpu",
         ) from None
 
 
 def keep_order_of_sums(strategy: tf.distribute.Strategy) -> None:
-    """Lets several replicas of one process and those of several workers come to the same bits.
+    """Fix the order of sums, so that replicas of one process and of several give the same bits.
 
-    TensorFlow's rewriting of sums adds terms up in another order where some of them come from
-    another device or worker. On one device it stays: without it the same step at 32x32 has several
-    results.
+    TensorFlow's arithmetic optimization reorders sums whose terms come from another device or
+    worker. On one device it stays on: without it the same step at 32x32 has several results.
+
+    Args:
+      strategy: of the run.
     """
     alone = strategy.num_replicas_in_sync == 1
     tf.config.optimizer.set_experimental_options({"arithmetic_optimization": alone})
 
 
 def make_deterministic(wanted: bool | None) -> bool:
-    """Makes equal runs equal bit for bit; call it before TensorFlow runs anything.
+    """Make repeated runs equal bit for bit; to be called before TensorFlow runs anything.
 
     That takes deterministic kernels and a single inter-op thread: with more, forward mode at 32x32
     gives several results for the same step.
 
     Args:
-      wanted: None stands for "on CPUs", where it costs little.
+      wanted: None for "on CPUs only", where it costs little.
     Returns:
-      whether it is on.
+      True if it is on.
     """
     on = not tf.config.list_physical_devices("GPU") if wanted is None else wanted
     if not on:
@@ -91,7 +94,7 @@ def make_deterministic(wanted: bool | None) -> bool:
     if tf.config.threading.get_inter_op_parallelism_threads() != 1:
         try:
             tf.config.threading.set_inter_op_parallelism_threads(1)
-        except RuntimeError:  # TensorFlow is running already, in a process that is not ours alone
+        except RuntimeError:  # the caller's process has used TensorFlow before
             logging.getLogger("ieg").warning(
                 "TensorFlow already runs with several inter-op threads: results may differ in the "
                 "last bits from run to run"

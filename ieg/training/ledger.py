@@ -1,4 +1,4 @@
-"""What training says about each example: a running mean per example of every value."""
+"""Running means per example of the values that training logs, such as its loss."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,19 +7,19 @@ import tensorflow as tf
 
 from ieg import replicas
 
-#: The mean looks back over about 1 / (1 - DECAY) visits of an example.
+#: Decay d of the running means, which cover about 1 / (1 - d) visits of an example.
 DECAY = 0.9
 
-#: After so many visits the start of training, when a network knows nothing, weighs an eighth.
+#: Visits until a mean is settled: what it was before them then has an eighth of the weight.
 SETTLED = 20
 
 
 class Ledger(tf.Module):
-    """Running means a[i] ← d a[i] + (1 - d) x_i over the visits of example i, the same on replicas.
+    """Running means over visits, a[i] ← d a[i] + (1 - d) x_i for example i, equal on all replicas.
 
     Args:
       num_examples: N.
-      columns: names of the values.
+      columns: names of the C values per example.
     """
 
     def __init__(self, num_examples: int, columns: Sequence[str]) -> None:
@@ -30,7 +30,12 @@ class Ledger(tf.Module):
         self.visits = tf.Variable(tf.zeros([num_examples], tf.int32), **keep)
 
     def record(self, index: tf.Tensor, values: Mapping[str, tf.Tensor]) -> None:
-        """Enters this replica's [B] values of every column for examples `index` [B]."""
+        """Enter the values of a batch; called in replica context.
+
+        Args:
+          index: [B] examples of this replica.
+          values: [B] for each column.
+        """
         rows = tf.stack([tf.cast(values[c], tf.float32) for c in self.columns], axis=1)  # [B, C]
         index, rows = replicas.gather(index), replicas.gather(rows)
         change = (1 - DECAY) * (rows - tf.gather(self.means, index))
@@ -38,7 +43,11 @@ class Ledger(tf.Module):
         replicas.scatter_add(self.visits, index, tf.ones_like(index))
 
     def read(self) -> dict[str, np.ndarray]:
-        """[N] per column, corrected for the start at 0 and nan where never visited; and visits."""
+        """Read all columns.
+
+        Returns:
+          [N] means by column, corrected for their start at 0, nan without a visit; and [N] visits.
+        """
         visits = self.visits.numpy()
         with np.errstate(divide="ignore", invalid="ignore"):
             means = self.means.numpy() / (1 - DECAY ** visits[:, np.newaxis])
@@ -47,8 +56,7 @@ class Ledger(tf.Module):
     def settled_loss(self) -> np.ndarray:
         """[N] running mean of the loss; nan for examples with fewer than `SETTLED` visits.
 
-        This is what the label audit goes by: of few visits the start of training, when a network
-        knows nothing, would decide.
+        For the label audit: the mean of few visits would depend on the untrained network.
         """
         found = self.read()
         return np.where(found["visits"] < SETTLED, np.nan, found["loss"])

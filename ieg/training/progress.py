@@ -1,4 +1,4 @@
-"""Where a run stands: a bar on a terminal, plain lines in a file."""
+"""Progress of a run: a bar on a terminal, plain lines in a file."""
 
 import time
 from collections.abc import Mapping
@@ -11,13 +11,14 @@ _LINE_EVERY_SECONDS = 10.0
 
 
 class ProgressBar:
-    """Shows step, epoch, learning rate, loss, accuracy, examples/s and time left.
+    """Display of step, epoch, learning rate, loss, accuracy, examples/s and time left.
 
     Use it as a context manager.
 
     Args:
-      console: where to show it.
-      first, last: steps already done, and steps of the whole run.
+      console: output.
+      first: steps already done.
+      last: steps of the whole run.
       steps_per_epoch: for the epoch number.
       batch_size: global batch, for examples/s.
     """
@@ -53,7 +54,13 @@ class ProgressBar:
         self._bar.stop()
 
     def show(self, step: int, learning_rate: float, scalars: Mapping[str, float]) -> None:
-        """Brings the display up to `step` done steps."""
+        """Update the display.
+
+        Args:
+          step: steps done.
+          learning_rate: of the last step.
+          scalars: of the last step, among them loss and train_accuracy.
+        """
         now = time.monotonic()
         rate = (step - self._first) * self._batch_size / max(now - self._started, 1e-9)
         text = (

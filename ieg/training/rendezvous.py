@@ -1,8 +1,8 @@
-"""Workers meet before TensorFlow starts, which waits for the others in silence and deaf to signals.
+"""Meeting of the workers before TensorFlow starts, which would wait silently and ignore signals.
 
-The chief listens at its address until every other worker has come, has been given the same
-addresses, and answers at its own when the chief calls back. Then it lets all go, and TensorFlow's
-servers take over the addresses.
+The chief listens at its address until each other worker has connected, with the same list of
+addresses, and can be reached at its own. Then it releases all of them, and TensorFlow's servers
+take over the addresses.
 """
 
 import contextlib
@@ -14,24 +14,23 @@ import time
 from ieg.errors import InputError, TrainingStopped
 from ieg.training.cluster import Cluster, host_and_port
 
-#: Seconds: to wait for the others at all, as long as a scheduler may take to find machines; until
-#: a first line says for whom; until the next; for one answer; between two calls.
+#: Seconds until a worker gives up, long enough for a scheduler to find machines; until the first
+#: message about missing workers; between further ones; for one answer; between two attempts.
 PATIENCE, _FIRST_LINE, _NEXT_LINE, _ANSWER, _PAUSE = 1800.0, 30.0, 120.0, 5.0, 0.5
 
 _GO = b"go\n"
-_MOST = 2**16  # bytes of a greeting; whoever sends more is no worker
+_MOST = 2**16  # bytes of a greeting; a longer one does not come from a worker
 
 
 def meet(cluster: Cluster, patience: float = PATIENCE) -> None:
-    """Returns when all workers are there; each of them calls it.
+    """Wait until all workers are there; each of them calls it.
 
     Args:
-      cluster: the workers, of which this process is one.
-      patience: seconds after which it gives up.
+      cluster: the workers, this process among them.
+      patience: seconds until it gives up.
     Raises:
-      InputError: the port of this worker is taken, or not to be had; or the workers were given
-        different addresses.
-      TrainingStopped: somebody is missing after that time.
+      InputError: the port of this worker cannot be used, or the workers have different addresses.
+      TrainingStopped: a worker is still missing after that time.
     """
     with _listen(cluster) as listener:
         waiting = _Waiting(cluster, patience)
@@ -42,7 +41,7 @@ def meet(cluster: Cluster, patience: float = PATIENCE) -> None:
 
 
 class _Waiting:
-    """Says from time to time who is missing, and gives up at last."""
+    """Messages about missing workers, and an error when patience is at its end."""
 
     def __init__(self, cluster: Cluster, patience: float) -> None:
         self._cluster, self._patience = cluster, patience
@@ -54,15 +53,15 @@ class _Waiting:
         self._waits(named)
 
     def for_the_chief(self) -> None:
-        self._waits(f"the word of worker 0 at {self._cluster.addresses[0]}, who waits for others")
+        self._waits(f"worker 0 at {self._cluster.addresses[0]}, which waits for others")
 
     def _waits(self, whom: str) -> None:
         waited = time.monotonic() - self._begin
         me = f"worker {self._cluster.place}"
         if waited > self._patience:
             raise TrainingStopped(
-                f"{me} has waited {waited:.0f} s for {whom}; start all of them with the same "
-                "addresses, which each must be able to reach"
+                f"{me} has waited {waited:.0f} s for {whom}; start all workers with the same "
+                "addresses, which each of them must be able to reach"
             )
         if waited > self._next_line:
             self._next_line += _NEXT_LINE
@@ -78,13 +77,13 @@ def _listen(cluster: Cluster) -> socket.socket:
         return socket.create_server(("", port), family=family, dualstack_ipv6=both)
     except OSError as error:
         raise InputError(
-            f"worker {cluster.place} cannot listen at {address}: {error.strerror}; name a free "
+            f"worker {cluster.place} cannot listen at {address}: {error.strerror}; give a free "
             "port in TF_CONFIG, the same for all workers"
         ) from None
 
 
 def _gather(cluster: Cluster, listener: socket.socket, waiting: _Waiting) -> None:
-    """The chief's part."""
+    """Wait for the other workers, as the chief."""
     listener.settimeout(_PAUSE)
     others = range(1, len(cluster.addresses))
     here: dict[int, socket.socket] = {}
@@ -95,10 +94,10 @@ def _gather(cluster: Cluster, listener: socket.socket, waiting: _Waiting) -> Non
                 connection = connections.enter_context(listener.accept()[0])
                 place = _greeted(cluster, connection)
                 if place is not None and _answers(cluster, place):
-                    here[place] = connection  # of one that was started again the new one counts
+                    here[place] = connection  # replaces that of a worker that was started again
                 else:
                     connection.close()
-            # Who is gone while others are waited for has to come again.
+            # A worker that is lost meanwhile has to connect again.
             for place in [place for place, found in here.items() if _is_closed(found)]:
                 here.pop(place).close()
         for connection in here.values():
@@ -107,7 +106,7 @@ def _gather(cluster: Cluster, listener: socket.socket, waiting: _Waiting) -> Non
 
 
 def _greeted(cluster: Cluster, connection: socket.socket) -> int | None:
-    """The place of the worker that has called; None for whoever is none.
+    """Place of the worker at the other end; None if it is no worker.
 
     Raises:
       InputError: it has other addresses than the chief.
@@ -123,7 +122,7 @@ def _greeted(cluster: Cluster, connection: socket.socket) -> int | None:
     if addresses != cluster.addresses:
         problem = (
             f"worker {place} was given the addresses {', '.join(map(str, addresses))} and worker 0 "
-            f"{', '.join(cluster.addresses)}; give all of them the same cluster"
+            f"{', '.join(cluster.addresses)}; give all workers the same cluster"
         )
         with contextlib.suppress(OSError):
             connection.sendall(json.dumps(problem).encode() + b"\n")
@@ -152,12 +151,12 @@ def _is_closed(connection: socket.socket) -> bool:
 
 
 def _join(cluster: Cluster, waiting: _Waiting) -> None:
-    """The part of every other worker."""
+    """Connect to the chief and wait, as any other worker."""
     greeting = {"place": cluster.place, "addresses": cluster.addresses}
     chief = host_and_port(cluster.addresses[0])
     while True:
         waiting.for_workers([0])
-        # An earlier run that is still ending may answer there, or a name not be known yet.
+        # An earlier run that is still ending may answer, or the host name may not be known yet.
         with (
             contextlib.suppress(OSError),
             socket.create_connection(chief, _ANSWER) as connection,
@@ -169,10 +168,10 @@ def _join(cluster: Cluster, waiting: _Waiting) -> None:
 
 
 def _is_let_go(connection: socket.socket, waiting: _Waiting) -> bool:
-    """Whether the chief says so; False when it is gone or is no chief.
+    """True once the chief releases this worker; False if it is gone or not a chief.
 
     Raises:
-      InputError: the chief's refusal.
+      InputError: the chief refuses this worker.
     """
     connection.settimeout(_PAUSE)
     answer = b""

@@ -3,13 +3,8 @@
 A schedule maps the 0-based number of the step that is about to run to its learning rate. The host
 calls it once per step, in double precision, and hands the number to the compiled step.
 
-The schedules of the command line come from `from_settings`. Those of the other methods are put
-together from the same pieces:
-
-  LDAM        by_epoch(warmup_factor(milestones(..., first_iteration=0), warmup_steps=4, start=0.2))
-  ProSelfLC   warmup(milestones(..., first_iteration=0)), counted from the end of the warm-up
-  ProSelfLC 2 warmup_factor(milestones(..., first_iteration=0)), counted from the first step;
-              warmup(linear(...)); warmup_factor(piecewise(boundaries=(), values=(rate,)))
+`from_settings` builds the schedules of `lr_schedule` from the functions before it. Those of LDAM and
+ProSelfLC count milestones from 0: their rate falls one step later than that of `milestones`.
 """
 
 import bisect
@@ -20,32 +15,34 @@ from collections.abc import Callable, Sequence
 from ieg.errors import InputError
 from ieg.training.settings import TrainingSettings
 
+#: 0-based step → learning rate.
 Schedule = Callable[[int], float]
 
-#: Those that cannot begin with a warm-up, and those that are as long as the run.
+#: Schedules that cannot begin with a warm-up, and those that depend on the length of the run.
 WITHOUT_WARMUP = ("custom_step", "exponential", "constant")
 STRETCHING = ("cosine_one", "cosine_epoch")
 
 
 def cosine_restarts(
-    *, learning_rate: float, first_period: float, t_mul: float = 1.5, m_mul: float = 0.9
+    *, learning_rate: float, first_period: float, t_mul: float, m_mul: float
 ) -> Schedule:
-    """Cosine decay to zero that starts again, each time longer and lower.
+    """Cosine decay to zero with warm restarts; cycles become longer and lower.
 
     lr(t) = learning_rate · m_mul^i · ½ (1 + cos(π (t - S_i) / (first_period · t_mul^i)))
     S_i = first_period · (t_mul^i - 1) / (t_mul - 1), i the last cycle with S_i <= t
 
+    Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017,
+    arXiv 1608.03983, eq. 5 with η_min = 0; m_mul as in Keras' CosineDecayRestarts.
+
     Args:
       learning_rate: height of the first cycle, > 0.
       first_period: length of the first cycle in steps, >= 1; need not be an integer.
-      t_mul: each cycle is this many times longer than the one before, >= 1.
+      t_mul: length of a cycle relative to the one before, >= 1.
       m_mul: height of a cycle relative to the one before, in (0, 1].
     Returns:
       The schedule. It never ends and is zero at most at the last step of a cycle.
     Raises:
       ValueError: an argument is out of range.
-
-    Source: SGDR, Loshchilov and Hutter, ICLR 2017 (arXiv 1608.03983), eq. 5, with η_min = 0.
 
     >>> lr = cosine_restarts(learning_rate=0.1, first_period=4, t_mul=2.0, m_mul=0.5)
     >>> [round(lr(step), 4) for step in (0, 2, 4, 8, 12)]
@@ -64,9 +61,9 @@ def cosine_restarts(
 
 
 def restart_steps(first_period: float, t_mul: float, total_steps: int) -> list[int]:
-    """Steps at which `cosine_restarts` begins a new cycle: before them the rate is lowest.
+    """Steps at which `cosine_restarts` begins a new cycle; just before, the rate is lowest.
 
-    Behind a warm-up of W steps, pass total_steps - W and add W to the result.
+    After a warm-up of W steps, pass total_steps - W and add W to the result.
 
     Args:
       first_period: as in `cosine_restarts`.
@@ -98,13 +95,17 @@ def cosine_one(*, learning_rate: float, total_steps: int) -> Schedule:
       The schedule.
     Raises:
       ValueError: an argument is not positive.
+
+    >>> lr = cosine_one(learning_rate=0.5, total_steps=6)
+    >>> [round(lr(step), 4) for step in (0, 2, 3, 4, 6)]
+    [0.5, 0.375, 0.25, 0.125, 0.0]
     """
     _check_positive("learning_rate", learning_rate)
     _check_positive("total_steps", total_steps)
     return lambda step: learning_rate * _half_cosine(min(step / total_steps, 1.0))
 
 
-def exponential(*, learning_rate: float, decay_steps: int, rate: float = 0.9) -> Schedule:
+def exponential(*, learning_rate: float, decay_steps: int, rate: float) -> Schedule:
     """Exponential decay in stairs.
 
     lr(t) = learning_rate · rate^⌊t / decay_steps⌋
@@ -117,6 +118,10 @@ def exponential(*, learning_rate: float, decay_steps: int, rate: float = 0.9) ->
       The schedule.
     Raises:
       ValueError: an argument is out of range.
+
+    >>> lr = exponential(learning_rate=1.0, decay_steps=2, rate=0.5)
+    >>> [lr(step) for step in range(5)]
+    [1.0, 1.0, 0.5, 0.5, 0.25]
     """
     _check_positive("learning_rate", learning_rate)
     _check_positive("decay_steps", decay_steps)
@@ -124,66 +129,17 @@ def exponential(*, learning_rate: float, decay_steps: int, rate: float = 0.9) ->
     return lambda step: learning_rate * rate ** (step // decay_steps)
 
 
-def linear(*, learning_rate: float, total_steps: int) -> Schedule:
-    """Straight line to zero.
+def milestones(*, learning_rate: float, steps: Sequence[int], rate: float) -> Schedule:
+    """Step decay by one factor at each milestone.
 
-    lr(t) = learning_rate · max(1 - t / total_steps, 0)
+    lr(t) = learning_rate · rate^#{m in steps: m <= t + 1}
 
-    Args:
-      learning_rate: rate of step 0, > 0.
-      total_steps: step from which the rate is zero, > 0.
-    Returns:
-      The schedule.
-    Raises:
-      ValueError: an argument is not positive.
-    """
-    _check_positive("learning_rate", learning_rate)
-    _check_positive("total_steps", total_steps)
-    return lambda step: learning_rate * max(1.0 - step / total_steps, 0.0)
-
-
-def piecewise(*, boundaries: Sequence[int], values: Sequence[float]) -> Schedule:
-    """Given values between given steps; constant without a boundary.
-
-    lr(t) = values[i] with i the first boundary where t <= boundaries[i], else the last value
-
-    Args:
-      boundaries: last step of each value but the last one, >= 0, strictly increasing.
-      values: learning rates, > 0, one more than boundaries.
-    Returns:
-      The schedule.
-    Raises:
-      ValueError: boundaries are not increasing, a value is not positive, the lengths do not fit.
-
-    >>> lr = piecewise(boundaries=[10], values=[0.1, 0.01])
-    >>> lr(10), lr(11)
-    (0.1, 0.01)
-    """
-    last_steps, rates = tuple(boundaries), tuple(values)
-    _check_increasing("boundaries", last_steps, lowest=0)
-    for value in rates:
-        _check_positive("every entry of values", value)
-    if len(rates) != len(last_steps) + 1:
-        raise ValueError(
-            f"values must have one entry more than boundaries ({len(last_steps) + 1}), "
-            f"got {len(rates)}: {rates}"
-        )
-    return lambda step: rates[bisect.bisect_left(last_steps, step)]
-
-
-def milestones(
-    *, learning_rate: float, steps: Sequence[int], rate: float, first_iteration: int = 1
-) -> Schedule:
-    """The rate falls by one factor at each milestone.
-
-    lr(t) = learning_rate · rate^#{m in steps: m <= t + first_iteration}
+    Milestones count iterations from 1 as IEG does: m - 1 steps run before milestone m.
 
     Args:
       learning_rate: rate before the first milestone, > 0.
       steps: milestones, >= 1, strictly increasing; iteration m is the first at the lower rate.
       rate: factor per milestone, in (0, 1].
-      first_iteration: number that the milestones give to the first iteration. 1, as custom_step
-        counts: m - 1 steps run before milestone m. 0, as LDAM and ProSelfLC count: m steps do.
     Returns:
       The schedule.
     Raises:
@@ -194,32 +150,31 @@ def milestones(
     [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
     """
     _check_positive("learning_rate", learning_rate)
-    iterations = tuple(steps)
-    _check_increasing("steps", iterations, lowest=1)
     _check_rate("rate", rate)
-    if first_iteration not in (0, 1):
-        raise ValueError(f"first_iteration must be 0 or 1, got {first_iteration!r}")
-
-    def schedule(step: int) -> float:
-        passed = bisect.bisect_right(iterations, step + first_iteration)
-        return learning_rate * rate**passed
-
-    return schedule
+    iterations = tuple(steps)
+    in_order = all(before < after for before, after in itertools.pairwise(iterations))
+    if not in_order or any(step < 1 for step in iterations):
+        raise ValueError(f"steps must be strictly increasing and at least 1, got {list(steps)}")
+    return lambda step: learning_rate * rate ** bisect.bisect_right(iterations, step + 1)
 
 
 def warmup(schedule: Schedule, *, warmup_steps: int, learning_rate: float) -> Schedule:
-    """Linear warm-up from zero that puts the schedule off: it begins where the warm-up ends.
+    """Linear warm-up from zero in front of a schedule.
 
-    lr(t) = learning_rate · t / W for t < W, schedule(t - W) from there on; W = warmup_steps
+    lr(t) = learning_rate · t / W for t < W, then schedule(t - W), with W = warmup_steps
 
     Args:
-      schedule: what follows; its step 0 is step W.
-      warmup_steps: length of the warm-up, >= 0; without one this is the schedule itself.
-      learning_rate: where the warm-up leads, > 0.
+      schedule: its step 0 becomes step W.
+      warmup_steps: W >= 0; with 0 the result equals `schedule`.
+      learning_rate: end of the warm-up, > 0.
     Returns:
       The schedule.
     Raises:
       ValueError: an argument is out of range.
+
+    >>> lr = warmup(lambda step: 0.5, warmup_steps=2, learning_rate=1.0)
+    >>> [lr(step) for step in range(4)]
+    [0.0, 0.5, 0.5, 0.5]
     """
     _check_not_negative("warmup_steps", warmup_steps)
     _check_positive("learning_rate", learning_rate)
@@ -232,60 +187,17 @@ def warmup(schedule: Schedule, *, warmup_steps: int, learning_rate: float) -> Sc
     return warmed
 
 
-def warmup_factor(schedule: Schedule, *, warmup_steps: int, start: float = 0.0) -> Schedule:
-    """Linear warm-up as a factor on a schedule that runs from the first step on.
-
-    lr(t) = schedule(t) · (start + (1 - start) · min(t / warmup_steps, 1))
-
-    Args:
-      schedule: what is scaled.
-      warmup_steps: step at which the factor is 1, >= 0; 0 leaves the schedule as it is.
-      start: factor of step 0, in [0, 1].
-    Returns:
-      The schedule.
-    Raises:
-      ValueError: an argument is out of range.
-    """
-    _check_not_negative("warmup_steps", warmup_steps)
-    if not 0 <= start <= 1:
-        raise ValueError(f"start must be in [0, 1], got {start!r}")
-
-    def scaled(step: int) -> float:
-        if step >= warmup_steps:
-            return schedule(step)
-        return schedule(step) * (start + (1.0 - start) * step / warmup_steps)
-
-    return scaled
-
-
-def by_epoch(schedule: Schedule, *, steps_per_epoch: int) -> Schedule:
-    """A schedule over 0-based epochs, constant within each.
-
-    lr(t) = schedule(⌊t / steps_per_epoch⌋)
-
-    Args:
-      schedule: maps the epoch to its learning rate.
-      steps_per_epoch: > 0.
-    Returns:
-      The schedule over steps.
-    Raises:
-      ValueError: steps_per_epoch is not positive.
-    """
-    _check_positive("steps_per_epoch", steps_per_epoch)
-    return lambda step: schedule(step // steps_per_epoch)
-
-
 def cosine_epoch(
-    *, learning_rate: float, total_steps: int, steps_per_epoch: int, warmup_steps: int = 0
+    *, learning_rate: float, total_steps: int, steps_per_epoch: int, warmup_steps: int
 ) -> Schedule:
-    """One cosine over the run in stairs of an epoch, with a warm-up as a factor from 0.1 to 1.
+    """One cosine over the run in stairs of an epoch, with a warm-up factor from 0.1 to 1.
 
     lr(t) = learning_rate · ½ (1 + cos(π ⌊t/S⌋ / E)) · (0.1 + 0.9 min(t / warmup_steps, 1))
 
     with S steps per epoch and E = total_steps / S epochs: the schedule of the Dynamic Loss release.
 
     Args:
-      learning_rate: rate after the warm-up if that took no time, > 0.
+      learning_rate: height of the cosine, > 0.
       total_steps: > 0.
       steps_per_epoch: S > 0.
       warmup_steps: >= 0.
@@ -295,11 +207,14 @@ def cosine_epoch(
       ValueError: an argument is out of range.
     """
     _check_positive("steps_per_epoch", steps_per_epoch)
+    _check_not_negative("warmup_steps", warmup_steps)
     cosine = cosine_one(learning_rate=learning_rate, total_steps=total_steps)
-    stairs = by_epoch(
-        lambda epoch: cosine(epoch * steps_per_epoch), steps_per_epoch=steps_per_epoch
-    )
-    return warmup_factor(stairs, warmup_steps=warmup_steps, start=0.1)
+
+    def schedule(step: int) -> float:
+        rate = cosine(step // steps_per_epoch * steps_per_epoch)
+        return rate if step >= warmup_steps else rate * (0.1 + 0.9 * step / warmup_steps)
+
+    return schedule
 
 
 def from_settings(
@@ -337,7 +252,7 @@ def _from_settings(settings: TrainingSettings, steps_per_epoch: int, total_steps
     if name == "custom_step":
         return milestones(learning_rate=rate, steps=periods, rate=settings.decay_rate)
     if name == "exponential":
-        return exponential(learning_rate=rate, decay_steps=periods[0])
+        return exponential(learning_rate=rate, decay_steps=periods[0], rate=0.9)
     if name == "cosine_epoch":
         return cosine_epoch(
             learning_rate=rate,
@@ -403,7 +318,7 @@ def _half_cosine(done: float) -> float:
 
 
 def _cycle_start(index: int, first_period: float, t_mul: float) -> float:
-    """Where cycle `index` begins: the sum of all periods before it, in steps."""
+    """First step of cycle `index`, the sum of all periods before it; need not be an integer."""
     if t_mul == 1:
         start = first_period * index
     else:
@@ -420,7 +335,7 @@ def _cycle_index(step: int, first_period: float, t_mul: float) -> int:
         index = int(step / first_period)
     else:
         index = int(math.log1p(step / first_period * (t_mul - 1)) / math.log(t_mul))
-    # Next to a restart the inverse may round into the neighbour cycle. `restart_steps` knows only
+    # Next to a restart the inverse may round into the neighboring cycle. `restart_steps` knows only
     # the starts, so they decide.
     if _cycle_start(index, first_period, t_mul) > step:
         return index - 1
@@ -465,11 +380,3 @@ def _check_cycles(first_period: float, t_mul: float) -> None:
         raise ValueError(f"first_period must be at least 1 step, got {first_period!r}")
     if not 1 <= t_mul < math.inf:
         raise ValueError(f"t_mul must be at least 1, got {t_mul!r}")
-
-
-def _check_increasing(name: str, steps: Sequence[int], *, lowest: int) -> None:
-    in_order = all(before < after for before, after in itertools.pairwise(steps))
-    if not in_order or any(step < lowest for step in steps):
-        raise ValueError(
-            f"{name} must be strictly increasing and at least {lowest}, got {list(steps)}"
-        )

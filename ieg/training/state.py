@@ -1,4 +1,4 @@
-"""Everything that training changes, in one place, so that a checkpoint holds all of it."""
+"""State of training, all of which a checkpoint holds."""
 
 import json
 import math
@@ -12,20 +12,21 @@ from ieg.training.ledger import Ledger
 
 
 class Meter(tf.train.experimental.PythonState):
-    """Means of the logged scalars since the last evaluation; part of the checkpoint.
+    """Means of the logged scalars since the last evaluation.
 
-    So an evaluation that follows an interruption reports what an uninterrupted run would.
+    Part of the checkpoint, so that an evaluation after an interruption reports the same means as
+    in an uninterrupted run.
     """
 
     def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
-        """Forgets all."""
+        """Start again with no steps."""
         self._sums: dict[str, tuple[int, float]] = {}
 
     def add(self, scalars: Mapping[str, float]) -> None:
-        """Takes in the scalars of one step; nan stands for one that the step does not have."""
+        """Add the scalars of one step; nan marks one that the step does not have."""
         for name, value in scalars.items():
             if math.isnan(value):
                 continue
@@ -33,15 +34,19 @@ class Meter(tf.train.experimental.PythonState):
             self._sums[name] = count + 1, total + float(value)
 
     def means(self) -> dict[str, float]:
-        """Mean of every scalar over those steps that had it."""
+        """Mean of each scalar over the steps that had it."""
         return {name: total / count for name, (count, total) in self._sums.items()}
 
     def serialize(self) -> str:
-        """For the checkpoint."""
+        """Text for the checkpoint."""
         return json.dumps(self._sums, sort_keys=True)
 
     def deserialize(self, string_value: bytes) -> None:
-        """From the checkpoint."""
+        """Restore from the text of a checkpoint.
+
+        Raises:
+          ValueError: the text is of another version.
+        """
         try:
             self._sums = {name: (n, s) for name, (n, s) in json.loads(string_value).items()}
         except (AttributeError, TypeError):
@@ -49,16 +54,14 @@ class Meter(tf.train.experimental.PythonState):
 
 
 class TrainState:
-    """Variables of a run.
-
-    Create it inside the strategy's scope.
+    """Variables of a run, to be created inside the strategy's scope.
 
     Args:
       model: the network.
-      method_variables: what the method's `init_state` made.
+      method_variables: those of the method's `init_state`.
       ledger: values per example.
-      use_ema: whether an average of the weights is kept.
-      accumulate: whether gradients of several batches are added up.
+      use_ema: True to keep an average of the weights.
+      accumulate: True to sum gradients over several batches.
     """
 
     def __init__(
@@ -83,10 +86,10 @@ class TrainState:
         self.meter = Meter()
 
     def checkpoint(self) -> tf.train.Checkpoint:
-        """All of it, for saving and restoring.
+        """Checkpoint of all variables, for saving and restoring.
 
-        The network's variables, and their averages, go by their place in the whole network, which
-        does not depend on what was trained: `pretrained.load` finds them there.
+        Weights and their averages are stored by their place in the whole network, which does not
+        depend on the variables that were trained: `pretrained.load` finds them there.
         """
         places = {id(variable): str(place) for place, variable in enumerate(self.network)}
         averaged = zip(self.params, self.average, strict=False)  # the average may be off
@@ -103,7 +106,7 @@ class TrainState:
         )
 
     def evaluated_weights(self) -> list[tf.Variable]:
-        """The weights that count: the average where one is kept."""
+        """Weights for evaluation: the average if one is kept."""
         return self.average or self.params
 
 

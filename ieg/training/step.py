@@ -1,4 +1,4 @@
-"""Compiled training steps: the method's gradients, then what is the same for every method."""
+"""Compiled training steps: the method's gradients, then the update that all methods share."""
 
 from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
@@ -17,10 +17,10 @@ COMMON_COLUMNS = ("loss", "agreement")
 
 
 class Scalars(NamedTuple):
-    """What n steps log.
+    """Logged scalars of n steps.
 
     Attributes:
-      names: S of them.
+      names: of the S scalars.
       values: [n, S] float32 of the global batch, still on the device.
     """
 
@@ -29,15 +29,15 @@ class Scalars(NamedTuple):
 
 
 class TrainSteps:
-    """Training steps as a graph, several for each call from the host.
+    """Training steps as a graph, several in each call from the host.
 
     Args:
-      strategy: whose replicas share the batch.
-      method: what a step computes.
-      state: what it changes; created in the strategy's scope.
-      rule: how gradients become new weights.
-      block: N, batches that come at once, see `Pipeline.batches`.
-      jit: whether XLA compiles the step; without a strategy only.
+      strategy: its replicas share the batch.
+      method: computes the gradients.
+      state: the variables, created in the strategy's scope.
+      rule: settings of the update.
+      block: N, the batches in a block, see `Pipeline.batches`.
+      jit: True to compile the step with XLA; only without a strategy.
     """
 
     def __init__(
@@ -60,24 +60,26 @@ class TrainSteps:
         self._compiled = tf.function(self._steps)
 
     def kind(self, step: int) -> tuple[Hashable, bool]:
-        """What steps of one call must have in common; all such steps are traced once.
+        """Kind of a step: steps of one call are of one kind, and each kind is traced once.
 
+        Args:
+          step: 0-based.
         Returns:
-          the method's variant, and whether the step updates the weights, which with accumulation
+          The method's variant, and True if the step updates the weights, which with accumulation
           only the last batch of each group does.
         """
         return self._method.variant(step), (step + 1) % self._rule.accumulation_steps == 0
 
     def __call__(self, block: Any, place: int, first: int, rates: Sequence[float]) -> Scalars:
-        """Runs len(rates) steps of one kind.
+        """Run len(rates) steps of one kind.
 
         Args:
           block: N stacked batches of all replicas.
-          place: of the first step's batch in it.
+          place: index in the block of the first step's batch.
           first: the first step, 0-based.
-          rates: learning rate of each step, at most N - place.
+          rates: learning rate of each step, at most N - place of them.
         Returns:
-          what they log; `gradient_norm` is among it when they update the weights.
+          Their scalars, with `gradient_norm` if they update the weights.
         """
         kind, count = self.kind(first), len(rates)
         padded = tf.constant([*rates, *[0.0] * (self.block - count)], tf.float32)
@@ -94,7 +96,7 @@ class TrainSteps:
         count: tf.Tensor,
         kind: tuple[Hashable, bool],
     ) -> tf.Tensor:
-        """[count, S] scalars, in the order of the names that are found while the step is traced."""
+        """[count, S] scalars, in the order of the names recorded during tracing."""
 
         def on_replica(
             block: Batch, place: tf.Tensor, rate: tf.Tensor, step: tf.Tensor
@@ -115,7 +117,7 @@ class TrainSteps:
 
         def one(i: tf.Tensor) -> tf.Tensor:
             found = self._strategy.run(run, args=(block, place + i, rates[i], first + i))
-            # Equal on all replicas, as they were added up inside.
+            # Summed over replicas inside, so equal on all of them.
             scalars = {
                 name: self._strategy.experimental_local_results(value)[0]
                 for name, value in found.items()
@@ -139,16 +141,16 @@ def replica_step(
     variant: Hashable,
     last: bool,
 ) -> dict[str, tf.Tensor]:
-    """One step on one replica: the method's gradients, the update, and what is kept.
+    """One step on one replica: gradients of the method, update, and records per example.
 
     Args:
       batch: this replica's part.
       learning_rate, step: scalars; the step is 0-based.
       method, state, rule: as in `TrainSteps`.
       variant: of the method, for this step.
-      last: whether the step updates the weights, see `TrainSteps.kind`.
+      last: True if the step updates the weights, see `TrainSteps.kind`.
     Returns:
-      scalars of the global batch by name.
+      Shares summed to scalars of the global batch, by name.
     """
     start = StepState(
         step=step,
@@ -168,7 +170,7 @@ def replica_step(
 def _apply(
     output: StepOutput, start: StepState, state: TrainState, rule: UpdateRule, *, last: bool
 ) -> dict[str, tf.Tensor]:
-    """Updates weights, buffers and average; returns the norm of the gradient if it did."""
+    """Update weights, buffers and average; the norm of the gradient, if there was an update."""
     moving = [j for j, g in enumerate(output.gradients) if g is not None]
     gradients = replicas.total([tf.convert_to_tensor(output.gradients[j]) for j in moving])
     if rule.accumulation_steps > 1:
@@ -204,13 +206,13 @@ def _apply(
 
 
 def _keep_network_state(output: StepOutput, state: TrainState) -> None:
-    """Moving statistics become their mean over the replicas; counters are equal already."""
+    """Keep the mean over replicas of the moving statistics; counters are equal on all of them."""
     values = [replicas.mean(x) if x.dtype.is_floating else x for x in output.network_state]
     replicas.assign(state.network_state, values)
 
 
 def _record(batch: Batch, output: StepOutput, state: TrainState) -> dict[str, tf.Tensor]:
-    """Enters the values per example, and adds the scalars up over the replicas."""
+    """Record the values per example, and sum the scalars over the replicas."""
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(batch.label, output.logits)
     predicted = tf.argmax(output.logits, axis=1, output_type=tf.int32)
     agreement = tf.cast(predicted == batch.label, tf.float32)

@@ -1,6 +1,7 @@
-"""What the processes of one run tell each other on the host; one alone talks to itself.
+"""Communication between the worker processes of one run, on the host.
 
-Collectives carry it, so all workers must call the same functions in the same order.
+It uses collectives, so all workers must call the same functions in the same order. With a single
+process every function is the identity.
 """
 
 import contextlib
@@ -16,7 +17,7 @@ from ieg.errors import InputError, TrainingStopped
 
 T = TypeVar("T")
 
-#: What a collective raises when another worker is gone.
+#: Errors of a collective when another worker is lost.
 _LOST = (
     tf.errors.AbortedError,
     tf.errors.CancelledError,
@@ -27,14 +28,14 @@ _LOST = (
 
 
 class Workers:
-    """The processes that a strategy spans.
+    """The worker processes of a strategy.
 
     Attributes:
-      count: how many.
-      index: which one this is; the chief, who alone writes, is 0.
+      count: number of processes.
+      index: of this one; 0 is the chief, the only one that writes files.
 
     Args:
-      strategy: whose replicas share the work.
+      strategy: of the run.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy) -> None:
@@ -55,15 +56,15 @@ class Workers:
 
     @property
     def is_chief(self) -> bool:
-        """Whether this is the process that writes."""
+        """True for the process that writes files."""
         return self.index == 0
 
     def gather(self, value: Any) -> list[Any]:
-        """What every worker gives (anything that JSON has), in their order."""
+        """Values of all workers, in their order; a value is anything that JSON can hold."""
         if self.count == 1:
             return [value]
         codes = np.frombuffer(json.dumps(value).encode(), np.uint8).astype(np.int32)
-        # Each of a worker's replicas says the same; the first one is listened to.
+        # Each of a worker's replicas sends the same; the first one counts.
         own = self._strategy.num_replicas_in_sync // self.count
         sizes = self._everyone(np.array([len(codes)], np.int32))
         ends = np.cumsum(sizes)
@@ -72,10 +73,14 @@ class Workers:
         return [json.loads(part.astype(np.uint8).tobytes()) for part in parts]
 
     def each(self, do: Callable[[], T]) -> T:
-        """Runs on every worker; what goes wrong on one of them is raised on all.
+        """Run a function on every worker; an InputError on one of them is raised on all.
 
+        Args:
+          do: the function.
+        Returns:
+          Its result on this worker.
         Raises:
-          InputError: of this worker, or else of the first that has one.
+          InputError: of this worker, or else of the first worker that has one.
         """
         if self.count == 1:
             return do()
@@ -91,17 +96,23 @@ class Workers:
         return result  # type: ignore[return-value]
 
     def from_chief(self, decide: Callable[[], T]) -> T:
-        """What the chief decides (anything that JSON has); its InputError is raised on all."""
+        """Run a function on the chief alone and give its result to all workers.
+
+        Args:
+          decide: the function; its result is anything that JSON can hold.
+        Raises:
+          InputError: of the chief, on all workers.
+        """
         if self.count == 1:
             return decide()
         decided = self.each(decide if self.is_chief else lambda: None)
         return self.gather(decided)[0]
 
     def require_same(self, values: Mapping[str, Any]) -> None:
-        """Refuses workers that were started for different runs.
+        """Refuse workers that were started for different runs.
 
         Args:
-          values: what to compare, by what it is called.
+          values: to compare, by name.
         Raises:
           InputError: on all workers, with the values of the first two that differ.
         """
@@ -113,21 +124,23 @@ class Workers:
                 if name in other and chief[name] != other[name]
             ]
             if differing:
-                raise InputError(f"workers differ: {'; '.join(differing)}; start all of them alike")
+                raise InputError(
+                    f"workers differ: {'; '.join(differing)}; start all with the same settings"
+                )
 
     def _everyone(self, values: np.ndarray) -> np.ndarray:
-        """[n] int32 of each replica → those of all, replica by replica."""
+        """Gather [n] int32 of each replica, in their order."""
         return self._strategy.experimental_local_results(self._gathered(values))[0].numpy()
 
 
 @contextlib.contextmanager
 def together(several: bool) -> Iterator[None]:
-    """Says in words when another worker is lost in the block.
+    """Turn the errors of a lost worker in the block into one clear line.
 
     Args:
-      several: whether there are others; else errors pass as they are.
+      several: True if there are other workers; else errors pass unchanged.
     Raises:
-      TrainingStopped: this worker cannot go on alone.
+      TrainingStopped: another worker is lost, and this one cannot go on alone.
     """
     try:
         yield

@@ -6,9 +6,12 @@ import tensorflow as tf
 
 from ieg.augment import area
 
+compiled = tf.function(area.random_area)
+
 
 def box(draws: list[float], height: int, width: int) -> list[int]:
-    return area.random_area(tf.constant(draws, tf.float32), height, width).numpy()
+    sides = tf.constant(height), tf.constant(width)
+    return compiled(tf.constant(draws, tf.float32), *sides).numpy()
 
 
 def test_the_smallest_square_box_by_hand() -> None:

@@ -45,7 +45,7 @@ def test_an_operation_changes_pixels_but_not_their_shape(name: str, channels: in
     for old, new in zip(before, after, strict=True):
         assert new.shape == old.shape and new.dtype == tf.uint8
     unchanged = name == "Identity" or (name == "Color" and channels == 1)
-    # 240 pixels are too few for a step of Equalize: its own test is in test_colour.
+    # 240 pixels are too few for a step of Equalize: its own test is in test_color.
     if name != "Equalize":
         assert np.array_equal(after.pixels, before.pixels) == unchanged
 
@@ -64,7 +64,7 @@ def test_what_blends_leaves_validity_as_it_is(name: str) -> None:
 @pytest.mark.parametrize("name", MOVING)
 def test_what_moves_takes_validity_along(name: str) -> None:
     before = random_canvas(1)
-    # Validity as a colour: it must move like one, with 0 from outside.
+    # Validity as a color: it must move like one, with 0 from outside.
     marked = Canvas(tf.concat([before.pixels, before.valid], axis=3), before.valid)
     after = OPERATIONS[name](marked, step(name))
     np.testing.assert_array_equal(after.valid, after.pixels[..., 3:])
@@ -82,17 +82,17 @@ def test_with_a_fill_everything_stays_valid(name: str) -> None:
     assert (after.pixels.numpy()[invalid[..., 0]] == 77).all()
 
 
-@pytest.mark.parametrize(("channels", "colour"), [(3, [125, 122, 113]), (1, [122])])
-def test_cutout_is_grey_and_invalid(channels: int, colour: list[int]) -> None:
+@pytest.mark.parametrize(("channels", "color"), [(3, [125, 122, 113]), (1, [122])])
+def test_cutout_is_gray_and_invalid(channels: int, color: list[int]) -> None:
     pixels = tf.fill([1, 8, 10, channels], tf.constant(9, tf.uint8))
     after = OPERATIONS["Cutout"](Canvas(pixels, tf.ones([1, 8, 10, 1], tf.uint8)), step("Cutout"))
     square = np.zeros((8, 10), bool)
     square[2:6, 3:7] = True  # half of the shorter side, about row 4 and column 5
     np.testing.assert_array_equal(after.valid[0, ..., 0] == 0, square)
-    np.testing.assert_array_equal(after.pixels[0], np.where(square[..., np.newaxis], colour, 9))
+    np.testing.assert_array_equal(after.pixels[0], np.where(square[..., np.newaxis], color, 9))
 
 
-def test_black_from_outside_is_an_ordinary_colour_for_what_follows() -> None:
+def test_black_from_outside_is_an_ordinary_color_for_what_follows() -> None:
     white = Canvas(
         tf.fill([1, 2, 2, 3], tf.constant(255, tf.uint8)), tf.ones([1, 2, 2, 1], "uint8")
     )

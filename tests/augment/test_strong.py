@@ -35,11 +35,10 @@ def draws_of_nothing(count: int = 1) -> Draws:
 SHAPES = [(32, 32, 3), (8, 8, 1), (8, 8, 3), (33, 21, 3), (17, 40, 1)]
 
 
-@pytest.mark.parametrize("per_batch", [False, True])
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("policy", ["none", *policies.NAMES])
-def test_values_stay_in_range(policy: str, shape: tuple[int, int, int], per_batch: bool) -> None:
-    how = StrongAugmentation(policy, per_batch, pad=1, flip=True, cutout=3)
+def test_values_stay_in_range(policy: str, shape: tuple[int, int, int]) -> None:
+    how = StrongAugmentation(policy, per_batch=False, pad=1, flip=True, cutout=3)
     if shape[2] == 1 and policy not in ("none", "randaug"):
         with pytest.raises(InputError):
             check(how, shape)
@@ -53,10 +52,9 @@ def test_values_stay_in_range(policy: str, shape: tuple[int, int, int], per_batc
     assert (views.numpy() != images.numpy()).any(axis=(1, 2, 3)).all()  # every image is cut
 
 
-@pytest.mark.parametrize("per_batch", [False, True])
 @pytest.mark.parametrize("policy", policies.NAMES)
-def test_a_row_depends_on_its_own_row_alone(policy: str, per_batch: bool) -> None:
-    how = StrongAugmentation(policy, per_batch, pad=4, flip=True, cutout=8)
+def test_a_row_depends_on_its_own_row_alone(policy: str) -> None:
+    how = StrongAugmentation(policy, per_batch=False, pad=4, flip=True, cutout=8)
     images = weak_images(24, 16, 16, 3)
     draws = draw(SEED, 24, how)
     together = augment(images, draws, how)
@@ -125,7 +123,7 @@ def test_the_last_crop_offset_is_never_drawn(draw_: float, left: int) -> None:
     images = weak_images(1, 6, 6, 1)
     draws = draws_of_nothing()._replace(offset=tf.constant([[0.5, draw_]]))
     view = augment(images, draws, PLAIN._replace(pad=2)).numpy()
-    padded = np.pad(images, [(0, 0), (2, 2), (2, 2), (0, 0)])  # with 0: grey
+    padded = np.pad(images, [(0, 0), (2, 2), (2, 2), (0, 0)])  # with 0: gray
     np.testing.assert_array_equal(view, padded[:, 2:8, left : left + 6])
 
 
@@ -167,7 +165,7 @@ def both_applied(policy: str, *pair: tuple[str, int]) -> Draws:
 WHITE = tf.ones([1, 32, 32, 3])
 
 
-def test_pixels_from_outside_are_grey() -> None:
+def test_pixels_from_outside_are_gray() -> None:
     draws = both_applied("randaug", ("TranslateX", 9), ("Identity", 1))
     view = augment(WHITE, draws, PLAIN._replace(policy="randaug")).numpy()
     assert (view[:, :, :-9] == 1).all()
@@ -219,12 +217,12 @@ def test_each_operation_has_its_own_place() -> None:
 
 
 def test_operations_follow_one_another_in_order() -> None:
-    grey = scale(tf.fill([1, 8, 8, 3], tf.constant(100, tf.uint8)))
+    gray = scale(tf.fill([1, 8, 8, 3], tf.constant(100, tf.uint8)))
     how = PLAIN._replace(policy="randaug")
     # Solarize at level 5 inverts from 128 on; brightness at level 9 is 1.72 times.
-    first = augment(grey, both_applied("randaug", ("Solarize", 5), ("Brightness", 9)), how)
-    second = augment(grey, both_applied("randaug", ("Brightness", 9), ("Solarize", 5)), how)
-    byte = int(to_bytes(grey)[0, 0, 0, 0])
+    first = augment(gray, both_applied("randaug", ("Solarize", 5), ("Brightness", 9)), how)
+    second = augment(gray, both_applied("randaug", ("Brightness", 9), ("Solarize", 5)), how)
+    byte = int(to_bytes(gray)[0, 0, 0, 0])
     np.testing.assert_array_equal(to_bytes(first + 1e-3), int(1.72 * byte))
     np.testing.assert_array_equal(to_bytes(second + 1e-3), 255 - int(1.72 * byte))
 
@@ -236,13 +234,10 @@ def test_graphs_give_what_eager_execution_gives() -> None:
     def view(step: tf.Tensor) -> tf.Tensor:
         return augment(images, draw(tf.stack([7, tf.cast(step, tf.int32)]), 20, how), how)
 
-    compiled = tf.function(view)
     dataset = tf.data.Dataset.range(2).map(view, num_parallel_calls=2, deterministic=True)
     assert dataset.element_spec.shape == (20, 16, 16, 3)
     for step, mapped in enumerate(dataset):
-        eager = view(tf.constant(step, tf.int64))
-        np.testing.assert_array_equal(mapped, eager)
-        np.testing.assert_array_equal(compiled(tf.constant(step, tf.int64)), eager)
+        np.testing.assert_array_equal(mapped, view(tf.constant(step, tf.int64)))
 
 
 def test_no_python_runs_while_images_are_made() -> None:
@@ -258,10 +253,10 @@ def test_no_python_runs_while_images_are_made() -> None:
     ("how", "shape", "words"),
     [
         ({"policy": "autoaug"}, (32, 32, 3), ("'autoaug'", "cifar10", "randaug", "none")),
-        ({"policy": "cifar10"}, (8, 8, 1), ("have 1", "--aug_type=randaug")),
-        ({"policy": "cifar10_25"}, (8, 8, 4), ("have 4", "--aug_type=randaug")),
-        ({"policy": "randaug"}, (8, 8, 2), ("have 2", "--aug_type=default")),
-        ({"policy": "randaug"}, (1, 9, 3), ("1x9", "--aug_type=default")),
+        ({"policy": "cifar10"}, (8, 8, 1), ("have 1", "`aug_type=randaug`")),
+        ({"policy": "cifar10_25"}, (8, 8, 4), ("have 4", "`aug_type=randaug`")),
+        ({"policy": "randaug"}, (8, 8, 2), ("have 2", "`aug_type=default`")),
+        ({"policy": "randaug"}, (1, 9, 3), ("1x9", "`aug_type=default`")),
         ({"pad": 8}, (8, 9, 3), ("8x9", "0 to 7")),
         ({"pad": -1}, (8, 9, 3), ("by -1", "0 to 7")),
         ({"cutout": 9}, (20, 8, 3), ("9 pixels", "20x8", "0 to 8")),

@@ -128,12 +128,12 @@ def test_scale_maps_a_byte_to_minus_one_and_one() -> None:
     assert (scaled[0], scaled[2]) == (-1, 1)
 
 
-def test_networks_may_see_the_difference_from_a_mean_colour() -> None:
+def test_networks_may_see_the_difference_from_a_mean_color() -> None:
     pixels = tf.constant([[[[0, 51, 255]]]], tf.uint8)
-    centred = WeakAugmentation(pad=0, flip=False, mean=(0.5, 0.2, 0.1))
-    seen = weak.network_input(pixels, centred)
+    centered = WeakAugmentation(pad=0, flip=False, mean=(0.5, 0.2, 0.1))
+    seen = weak.network_input(pixels, centered)
     np.testing.assert_allclose(seen, [[[[-0.5, 0.0, 0.9]]]], atol=1e-6)
-    np.testing.assert_array_equal(weak.to_pixels(seen, centred), pixels)
+    np.testing.assert_array_equal(weak.to_pixels(seen, centered), pixels)
     np.testing.assert_allclose(weak.network_input(pixels, weak.PLAIN), [[[[-1, -0.6, 1]]]])
     tokens = tf.constant([[3, 0]])
     assert weak.network_input(tokens, None) is tokens

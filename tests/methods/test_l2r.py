@@ -79,5 +79,5 @@ def test_sigmoid_weights_have_the_order_of_the_clamped_ones_and_less_spread():
 
 
 def test_a_level_that_the_network_does_not_have_is_refused_at_once():
-    with pytest.raises(InputError, match="--meta_partial_level=9"):
+    with pytest.raises(InputError, match="`meta_partial_level=9`"):
         method(meta_partial_level=9)

@@ -341,12 +341,12 @@ UPPER = {"mixup_variant": "upper_bound"}
     ("options", "words"),
     [
         (UPPER, "needs a network trained on clean labels"),
-        (UPPER | {"mixup_clean_ckpt": "/no/such"}, "--mixup_clean_ckpt=/no/such: no checkpoint"),
+        (UPPER | {"mixup_clean_ckpt": "/no/such"}, "`mixup_clean_ckpt=/no/such`: no checkpoint"),
         ({"mixup_clean_ckpt": "x"}, "--mixup_clean_ckpt goes with --mixup_variant=upper_bound"),
         (UPPER | {"mixup_hard_mode": "index"}, "--mixup_hard_mode=index"),
         ({"mixup_target": "soft", "mixup_hard_mode": "index"}, "goes with --mixup_target=hard"),
         ({"mixup_stale": "none"}, "--mixup_stale=none goes with --mixup_variant=proposal alone"),
-        ({"meta_partial_level": 2}, "--meta_partial_level=2"),
+        ({"meta_partial_level": 2}, "`meta_partial_level=2`"),
     ],
     ids=str,
 )

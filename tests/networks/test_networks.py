@@ -97,7 +97,7 @@ def test_lookahead_of_all_stages_leaves_the_stem() -> None:
 def test_lookahead_over_more_stages_than_there_are_is_refused(model: keras.Model) -> None:
     with pytest.raises(
         InputError,
-        match=f"^--meta_partial_level=4: network '{model.name}' has 3 stages; 0 takes the",
+        match=f"^`meta_partial_level=4`: network '{model.name}' has 3 stages; 0 takes the",
     ):
         parts.lookahead_variables(model, 4)
 

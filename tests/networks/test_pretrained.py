@@ -69,19 +69,27 @@ def test_no_checkpoint_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture
     assert not (tmp_path / "runs").exists()
 
 
+COMMON = ("ieg", "--dataset=digits_uniform_0.4", "--max_iteration=4", "--batch_size=20")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run to start from."""
+    folder = tmp_path_factory.mktemp("first")
+    flags = ["--method=supervised", f"--checkpoint_path={folder}", "--seed=1"]
+    assert main([*COMMON, *flags]) == 0
+    return folder / "digits_uniform_0.4/cnn/supervised/seed1"
+
+
 @pytest.mark.parametrize("method", ["supervised", "l2r"])
-def test_only_the_classifier_trains(tmp_path: Path, method: str) -> None:
-    common = ["ieg", "--dataset=digits_uniform_0.4", "--max_iteration=4", "--batch_size=20"]
-    first = [*common, "--method=supervised", f"--checkpoint_path={tmp_path / 'first'}", "--seed=1"]
-    assert main(first) == 0
-    folder = tmp_path / "first/digits_uniform_0.4/cnn/supervised/seed1"
-    second = [*common, f"--method={method}", f"--checkpoint_path={tmp_path / 'second'}"]
-    second += [f"--pretrained_ckpt={folder}", "--fix_network_features", "--nouse_ema", "--seed=2"]
-    assert main(second) == 0
+def test_only_the_classifier_trains(tmp_path: Path, trained: Path, method: str) -> None:
+    flags = [f"--method={method}", f"--checkpoint_path={tmp_path}", "--seed=2"]
+    flags += [f"--pretrained_ckpt={trained}", "--fix_network_features", "--nouse_ema"]
+    assert main([*COMMON, *flags]) == 0
 
     models = [networks.create("cnn", SHAPE, 10, seed=s) for s in (3, 4)]
-    pretrained.load(models[0], str(folder))
-    pretrained.load(models[1], f"{tmp_path}/second/digits_uniform_0.4/cnn/{method}/seed2")
+    pretrained.load(models[0], str(trained))
+    pretrained.load(models[1], f"{tmp_path}/digits_uniform_0.4/cnn/{method}/seed2")
     head = {id(v) for v in models[0].layers[-1].variables}
     for before, after in zip(models[0].variables, models[1].variables, strict=True):
         same = np.array_equal(before.numpy(), after.numpy())

@@ -1,15 +1,15 @@
 """Augmentation against the recorded images of the published programs.
 
-Not compared, because ours differs by design: shear with bicubic interpolation (`p25_shear*`; the
-projective transform knows nearest and bilinear) and `tfv0_Contrast` (a formula of its own, which
-no policy for those images uses).
+Not compared, because ours differs by design: bilinear and bicubic interpolation (`p25_shear*`, some
+of `tfa_*`; here it is the nearest pixel) and `tfv0_Contrast` (a formula of its own, which no policy
+for those images uses).
 """
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from ieg.augment import colour, crop, geometry, policies, strong, weak
+from ieg.augment import color, crop, geometry, policies, strong, weak
 from ieg.augment.operations import OPERATIONS, Canvas, Step
 
 NEAREST_MAY_DIFFER = 0.005  # share of pixels, README of the reference
@@ -87,15 +87,15 @@ def test_geometry_of_ieg(arrays, name: str, sign: str) -> None:
         ("invert", "p25_invert"),
     ],
 )
-def test_colours_without_an_amount(arrays, name: str, prefix: str) -> None:
+def test_colors_without_an_amount(arrays, name: str, prefix: str) -> None:
     recorded = arrays[prefix if prefix in arrays else f"{prefix}_rgb"]
-    actual = getattr(colour, name)(tf.constant(arrays["images"]), tf.zeros(len(recorded)))
+    actual = getattr(color, name)(tf.constant(arrays["images"]), tf.zeros(len(recorded)))
     np.testing.assert_array_equal(actual, recorded)
 
 
 def test_autocontrast_of_the_tensor_program_within_one(arrays) -> None:
     recorded = arrays["tfv0_AutoContrast"]
-    actual = colour.autocontrast(tf.constant(arrays["images"]), tf.zeros(len(recorded)))
+    actual = color.autocontrast(tf.constant(arrays["images"]), tf.zeros(len(recorded)))
     assert_within_one(actual.numpy(), recorded)
 
 
@@ -113,7 +113,7 @@ def test_autocontrast_of_the_tensor_program_within_one(arrays) -> None:
 def test_whole_number_operations(arrays, name: str, argument_key: str, result_key: str) -> None:
     images, argument = amounts(arrays[argument_key], arrays["images"])
     recorded = arrays[result_key]
-    actual = as_recorded(getattr(colour, name)(images, argument), recorded)
+    actual = as_recorded(getattr(color, name)(images, argument), recorded)
     np.testing.assert_array_equal(actual, recorded)
 
 
@@ -121,7 +121,7 @@ def test_posterize_of_the_tensor_program(arrays) -> None:
     # Its kernel does not shift a byte by 8, so that no bits are one bit.
     images, argument = amounts(np.maximum(arrays["tfv0_Posterize_bits"], 1), arrays["images"])
     recorded = arrays["tfv0_Posterize"]
-    actual = as_recorded(colour.posterize(images, argument), recorded)
+    actual = as_recorded(color.posterize(images, argument), recorded)
     np.testing.assert_array_equal(actual, recorded)
 
 
@@ -132,7 +132,7 @@ BLENDS = ("Contrast", "Color", "Brightness", "Sharpness")
 def test_blends_of_ieg(arrays, name: str) -> None:
     images, argument = amounts(arrays[f"ieg_{name}_arg"], arrays["images"])
     recorded = arrays[f"ieg_{name}_rgb"]
-    actual = getattr(colour, name.lower())(images, argument)
+    actual = getattr(color, name.lower())(images, argument)
     assert_within_one(as_recorded(actual, recorded), recorded)
 
 
@@ -142,7 +142,7 @@ def test_blends_of_the_25(arrays, name: str, sign: str) -> None:
     key = f"p25_{name.lower()}"
     images, argument = amounts(1 + SIGNS[sign] * arrays[f"{key}_magnitude"], arrays["images"])
     recorded = arrays[f"{key}_{sign}_rgb"]
-    actual = getattr(colour, name.lower())(images, argument)
+    actual = getattr(color, name.lower())(images, argument)
     assert_within_one(as_recorded(actual, recorded), recorded)
 
 
@@ -150,7 +150,7 @@ def test_blends_of_the_25(arrays, name: str, sign: str) -> None:
 def test_blends_of_the_tensor_program(arrays, name: str) -> None:
     images, argument = amounts(arrays["tfv0_Enhance_factor"], arrays["images"])
     recorded = arrays[f"tfv0_{name}"]
-    actual = getattr(colour, name.lower())(images, argument)
+    actual = getattr(color, name.lower())(images, argument)
     assert_within_one(as_recorded(actual, recorded), recorded)
 
 
@@ -160,7 +160,7 @@ def test_sharpness_of_the_addons(arrays) -> None:
     images = tf.constant(arrays["images"])
     factors = arrays["tfa_sharpness_factor"].tolist()
     for factor, recorded in zip(factors, arrays["tfa_sharpness"], strict=True):
-        actual = colour.sharpness(images, tf.fill([len(images)], factor)).numpy()
+        actual = color.sharpness(images, tf.fill([len(images)], factor)).numpy()
         differs = np.abs(actual.astype(int) - recorded.astype(int))
         assert differs.max() <= (1 if factor <= 1 else int(factor + 0.5))
 
@@ -180,52 +180,40 @@ def test_cutout_of_ieg(arrays) -> None:
     np.testing.assert_array_equal(as_recorded(valid, recorded), recorded)
 
 
-@pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
-def test_transform_of_the_addons(arrays, interpolation: str) -> None:
+def test_transform_of_the_addons(arrays) -> None:
     for matrix, recorded in zip(
-        arrays["tfa_transform_matrix"], arrays[f"tfa_transform_{interpolation}"], strict=True
+        arrays["tfa_transform_matrix"], arrays["tfa_transform_nearest"], strict=True
     ):
         actual = geometry.transform(
             tf.constant(arrays["images"]),
             tf.constant(matrix[np.newaxis], tf.float32),
-            interpolation=interpolation,
         )
-        assert_same_sampling(actual.numpy(), recorded, interpolation)
+        assert_nearly_all_equal(actual.numpy(), recorded)
 
 
-@pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
-def test_rotation_of_the_addons(arrays, interpolation: str) -> None:
+def test_rotation_of_the_addons(arrays) -> None:
     images = arrays["images"]
     for radians, recorded in zip(
-        arrays["tfa_rotate_radians"], arrays[f"tfa_rotate_{interpolation}"], strict=True
+        arrays["tfa_rotate_radians"], arrays["tfa_rotate_nearest"], strict=True
     ):
         degrees = tf.constant([np.degrees(radians)], tf.float32)
         matrices = geometry.rotate(degrees, *images.shape[1:3])
-        actual = geometry.transform(tf.constant(images), matrices, interpolation=interpolation)
-        assert_same_sampling(actual.numpy(), recorded, interpolation)
+        actual = geometry.transform(tf.constant(images), matrices)
+        assert_nearly_all_equal(actual.numpy(), recorded)
 
 
-@pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
-def test_translation_of_the_addons(arrays, interpolation: str) -> None:
+def test_translation_of_the_addons(arrays) -> None:
     # Theirs moves the image by (dx, dy): the other way round from ours, which are as in PIL.
     images = arrays["images"]
     height, width = images.shape[1:3]
     for (dx, dy), recorded in zip(
-        arrays["tfa_translate_dxdy"], arrays[f"tfa_translate_{interpolation}"], strict=True
+        arrays["tfa_translate_dxdy"], arrays["tfa_translate_nearest"], strict=True
     ):
         along_x = geometry.translate_x(tf.constant([-dx / width], tf.float32), height, width)
         along_y = geometry.translate_y(tf.constant([-dy / height], tf.float32), height, width)
         matrices = along_x + along_y - tf.constant([[1.0, 0, 0, 0, 1, 0, 0, 0]])
-        actual = geometry.transform(tf.constant(images), matrices, interpolation=interpolation)
-        assert_same_sampling(actual.numpy(), recorded, interpolation)
-
-
-def assert_same_sampling(actual: np.ndarray, recorded: np.ndarray, interpolation: str) -> None:
-    """The same operation does the work, but matrices may be rounded differently."""
-    if interpolation == "nearest":
-        assert_nearly_all_equal(actual, recorded)
-    else:
-        assert_within_one(actual, recorded)
+        actual = geometry.transform(tf.constant(images), matrices)
+        assert_nearly_all_equal(actual.numpy(), recorded)
 
 
 @pytest.mark.parametrize("sign", SIGNS)

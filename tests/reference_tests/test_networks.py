@@ -112,19 +112,14 @@ def assert_close_to_the_largest(ours: np.ndarray, expected: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_parameter_counts_and_output_shapes(name: str) -> None:
+def test_parameter_counts(name: str) -> None:
+    model = model_of(name)
+    each_class = parts.classifier(model).kernel.shape[0] + 1  # only the classifier depends on K
     for column, num_classes in enumerate(CLASS_COUNTS):
-        model = create(name, num_classes) if column else model_of(name)
-        for kind_of_count, variables in [
-            ("trainable_parameters", model.trainable_variables),
-            ("non_trainable_parameters", model.non_trainable_variables),
-        ]:
-            assert parameters(variables) == record(name, kind_of_count)[column]
-        shape = [-1 if n is None else n for n in model.output_shape]
-        expected = [-1, num_classes]
-        if name in REFERENCE["names"]:
-            expected = record(name, "output_shapes")[column].tolist()
-        assert shape == expected
+        more = each_class * (num_classes - CLASS_COUNTS[0])
+        trainable, others = model.trainable_variables, model.non_trainable_variables
+        assert parameters(trainable) + more == record(name, "trainable_parameters")[column]
+        assert parameters(others) == record(name, "non_trainable_parameters")[column]
 
 
 @recorded("trainable_shapes")

@@ -1,4 +1,7 @@
-"""Schedules and weight average against the recorded values of the published code."""
+"""Schedules and weight average against the recorded values of the published code.
+
+The file also holds schedules of LDAM and ProSelfLC that `lr_schedule` does not offer.
+"""
 
 import os
 from collections.abc import Mapping
@@ -70,15 +73,6 @@ def test_exponential(reference: Reference) -> None:
     np.testing.assert_allclose(actual, reference["exponential_lr"], rtol=1e-6)
 
 
-def test_piecewise(reference: Reference) -> None:
-    schedule = schedules.piecewise(
-        boundaries=reference["piecewise_boundaries"].tolist(),
-        values=reference["piecewise_values"].tolist(),
-    )
-    actual = evaluate(schedule, reference["piecewise_steps"])
-    np.testing.assert_allclose(actual, reference["piecewise_lr"], rtol=1e-6)
-
-
 def test_custom_step(reference: Reference) -> None:
     expected = reference["custom_step_lr_by_iteration_from_1"]
     schedule = schedules.from_name(
@@ -117,21 +111,6 @@ def test_cosine_warmup(reference: Reference) -> None:
     )
 
 
-def test_ldam(reference: Reference) -> None:
-    # Milestones, factor and the warm-up (a fifth more each epoch) are constants of the method.
-    decayed = schedules.milestones(
-        learning_rate=reference["ldam_base_lr"], steps=[160, 180], rate=0.01, first_iteration=0
-    )
-    by_epoch = schedules.warmup_factor(decayed, warmup_steps=4, start=0.2)
-    expected = reference["ldam_lr_by_epoch"]
-    np.testing.assert_allclose(evaluate(by_epoch, range(len(expected))), expected, rtol=1e-6)
-
-    by_step = schedules.by_epoch(by_epoch, steps_per_epoch=3)
-    np.testing.assert_allclose(
-        evaluate(by_step, range(3 * len(expected))), np.repeat(expected, 3), rtol=1e-6
-    )
-
-
 def test_dynamic(reference: Reference) -> None:
     steps_per_epoch = reference["dynamic_iters_per_epoch"]
     schedule = schedules.cosine_epoch(
@@ -143,51 +122,6 @@ def test_dynamic(reference: Reference) -> None:
     expected = reference["dynamic_lr_by_iteration"]
     assert len(expected) == reference["dynamic_epochs"] * steps_per_epoch
     np.testing.assert_allclose(evaluate(schedule, range(len(expected))), expected, rtol=1e-6)
-
-
-def test_proselflc1(reference: Reference) -> None:
-    steps_per_epoch = reference["proselflc1_iters_per_epoch"]
-    learning_rate = reference["proselflc1_base_lr"]
-    decayed = schedules.milestones(
-        learning_rate=learning_rate,
-        steps=[int(epoch) * steps_per_epoch for epoch in reference["proselflc1_milestones"]],
-        rate=reference["proselflc1_gamma"],
-        first_iteration=0,
-    )
-    schedule = schedules.warmup(
-        decayed,
-        warmup_steps=reference["proselflc1_warmup_epochs"] * steps_per_epoch,
-        learning_rate=learning_rate,
-    )
-    expected = reference["proselflc1_lr_by_iteration"]
-    assert len(expected) == reference["proselflc1_epochs"] * steps_per_epoch
-    np.testing.assert_allclose(evaluate(schedule, range(len(expected))), expected, rtol=1e-6)
-
-
-@pytest.mark.parametrize("kind", ["multistep", "linear", "constant"])
-def test_proselflc2(reference: Reference, kind: str) -> None:
-    accumulation = reference["proselflc2_accumulation"]
-    total_steps = reference["proselflc2_total_iterations"] // accumulation
-    warmup_steps = reference["proselflc2_warmup_iterations"] // accumulation
-    if kind == "multistep":
-        decayed = schedules.milestones(
-            learning_rate=1.0,
-            steps=[int(step) // accumulation for step in reference["proselflc2_milestones"]],
-            rate=reference["proselflc2_gamma"],
-            first_iteration=0,
-        )
-        schedule = schedules.warmup_factor(decayed, warmup_steps=warmup_steps)
-    elif kind == "linear":
-        line = schedules.linear(learning_rate=1.0, total_steps=total_steps - warmup_steps)
-        schedule = schedules.warmup(line, warmup_steps=warmup_steps, learning_rate=1.0)
-    else:
-        constant = schedules.piecewise(boundaries=(), values=(1.0,))
-        schedule = schedules.warmup_factor(constant, warmup_steps=warmup_steps)
-    expected = reference[f"proselflc2_{kind}_factor"]
-    assert len(expected) == total_steps + 1
-    np.testing.assert_allclose(
-        evaluate(schedule, range(len(expected))), expected, rtol=1e-6, atol=1e-12
-    )
 
 
 def test_ema(reference: Reference) -> None:

@@ -57,7 +57,7 @@ def test_workers_of_different_runs_are_refused_with_both_values() -> None:
     same = {"--seed": 1, "--method": "l2r"}
     Told(0, dict(same)).require_same(same)
     for index, values in ((0, (1, 2)), (1, (2, 1))):
-        said = "^workers differ: --seed is 1 on worker 0 and 2 on worker 1; start all of them alike"
+        said = "^workers differ: --seed is 1 on worker 0 and 2 on worker 1; start all with"
         with pytest.raises(InputError, match=said):
             Told(index, {**same, "--seed": values[1]}).require_same({**same, "--seed": values[0]})
 
@@ -90,5 +90,5 @@ def test_a_checkpoint_that_one_worker_does_not_see_is_told_to_all(
             raise InputError(f"told: {error}") from None
 
     monkeypatch.setattr(Workers, "each", each)
-    with pytest.raises(InputError, match=f"^told: --{flag}=/no/such: no checkpoint there"):
+    with pytest.raises(InputError, match=f"^told: `{flag}=/no/such`: no checkpoint there"):
         experiment.build(config.resolve({"dataset": "digits", flag: "/no/such", **more}))

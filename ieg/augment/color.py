@@ -1,43 +1,47 @@
-"""Colour operations on batches of bytes, by the formulas of the imaging library PIL.
+"""Color operations on batches of bytes, by the formulas of the imaging library PIL.
 
-Every function takes images [n, H, W, C] uint8 and one amount per image, [n] float32, and returns
-images of the same shape and type; those without an amount ignore it. Statistics are of one image,
-and of one channel but for grey values: row i of the result depends on row i alone.
+Each function takes images [n, H, W, C] uint8 and an amount per image [n] float32 (ignored by those
+that need none), and returns images of the same shape and dtype. Histograms and extremes are per
+image and channel, gray values per image: row i of the result depends on row i alone.
 """
 
 from collections.abc import Callable
 
 import tensorflow as tf
 
-Colouring = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+#: (images [n, H, W, C] uint8, amount [n] float32) → images.
+ColorOperation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def invert(images: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
-    """255 - v."""
+    """255 - v; the amount is ignored."""
     return 255 - images
 
 
 def solarize(images: tf.Tensor, threshold: tf.Tensor) -> tf.Tensor:
-    """255 - v where v ≥ threshold, in 0 .. 256."""
+    """255 - v where v ≥ threshold; thresholds in 0 .. 256."""
     bright = tf.cast(images, tf.float32) >= _per_image(threshold)
     return tf.bitwise.bitwise_xor(images, 255 * tf.cast(bright, tf.uint8))
 
 
 def solarize_add(images: tf.Tensor, addition: tf.Tensor) -> tf.Tensor:
-    """min(v + addition, 255) where v < 128; an addition is at least 0."""
+    """min(v + addition, 255) where v < 128; additions are at least 0."""
     values = tf.cast(images, tf.float32)
     return _bytes(values + _per_image(addition) * tf.cast(values < 128, tf.float32))
 
 
 def posterize(images: tf.Tensor, bits: tf.Tensor) -> tf.Tensor:
-    """Keeps the highest bits of 8: v - v mod 2^(8 - bits), bits in 0 .. 8."""
+    """Keep the highest bits of 8: v - v mod 2^(8 - bits); bits in 0 .. 8."""
     step = tf.cast(2 ** (8 - tf.cast(bits, tf.int32)), tf.int32)
     mask = tf.cast(256 - step, tf.uint8)
     return tf.bitwise.bitwise_and(images, _per_image(mask))
 
 
 def autocontrast(images: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
-    """Stretches each channel: ⌊(v - min) · 255 / (max - min)⌋; a channel of one value stays."""
+    """Stretch each channel to 0 .. 255: ⌊(v - min) · 255 / (max - min)⌋.
+
+    A channel with a single value stays as it is. The amount is ignored.
+    """
     # In float64 and in this order, as the library does: another rounding moves a whole byte.
     values = tf.cast(images, tf.float64)
     lowest = tf.reduce_min(values, axis=[1, 2], keepdims=True)
@@ -49,10 +53,12 @@ def autocontrast(images: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
 
 
 def equalize(images: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
-    """Spreads each channel's values so that all bytes occur about equally often.
+    """Equalize the histogram of each channel.
 
     v ↦ min((step // 2 + number of pixels below v) // step, 255)
-    step = (pixels - pixels of the highest value) // 255; a channel with step 0 stays
+    step = (pixels - pixels of the highest value) // 255
+
+    A channel with step 0 stays as it is. The amount is ignored.
     """
     size, channels = tf.shape(images)[0], images.shape[3]
     # [n, 1, 1, C]: where the 256 entries of each image and channel begin in a flat table.
@@ -74,25 +80,25 @@ def equalize(images: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
 
 
 def brightness(images: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    """Blend with black; factor 0 is black, 1 the image, more is brighter."""
+    """Blend with black: factor 0 is black, 1 the image, above 1 brighter."""
     return _bytes(tf.cast(images, tf.float32) * _per_image(factor))
 
 
 def contrast(images: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    """Blend with the image's mean grey value, rounded; factor 0 is plain grey, 1 the image."""
-    mean = tf.reduce_mean(_grey(images), axis=[1, 2, 3], keepdims=True)
+    """Blend with the image's mean gray value, rounded: factor 0 is plain gray, 1 the image."""
+    mean = tf.reduce_mean(_gray(images), axis=[1, 2, 3], keepdims=True)
     return _blend(tf.floor(mean + 0.5), images, factor)
 
 
 def color(images: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    """Blend with the image in grey; factor 0 has no colours, 1 is the image, more is more vivid."""
-    return _blend(_grey(images), images, factor)
+    """Blend with the image in gray: factor 0 is gray, 1 the image, above 1 more saturated."""
+    return _blend(_gray(images), images, factor)
 
 
 def sharpness(images: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    """Blend with a smoothed image; factor 0 is smooth, 1 the image, more is sharper.
+    """Blend with a smoothed image: factor 0 is smooth, 1 the image, above 1 sharper.
 
-    Smooth is the 3x3 mean with weight 5 in the middle and 1 around, rounded; edge pixels stay.
+    Smoothing is a rounded 3x3 mean with weight 5 in the middle and 1 around; edge pixels stay.
     """
     values = tf.cast(images, tf.float32)
     column = values[:, :-2] + values[:, 1:-1] + values[:, 2:]
@@ -103,8 +109,8 @@ def sharpness(images: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
     return _blend(smooth, images, factor)
 
 
-def _grey(images: tf.Tensor) -> tf.Tensor:
-    """[n, H, W, 1] float32, whole numbers: luma (ITU-R 601) of three channels; of one, itself."""
+def _gray(images: tf.Tensor) -> tf.Tensor:
+    """Luma (ITU-R 601) of three channels, a single channel as it is: [n, H, W, 1] float32."""
     if images.shape[3] == 1:
         return tf.cast(images, tf.float32)
     red, green, blue = tf.unstack(tf.cast(images, tf.int32), axis=3)
@@ -113,7 +119,7 @@ def _grey(images: tf.Tensor) -> tf.Tensor:
 
 
 def _blend(from_: tf.Tensor, images: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    """from + factor · (image - from); a factor above 1 goes beyond the image."""
+    """from + factor · (image - from); a factor above 1 extrapolates."""
     return _bytes(from_ + _per_image(factor) * (tf.cast(images, tf.float32) - from_))
 
 

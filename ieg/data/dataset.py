@@ -1,4 +1,4 @@
-"""The data set of a run: a base data set with imbalance, noise and a probe set, by name and seed."""
+"""Data set of a run: a base data set with imbalance, noise and probe set, by name and seed."""
 
 import functools
 import hashlib

@@ -87,11 +87,11 @@ class Source:
         one. Splits are stratified by these, classes are thinned out by them, and noise is added to
         them.
         """
-        true = self.train.true_labels
-        if true is None and self.probe is None:
-            return self.train.labels
-        labels = self.train.labels.copy() if true is None else np.where(true < 0, self.train.labels, true)
+        labels, true = self.train.labels, self.train.true_labels
+        if true is not None:
+            labels = np.where(true < 0, labels, true)
         if self.probe is not None:
+            labels = labels.copy()
             labels[self.probe.indices] = self.probe.labels
         return labels
 

@@ -33,8 +33,8 @@ TRAIN, TEST = 5000, 1250
 SIDE = 224
 
 _ONE_OF_FIVE = {"MEL": 1, "BCC": 1, "AK": 1, "DF": 1, "SCC": 1}
-#: Name of the data set → probe images by class: the published five; those and 120 more, most of them
-#: of the largest classes, likewise published; and equally many of each class.
+#: Name of the data set → probe images by class: the published five; those and 120 more, most of
+#: the largest classes, likewise published; and equally many of each class.
 PROBE_SIZES: Mapping[str, Mapping[str, int]] = {
     "isic2019": _ONE_OF_FIVE,
     "isic2019_clean125": _ONE_OF_FIVE | {"NV": 88, "MEL": 33},
@@ -128,14 +128,14 @@ def load_split(request: Request) -> Source:
     left_out.repeated += [_path(row) for row in parts["clean"] if row.name in trained | tested]
     left_out.warn()
     marked = any(row.marked for row in parts["train"])
-    trained = parts["train"] + clean
+    split = parts["train"] + clean
     return _source(
         request,
         train=parts["train"],
         test=parts["test"],
         probe=clean,
-        given_labels=np.array([row.label for row in trained]) if marked else None,
-        true_labels=np.array([row.true_label for row in trained]) if marked else None,
+        given_labels=np.array([row.label for row in split]) if marked else None,
+        true_labels=np.array([row.true_label for row in split]) if marked else None,
         note=f"isic2019 split by lists ({len(parts['train']):,} images, {len(tested):,} to test)",
     )
 
@@ -188,8 +188,8 @@ def _last_of_each(rows: Sequence[Row], counts: Mapping[str, int]) -> list[Row]:
         members = [row for row in rows if row.true_label == CLASSES.index(name)]
         if len(members) <= count:
             raise InputError(
-                f"{len(members)} images of class {name} are there; the probe set takes {count}, and "
-                "at least one more must be left to train or to test on"
+                f"{len(members)} images of class {name} are there; {count} are to be probe images "
+                "and at least one more to train or to test on"
             )
         chosen += members[-count:]
     return chosen

@@ -71,7 +71,7 @@ def _measure(root: Path, epochs: int, steps: int) -> None:
     strategy = tf.distribute.get_strategy()
     next(pipeline.batches(strategy, 0, 1))
     print(f"first batch after {time.perf_counter() - start:.1f} s: {_resident():.0f} MB")
-    indices = tf.function(pipeline.train_indices)
+    indices = tf.function(pipeline.sampler)
     for epoch in range(epochs):
         start = time.perf_counter()
         first = epoch * pipeline.steps_per_epoch

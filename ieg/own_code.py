@@ -1,6 +1,6 @@
-"""Python files of the user's own: imported first, they register losses, methods, networks and data.
+"""Python files of the user's own, which register losses, methods, networks, data sets and noise.
 
-A file beside one's results needs no copy in the package, and no installation of it.
+They are imported before options are made of what is registered, and stay where they are.
 """
 
 import contextlib
@@ -29,27 +29,31 @@ REGISTRIES: tuple[Registry, ...] = (
 
 
 def load(argv: Sequence[str]) -> None:
-    """Imports the files that --own_code names, before flags are made of what is registered.
+    """Import the files of the option `own_code`, before flags are made of what is registered.
 
     Args:
-      argv: program name and flags, of which this reads that one alone.
+      argv: program name and flags; all others are ignored.
     Raises:
-      InputError: a file is not there or cannot be imported; the message says in which line.
+      InputError: a file is missing or cannot be imported; the message names the line.
     """
     values = flags.FlagValues()
-    values.set_gnu_getopt()  # looks at all words, whatever stands between
+    values.set_gnu_getopt()  # reads all words, flags behind others too
     flags.DEFINE_string("own_code", None, "", flag_values=values)
     values(list(argv), known_only=True)
     if values["own_code"].value is None:
         return
     for registry in REGISTRIES:
-        registry.names()  # so that a name that is taken is found in the user's file
+        registry.names()  # so that a name taken twice is an error in the user's file
     for path in values["own_code"].value.split(","):
         _import(path.strip())
 
 
 def digest(paths: str | None) -> str | None:
-    """Stands for what the files that --own_code names hold, wherever they are; None for none."""
+    """Digest of the content of own files, whatever their paths; None without files.
+
+    Args:
+      paths: value of the option `own_code`.
+    """
     if paths is None:
         return None
     content = hashlib.sha256()
@@ -60,14 +64,14 @@ def digest(paths: str | None) -> str | None:
 
 
 def _import(path: str) -> None:
-    """Imports one file, or leaves nothing of it behind; a second time does nothing."""
+    """Import one file once; if that fails, nothing of it stays behind."""
     place = os.path.abspath(os.path.expanduser(path))
     name = f"ieg_own_code_{hashlib.sha256(os.fsencode(place)).hexdigest()[:16]}"
     if name in sys.modules:
         return
     spec = importlib.util.spec_from_file_location(name, place)
     if spec is None or spec.loader is None or not os.path.isfile(place):
-        raise InputError(f"--own_code={path}: there is no such Python file (.py)")
+        raise InputError("there is no such Python file (.py)", option="own_code", value=path)
     module = importlib.util.module_from_spec(spec)
     with contextlib.ExitStack() as undo:
         for registry in REGISTRIES:
@@ -77,12 +81,12 @@ def _import(path: str) -> None:
         try:
             spec.loader.exec_module(module)
         except Exception as error:
-            raise InputError(f"--own_code={path}: {_what(error, place)}") from None
+            raise InputError(_one_line(error, place), option="own_code", value=path) from None
         undo.pop_all()
 
 
-def _what(error: Exception, place: str) -> str:
-    """An error in one line, with the last line of that file that led to it."""
+def _one_line(error: Exception, place: str) -> str:
+    """Error in one line, with the last line number in the file `place` that led to it."""
     lines = [at.lineno for at in traceback.extract_tb(error.__traceback__) if at.filename == place]
     line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
     said = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())

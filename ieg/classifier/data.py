@@ -22,7 +22,7 @@ from ieg.classifier.examples import (
 from ieg.data import listing, sources
 from ieg.data.files import CHANNELS
 from ieg.data.images import Images
-from ieg.data.sources import FileRequest, Source, SourceEntry, arrays
+from ieg.data.sources import Request, Source, SourceEntry, arrays
 from ieg.errors import InputError
 from ieg.exporting.inference import RawInput
 
@@ -57,8 +57,8 @@ class Prepared(NamedTuple):
     @property
     def size(self) -> int:
         """N, examples to train on."""
-        trusted = self.source.trusted
-        return len(self.source.train.labels) - (0 if trusted is None else len(trusted))
+        probe = self.source.probe
+        return len(self.source.train.labels) - (0 if probe is None else len(probe.indices))
 
     def as_seen(self) -> np.ndarray:
         """Some examples [B, ...] as a network sees them; noise in the place of files."""
@@ -70,7 +70,7 @@ class Prepared(NamedTuple):
         return values if self.form.kind == "features" else values * (2 / 255) - 1
 
 
-def from_path(path: str | os.PathLike, pairs: list[Pair], request: FileRequest) -> Prepared:
+def from_path(path: str | os.PathLike, pairs: list[Pair], request: Request) -> Prepared:
     """A folder of class folders, or a table.
 
     Args:
@@ -141,7 +141,7 @@ def from_arrays(
     return Prepared(
         "arrays",
         source,
-        SourceEntry(lambda dataset_dir: source, arrays.PRESET),
+        SourceEntry(lambda request: source, arrays.PRESET),
         form,
         classes,
         None if columns is None else [str(c) for c in columns],

@@ -24,7 +24,7 @@ from ieg.data import listing
 from ieg.data.files import FileImages
 from ieg.data.images import readable
 from ieg.data.pipeline import sweep
-from ieg.data.sources import FileRequest, arrays
+from ieg.data.sources import Request, arrays
 from ieg.errors import InputError
 from ieg.exporting import inference, package
 from ieg.methods import REGISTRY as METHODS
@@ -298,11 +298,11 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _request(self, seed: int) -> FileRequest:
+    def _request(self, seed: int) -> Request:
         """What is asked of image files, as far as it is not their path."""
         settings = self.settings or {}
         names = ("image_size", "damaged_limit")
-        return FileRequest(seed=seed, **{n: settings[n] for n in names if n in settings})
+        return Request(seed=seed, **{n: settings[n] for n in names if n in settings})
 
     def _sized(self, prepared: Prepared, typed: Mapping[str, Any]) -> dict[str, Any]:
         """What depends on the number of examples."""

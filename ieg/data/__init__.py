@@ -1,1 +1,1 @@
-"""Data sets by name: what the name means, what it does to the labels, and batches as a function."""
+"""Data sets by name, noise and probe sets, and batches as a function of the step."""

@@ -1,11 +1,13 @@
-"""Decisions on given labels by a person who looked at the images, applied to a training set.
+"""Corrections of given labels: a person's decisions on images, applied to the training examples.
 
-A CSV file with the columns index or path (or both, as in label_audit.csv), decision (wrong, fine or
-unsure; empty: not looked at) and new_label, and perhaps given_label. Wrong labels become the new
-one, or without any take their example out of training; fine and unsure ones stay. In a file without
-the column decision every new_label counts, as it does behind relabel. Rows are applied in their
-order, so that decisions on a corrected run may be put below those that it was corrected by: of
-several on one image the last counts.
+The decisions are a CSV file with the columns index or path (or both, as in label_audit.csv),
+decision (wrong, fine, unsure, or empty for images not looked at) and new_label, and perhaps
+given_label. A wrong label becomes the new one; without a new label its example is dropped from
+training. Fine and unsure labels stay. The decision relabel sets the new label whatever the old one
+was; in a file without the column decision every new_label is one.
+
+Rows are applied in order, so decisions on a corrected run may be appended to those that corrected
+it. The last decision on an image counts.
 """
 
 import csv
@@ -22,16 +24,24 @@ from ieg.data.files import first_few
 from ieg.errors import InputError
 
 DECISIONS = ("wrong", "fine", "unsure")
-#: The new label counts, whatever the image was labelled before: what rows of a file without the
-#: column decision mean.
+#: Decision to set the new label whatever the old one was; implied without the column decision.
 _RELABEL = "relabel"
-#: Those of a file that are read; the others of a label audit say nothing here.
+#: Columns that are read; others, as in label_audit.csv, are ignored.
 COLUMNS = ("index", "path", "given_label", "decision", "new_label")
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A row; "" stands for an empty cell or no such column, and `decision` may be relabel too."""
+    """Row of a file of decisions; "" for an empty cell or a missing column.
+
+    Attributes:
+      line: number of its line, for error messages.
+      index: example in the training split, as text.
+      path: image file, which goes before `index`.
+      given_label: class name before the decision.
+      decision: "wrong", "fine", "unsure", "relabel" or "".
+      new_label: class name after the decision.
+    """
 
     line: int
     index: str
@@ -42,14 +52,14 @@ class Decision:
 
 
 class Corrections(NamedTuple):
-    """What decisions did to a training set.
+    """Numbers of corrected training examples.
 
     Attributes:
-      file: where they stand.
-      relabelled: examples that have another label than before.
-      dropped: examples that are no longer trained on.
-      fine, unsure: examples whose last decision leaves the label as it is then.
-      probe: rows on clean probe images, whose labels are right anyway.
+      file: path of the decisions.
+      relabelled: examples with another label than before.
+      dropped: examples taken out of training.
+      fine, unsure: examples whose last decision says so.
+      probe: rows on probe examples, which no decision changes.
     """
 
     file: str
@@ -61,7 +71,7 @@ class Corrections(NamedTuple):
 
 
 def content(path: str) -> bytes:
-    """What a file of decisions holds.
+    """Content of a file of decisions.
 
     Raises:
       InputError: it cannot be read.
@@ -69,45 +79,50 @@ def content(path: str) -> bytes:
     try:
         return Path(path).expanduser().read_bytes()
     except OSError as error:
-        raise InputError(f"--label_corrections: cannot read {path}: {error.strerror}") from None
+        raise InputError(
+            f"cannot read {path}: {error.strerror}", option="label_corrections"
+        ) from None
 
 
 def digest(path: str) -> str:
-    """Eight digits that stand for what a file of decisions holds, wherever it lies."""
+    """Eight hexadecimal digits of a digest of a file's content, whatever its path."""
     return hashlib.sha256(content(path)).hexdigest()[:8]
 
 
 def read(path: Path) -> list[Decision]:
-    """The rows of a file of decisions.
+    """Read the rows of a file of decisions.
 
     Raises:
-      InputError: it is missing, no CSV file, lacks columns, or a line is not as it should be.
+      InputError: the file is missing, no CSV file or without a needed column, or a line is wrong.
     """
     try:
         with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
             reader = csv.reader(file, strict=True)
             lines = [(reader.line_num, cells) for cells in reader if cells]
     except OSError as error:
-        raise InputError(f"--label_corrections: cannot read {path}: {error.strerror}") from None
+        raise InputError(
+            f"cannot read {path}: {error.strerror}", option="label_corrections"
+        ) from None
     except csv.Error as error:
-        raise InputError(f"--label_corrections: {path} is no CSV file: {error}") from None
+        raise InputError(f"{path} is no CSV file: {error}", option="label_corrections") from None
     header = lines[0][1] if lines else []
     if not ({"index", "path"} & set(header) and {"decision", "new_label"} & set(header)):
         raise InputError(
-            f"--label_corrections: {path} must have the columns index or path, and decision or "
-            f"new_label; its first line is {','.join(header)!r}"
+            f"{path} must have the columns index or path, and decision or new_label; its first "
+            f"line is {','.join(header)!r}",
+            option="label_corrections",
         )
     return [_decision(path, header, number, cells) for number, cells in lines[1:]]
 
 
 def _decision(path: Path, header: Sequence[str], number: int, cells: Sequence[str]) -> Decision:
-    where = f"--label_corrections: {path}, line {number}"
+    where = _where(path, number)
     if len(cells) != len(header):
         raise InputError(f"{where}: {len(cells)} cells, but the first line has {len(header)}")
     values = dict(zip(header, cells, strict=True))
     row = Decision(number, *(values.get(name, "") for name in COLUMNS))
     if not row.index and not row.path:
-        raise InputError(f"{where}: neither index nor path says which image is meant")
+        raise InputError(f"{where}: index or path must name an image, and both are empty")
     if "decision" not in header and row.new_label:
         return replace(row, decision=_RELABEL)
     if row.decision == _RELABEL and not row.new_label:
@@ -119,36 +134,40 @@ def _decision(path: Path, header: Sequence[str], number: int, cells: Sequence[st
     return row
 
 
+def _where(path: Path, line: int) -> str:
+    return f"`label_corrections`: {path}, line {line}"
+
+
 def apply(
     path: Path,
     given: np.ndarray,
-    kept: np.ndarray,
+    in_use: np.ndarray,
     probe: np.ndarray,
     *,
     class_names: Sequence[str],
     files: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray, Corrections]:
-    """Corrects given labels.
+    """Correct given labels.
 
     Args:
-      path: of the file of decisions.
-      given: [N] labels of the whole training split, as the user saw them.
-      kept: [n] indices of the examples to train on.
-      probe: indices of clean probe examples, which no decision changes.
+      path: path of the file of decisions.
+      given: [N] given labels of the whole training split, after noise.
+      in_use: [n] indices of the examples to train on.
+      probe: indices of the probe examples, which no decision changes.
       class_names: K names.
-      files: [N] paths of the images, as bytes; None for images without.
+      files: [N] paths of the images, as bytes; None for images in memory.
     Returns:
-      [N] labels; indices of the examples to train on; what was done.
+      [N] corrected labels; indices of the examples to train on; numbers of corrections.
     Raises:
-      InputError: the file is not as it should be, or speaks of images, labels or classes that are
-        not there; the first such line is named.
+      InputError: the file is malformed, or names an image, label or class that is not there. The
+        message names the first such line.
     """
     rows = read(path)
-    examples = _Examples(kept, probe, class_names, files)
+    examples = _Examples(in_use, probe, class_names, files)
     corrected, dropped, changed = given.copy(), dict[int, int](), dict[int, int]()
     last, on_probe = dict[int, str](), 0
     for row in rows:
-        where = f"--label_corrections: {path}, line {row.line}"
+        where = _where(path, row.line)
         i = examples.find(row, where)
         if i in examples.probe:
             on_probe += 1
@@ -164,7 +183,7 @@ def apply(
         if row.given_label not in ("", label):
             raise InputError(
                 f"{where}: {examples.name(i)} is labelled {label!r} now, and the file was made "
-                f"when it was {row.given_label!r}: data set, --noise or --seed are not the same"
+                f"when it was {row.given_label!r}: data set, `noise` or `seed` are not the same"
             )
         if row.new_label and row.decision:
             new = examples.label(row, where)
@@ -178,8 +197,8 @@ def apply(
             dropped[i] = row.line
         if row.decision:
             last[i] = row.decision
-    remaining = np.setdiff1d(kept, np.array(list(dropped), np.int64))
-    _check_classes(path, given[kept], corrected[remaining], class_names)
+    remaining = np.setdiff1d(in_use, np.array(list(dropped), np.int64))
+    _check_classes(path, given[in_use], corrected[remaining], class_names)
     done = Corrections(
         file=str(path),
         relabelled=int(np.sum(corrected[remaining] != given[remaining])),
@@ -192,27 +211,27 @@ def apply(
 
 
 class _Examples:
-    """The examples that decisions may speak of."""
+    """Examples that decisions may name: those to train on and the probe examples."""
 
     def __init__(
         self,
-        kept: np.ndarray,
+        in_use: np.ndarray,
         probe: np.ndarray,
         class_names: Sequence[str],
         files: np.ndarray | None,
     ) -> None:
-        self._allowed = {*kept.tolist(), *probe.tolist()}
+        self._allowed = {*in_use.tolist(), *probe.tolist()}
         self.probe = set(probe.tolist())
         self._labels = {name: k for k, name in enumerate(class_names)}
         self._names = None if files is None else [os.fsdecode(name) for name in files]
         self._places = {name: i for i, name in enumerate(self._names or ())}
 
     def name(self, i: int) -> str:
-        """What to call an example."""
+        """Name of an example for a message."""
         return f"image {i}" if self._names is None else self._names[i]
 
     def find(self, row: Decision, where: str) -> int:
-        """The index of the example that a row means: by its path where it has one."""
+        """Index of a row's example, by its path if it has one."""
         if row.path:
             i = self._places.get(row.path, -1)
         else:
@@ -225,7 +244,7 @@ class _Examples:
         return i
 
     def _form(self, path: str) -> str:
-        """How to write what an unknown path should have said."""
+        """Hint for an unknown path: an example of the paths that there are."""
         if not path:
             return ""
         if self._names is None:
@@ -235,7 +254,7 @@ class _Examples:
         return f": paths look like {next(meant, names[0])}"
 
     def label(self, row: Decision, where: str) -> int:
-        """The number of the new class."""
+        """Number of a row's new class."""
         if row.new_label not in self._labels:
             known = first_few(list(self._labels), 10)
             raise InputError(
@@ -250,6 +269,6 @@ def _check_classes(
     empty = np.setdiff1d(before, after)
     if len(empty):
         raise InputError(
-            f"--label_corrections: {path} leaves no image to train on that is labelled "
-            f"{class_names[empty[0]]!r}"
+            f"{path} leaves no image to train on that is labelled {class_names[empty[0]]!r}",
+            option="label_corrections",
         )

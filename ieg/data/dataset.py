@@ -1,6 +1,5 @@
-"""A data set as a run sees it: imbalance, then noise, then probe data, all by (name, seed)."""
+"""Data set of a run: a base data set with imbalance, noise and probe set, by name and seed."""
 
-import dataclasses
 import functools
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -18,38 +17,42 @@ from ieg.data.files import Damage, FileImages
 from ieg.data.holdout import Fold
 from ieg.data.names import DatasetName
 from ieg.data.settings import DataSettings
-from ieg.data.sources import FileRequest, Source, SourceEntry, Split
+from ieg.data.sources import Request, Source, SourceEntry, Split
 from ieg.errors import InputError
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """What one run trains on and is tested on.
+    """Training and test examples of one run.
 
     Attributes:
-      name: as the user typed it; "folder:photos, uniform_0.4" for a path and noise of their own.
+      name: title of the data set; "folder:photos, uniform_0.4" for a path with noise beside it.
       class_names: K names.
-      train: the whole training split; indices below point into it.
-      given_labels: [N] labels after noise; probe examples carry their true label.
+      train: training split of the base data set. All indices below point into it.
+      best_labels: [N] true labels as far as anybody knows, see `Source.best_labels`.
+      given_labels: [N] labels to train on, after noise and corrections. Probe examples carry their
+        right labels.
+      true_labels: [N] labels to judge given labels by, -1 where unknown.
       train_indices: [n] examples to train on.
-      probe_indices: [R, m] clean probe examples, or None. Rows take turns: one for each class that
-        has examples, or a single one where classes come in the shares that they have.
-      evaluation: the split that accuracy is measured on.
-      noise: what the noise did to the examples to train on.
-      weak: the weak augmentation of the training images; None for examples that are no images.
-      strong: the strong one, for methods that want a second view; None where there is none.
-      note: what a reader of results must know about the data, or None.
-      truth_known: [N] bool, whether the label in `train` is known to be the true one; None: all.
-      damage: what is found out about damaged image files; None for images in memory.
-      made_split: columns of a table that says what was split off for testing, if ieg did that.
-      corrections: what a person's decisions did to the given labels; None without such decisions.
-      held_out: [m] examples of the fold that is not trained on, or None.
+      probe_indices: [R, m] probe examples, or None. One row per class (class-balanced) or a single
+        row (natural class frequencies).
+      evaluation: split that accuracy is measured on.
+      noise: measured noise in the given labels of the examples to train on.
+      weak: weak augmentation of the training images; None for examples that are no images.
+      strong: strong augmentation, for methods that want a second view; None where there is none.
+      note: remark on the data for readers of results, or None.
+      damage: record of unreadable image files; None for images in memory.
+      made_split: columns of a table that lists a split made by ieg, or None.
+      corrections: numbers of corrected given labels, or None.
+      held_out: [m] training examples in the fold that is not trained on, or None.
     """
 
     name: str
     class_names: tuple[str, ...]
     train: Split
+    best_labels: np.ndarray
     given_labels: np.ndarray
+    true_labels: np.ndarray
     train_indices: np.ndarray
     probe_indices: np.ndarray | None
     evaluation: Split
@@ -57,18 +60,10 @@ class Dataset:
     weak: WeakAugmentation | None
     strong: StrongAugmentation | None = None
     note: str | None = None
-    truth_known: np.ndarray | None = None
     damage: Damage | None = None
     made_split: Mapping[str, Sequence[str]] | None = None
     corrections: Corrections | None = None
     held_out: np.ndarray | None = None
-
-    @functools.cached_property
-    def true_labels(self) -> np.ndarray:
-        """[N] of the training split; -1 where the true label is not known."""
-        if self.truth_known is None:
-            return self.train.labels
-        return np.where(self.truth_known, self.train.labels, -1)
 
     @property
     def num_classes(self) -> int:
@@ -77,24 +72,25 @@ class Dataset:
 
     @property
     def probe_size(self) -> int:
-        """Distinct clean probe examples."""
+        """Number of distinct probe examples."""
         return 0 if self.probe_indices is None else len(np.unique(self.probe_indices))
 
     @functools.cached_property
     def digest(self) -> str | None:
-        """Stands for which examples there are and how they are labelled, where that may change.
+        """Digest of the examples and their labels, to tell changed data from those of a run.
 
-        None for known data sets, whose examples are always the same, unless labels are corrected.
+        None for data sets that never change and whose labels are not corrected.
         """
         content = hashlib.sha256()
-        for split in (self.train, self.evaluation):
+        splits = ((self.train, self.best_labels), (self.evaluation, self.evaluation.labels))
+        for split, labels in splits:
             if isinstance(split.images, FileImages):
                 content.update(split.images.paths.tobytes())
             elif split.names is not None:
                 content.update("\0".join(split.names).encode() + np.asarray(split.images).tobytes())
             elif self.corrections is None:
                 return None
-            content.update(split.labels.tobytes())
+            content.update(labels.tobytes())
         parts = [self.given_labels, self.true_labels, self.train_indices]
         parts += [] if self.probe_indices is None else [self.probe_indices]
         for values in parts:
@@ -104,7 +100,7 @@ class Dataset:
 
     @property
     def class_counts(self) -> np.ndarray:
-        """[K] examples to train on per given label."""
+        """[K] number of examples to train on by given label."""
         return np.bincount(self.given_labels[self.train_indices], minlength=self.num_classes)
 
 
@@ -119,9 +115,9 @@ def prepare(
 ) -> Dataset:
     """Load a base data set and do to it what its name says.
 
-    Order: validation split, imbalance, noise, probe, corrections, fold. Noise is drawn per example
-    of the whole training split, so every method sees the same wrong labels on the same images.
-    Examples that the data set itself calls clean are probe data, and nothing else.
+    Order: validation split, imbalance, noise, probe set, corrections, fold. Noise is drawn per
+    example of the whole training split, so every method sees the same wrong labels on the same
+    images. A probe set of the data set's own is never trained on.
 
     Args:
       settings: of the data.
@@ -137,71 +133,65 @@ def prepare(
     name = name or names.parse(settings.dataset, settings.noise)
     entry = entry or sources.REGISTRY.get(name.base)
     source = _load(settings, name, entry, seed)
-    labels, num_classes = source.train.labels, len(source.class_names)
-    trusted = np.array([], np.int64) if source.trusted is None else source.trusted
-    kept, evaluation = np.setdiff1d(np.arange(len(labels)), trusted), source.test
+    labels, num_classes = source.best_labels, len(source.class_names)
+    in_use, evaluation = np.arange(len(labels)), source.test
+    if source.probe is not None:
+        in_use = np.setdiff1d(in_use, source.probe.indices)
     if settings.eval_split == "validation":
-        ratio = settings.validation_ratio
-        held = holdout.validation_set(labels, ratio, num_classes=num_classes, seed=seed)
-        held = np.setdiff1d(held, trusted)
-        kept = np.setdiff1d(kept, held)
-        names_held = None if source.train.names is None else source.train.names[held]
-        evaluation = Split(source.train.images[held], labels[held], names_held)
+        in_use, evaluation = _split_validation(source, in_use, settings.validation_ratio, seed)
     if name.imbalance is not None:
-        kept = imbalance.thin_out(
-            labels, kept, name.imbalance, profile=name.profile, num_classes=num_classes, seed=seed
+        in_use = imbalance.thin_out(
+            labels,
+            in_use,
+            name.imbalance,
+            profile=name.profile,
+            num_classes=num_classes,
+            seed=seed,
         )
-    given, facts = _given_labels(source, entry.own_noise, name, kept, seed)
-    truth_known = source.truth_known if name.noise is None else None
-    probe_rows = None
-    if probe and source.trusted_as_is and len(trusted):
-        probe_rows = trusted[np.newaxis]
-    elif probe and source.trusted is not None:
-        probe_rows = holdout.trusted_set(labels, trusted, num_classes=num_classes)
-    elif probe:
-        sure = kept if truth_known is None else kept[truth_known[kept]]
-        if not len(sure):
-            raise InputError(_NO_CLEAN_EXAMPLES.format(name=settings.dataset))
-        ratio = settings.probe_dataset_hold_ratio
-        probe_rows = holdout.probe_set(labels, sure, ratio, num_classes=num_classes, seed=seed)
-        kept = np.setdiff1d(kept, probe_rows)
-    if probe_rows is not None:
-        given[probe_rows] = labels[probe_rows]
+    given, facts = _given_labels(source, entry.own_noise, name, in_use, seed)
+    true = source.train.true_labels
+    if true is None or name.noise is not None:  # added noise takes the labels before it for true
+        true = labels
+    probe_indices = _probe_indices(settings, source, true, in_use, seed) if probe else None
+    if probe_indices is not None:
+        in_use = np.setdiff1d(in_use, probe_indices)
+        given[probe_indices] = labels[probe_indices]
     corrected, held_out = None, None
     if settings.label_corrections is not None:
-        given, kept, corrected = corrections.apply(
+        given, in_use, corrected = corrections.apply(
             Path(settings.label_corrections).expanduser(),
             given,
-            kept,
-            np.array([], np.int64) if probe_rows is None else probe_rows.ravel(),
+            in_use,
+            np.array([], np.int64) if probe_indices is None else probe_indices.ravel(),
             class_names=source.class_names,
             files=images.paths if isinstance(images := source.train.images, FileImages) else None,
         )
     if fold is not None:
-        kept, held_out = holdout.without_fold(given, kept, fold, num_classes=num_classes, seed=seed)
-    dataset = Dataset(
+        in_use, held_out = holdout.without_fold(
+            given, in_use, fold, num_classes=num_classes, seed=seed
+        )
+    return Dataset(
         name=name.title,
         class_names=source.class_names,
         train=source.train,
+        best_labels=labels,
         given_labels=given,
-        train_indices=kept,
-        probe_indices=probe_rows,
+        true_labels=true,
+        train_indices=in_use,
+        probe_indices=probe_indices,
         evaluation=evaluation,
-        noise=noise.NoiseReport(None, None, None),
+        noise=noise.measure(true[in_use], given[in_use], num_classes, **facts),
         weak=source.weak,
         strong=source.strong,
         note=source.note,
-        truth_known=truth_known,
         damage=source.damage,
         made_split=source.made_split,
         corrections=corrected,
         held_out=held_out,
     )
-    measured = noise.measure(dataset.true_labels[kept], given[kept], num_classes, **facts)
-    return dataclasses.replace(dataset, noise=measured)
 
 
-_NO_CLEAN_EXAMPLES = (
+_NO_PROBE = (
     "the method needs clean probe images, and nobody has said which labels of {name} are right: "
     "`method=fsr` does without; or name images that you have checked (folder probe/CLASS, split "
     "'probe' of a CSV, ImageNet beside WebVision)"
@@ -220,10 +210,8 @@ def _load(settings: DataSettings, name: DatasetName, entry: SourceEntry, seed: i
             option="image_size",
             value=settings.image_size,
         )
-    if not (entry.files or entry.seeded):
-        return entry.load(settings.dataset_dir)
     return entry.load(
-        FileRequest(
+        Request(
             settings.dataset_dir,
             name.path,
             seed,
@@ -234,40 +222,74 @@ def _load(settings: DataSettings, name: DatasetName, entry: SourceEntry, seed: i
     )
 
 
+def _split_validation(
+    source: Source, in_use: np.ndarray, ratio: float, seed: int
+) -> tuple[np.ndarray, Split]:
+    """Take a stratified validation split out of the training split.
+
+    Returns:
+      [n] examples in use that remain; the validation split.
+    """
+    labels = source.best_labels
+    held = holdout.validation_set(labels, ratio, num_classes=len(source.class_names), seed=seed)
+    if source.probe is not None:
+        held = np.setdiff1d(held, source.probe.indices)
+    names_held = None if source.train.names is None else source.train.names[held]
+    evaluation = Split(source.train.images[held], labels[held], names_held)
+    return np.setdiff1d(in_use, held), evaluation
+
+
 def _given_labels(
-    source: Source, own_noise: str | None, asked: DatasetName, kept: np.ndarray, seed: int
+    source: Source, own_noise: str | None, asked: DatasetName, in_use: np.ndarray, seed: int
 ) -> tuple[np.ndarray, dict[str, Any]]:
-    """[N] labels to train on, and what `noise.measure` reports about them unmeasured."""
-    if source.given_labels is not None:
+    """[N] labels to train on, and the arguments of `noise.measure` that are not measured."""
+    labels, true = source.best_labels, source.train.true_labels
+    if own_noise is not None or (true is not None and (true >= 0).any()):
         if asked.noise is not None:
             raise InputError(
                 f"{asked.base}:{asked.path} has given and true labels of its own, so no noise can "
                 "be added",
                 option="noise",
             )
-        return source.given_labels.copy(), {"kind": own_noise or "given labels", "asked": None}
+        return source.train.labels.copy(), {"kind": own_noise or "given labels", "asked": None}
     count = len(source.class_names)
     classes = noise.describe(
         count,
         confusion=source.confusion,
         superclass=source.superclass,
-        sizes=np.bincount(source.train.labels[kept], minlength=count),
+        sizes=np.bincount(labels[in_use], minlength=count),
         seed=seed,
     )
-    # Drawn without the trusted examples: others get the same noise whatever is trusted.
-    open_to_noise = np.arange(len(source.train.labels))
-    if source.trusted is not None:
-        open_to_noise = np.setdiff1d(open_to_noise, source.trusted)
-    given = source.train.labels.copy()
+    # Drawn without the probe set: others get the same noise whatever is in it.
+    open_to_noise = np.arange(len(labels))
+    if source.probe is not None:
+        open_to_noise = np.setdiff1d(open_to_noise, source.probe.indices)
+    given = labels.copy()
     given[open_to_noise] = noise.corrupt(
         given[open_to_noise],
-        np.searchsorted(open_to_noise, kept),
+        np.searchsorted(open_to_noise, in_use),
         kind=asked.noise,
         ratio=asked.ratio,
         classes=classes,
         seed=seed,
     )
     if asked.noise is None:
-        return given, {} if source.truth_known is None else {"kind": "unknown", "asked": None}
+        return given, {} if true is None else {"kind": "unknown", "asked": None}
     expected = noise.REGISTRY.get(asked.noise).expected(asked.ratio, classes)
     return given, {"kind": asked.noise, "asked": asked.ratio, "expected": expected}
+
+
+def _probe_indices(
+    settings: DataSettings, source: Source, true_labels: np.ndarray, in_use: np.ndarray, seed: int
+) -> np.ndarray:
+    """[R, m] probe examples: the data set's own, else some in use with known true labels."""
+    labels, num_classes = source.best_labels, len(source.class_names)
+    if source.probe is not None and not source.probe.class_balanced:
+        return source.probe.indices[np.newaxis]
+    if source.probe is not None:
+        return holdout.probe_table(labels, source.probe.indices, num_classes=num_classes)
+    known = in_use[true_labels[in_use] >= 0]
+    if not len(known):
+        raise InputError(_NO_PROBE.format(name=settings.dataset))
+    ratio = settings.probe_dataset_hold_ratio
+    return holdout.probe_set(labels, known, ratio, num_classes=num_classes, seed=seed)

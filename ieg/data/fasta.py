@@ -1,7 +1,7 @@
 """Protein sequences with the headers of DeepLoc 1.0: `>Q9H400 Cell.membrane-M test`.
 
-After the name comes where the protein is, then M for a protein of a membrane, S for a soluble one
-or U for one of which nobody knows, and `test` for a sequence to test on.
+After the name come the protein's place in the cell, then M for a membrane protein, S for a soluble
+one or U for unknown, and `test` for a test sequence.
 """
 
 import re
@@ -25,8 +25,8 @@ class Protein:
     Attributes:
       name: of the protein.
       kind: "M" membrane, "S" soluble or "U" unknown.
-      test: whether it is one to test on.
-      letters: the amino acids.
+      test: True for a test sequence.
+      letters: one for each amino acid.
     """
 
     name: str
@@ -36,21 +36,21 @@ class Protein:
 
     @property
     def is_readable(self) -> bool:
-        """Whether all letters stand for amino acids."""
+        """True if all letters stand for amino acids."""
         return set(self.letters) <= set(LETTERS)
 
 
 def read(path: Path) -> list[Protein]:
-    """The sequences of a file, whatever letters they have.
+    """Read the sequences of a file, whatever letters they have.
 
     Raises:
-      InputError: it cannot be read, a header is not as described above, or a name comes twice.
+      InputError: the file cannot be read, a header is malformed, or a name comes twice.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise InputError(
-            f"cannot read {path} ({error.strerror}); where to get it stands in data/README.md"
+            f"cannot read {path} ({error.strerror}); data/README.md says where to get it"
         ) from None
     except UnicodeDecodeError:
         raise InputError(f"{path} is no text") from None
@@ -75,7 +75,12 @@ def read(path: Path) -> list[Protein]:
 
 
 def tokens(proteins: list[Protein], length: int) -> np.ndarray:
-    """[N, length] int32: the first letters of each as 1 .. 21, then 0."""
+    """[N, length] int32 tokens: letters as 1 .. 21, then 0; longer sequences are cropped.
+
+    >>> tokens([Protein("Q9H400", "M", False, "ACD"), Protein("P1", "S", True, "YYYYYY")], 4)
+    array([[ 1,  2,  3,  0],
+           [20, 20, 20, 20]], dtype=int32)
+    """
     found = np.zeros([len(proteins), length], np.int32)
     for row, protein in zip(found, proteins, strict=True):
         cropped = protein.letters[:length]

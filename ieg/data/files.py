@@ -1,8 +1,8 @@
-"""Images as a list of files that are decoded in the graph when a batch needs them.
+"""Image files, decoded in the graph when a batch needs them.
 
-Which images a step sees stays a function of the step alone: there is no shuffle buffer, and a file
-that cannot be decoded is not skipped on the way. It makes the pipeline fail; then `examine` finds
-it, and the batches begin anew at the step that failed.
+The images of a step stay a function of the step alone: there is no shuffle buffer, and a file that
+cannot be decoded is not skipped on the way. It makes the pipeline fail; then `examine` finds it,
+and the batches begin anew at the step that failed.
 """
 
 import os
@@ -22,11 +22,11 @@ CHANNELS = 3
 
 
 class Damage:
-    """Files that turned out to be unreadable while they were used, up to a limit.
+    """Record of unreadable files, found in use, up to a limit.
 
     Args:
-      files: how many files the data set has.
-      limit: in [0, 1], share of them from which on the run ends.
+      files: number of files in the data set.
+      limit: in [0, 1], largest share of them that a run tolerates.
     """
 
     def __init__(self, files: int, limit: float) -> None:
@@ -36,31 +36,33 @@ class Damage:
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """Number of unreadable files."""
         return len(self._reasons)
 
     def add(self, reasons: Mapping[bytes, str]) -> None:
-        """Enters files with what was wrong.
+        """Enter unreadable files.
 
+        Args:
+          reasons: path → reason.
         Raises:
-          TrainingStopped: that makes too many.
+          TrainingStopped: there are more than the limit allows.
         """
         self._reasons.update(reasons)
         if len(self._reasons) > self._most:
             names = [os.fsdecode(path) for path in self._reasons]
             raise TrainingStopped(
-                f"{len(names)} of {self._files} image files cannot be decoded, and --damaged_limit "
+                f"{len(names)} of {self._files} image files cannot be decoded, and `damaged_limit` "
                 f"allows {self._most}: {first_few(names)}"
             )
 
     def among(self, paths: np.ndarray) -> np.ndarray | None:
-        """[N] bool, which of the paths [N] are damaged; None for none at all."""
+        """[N] bool, the damaged ones of the paths [N]; None if there is no damage at all."""
         if not self._reasons:
             return None
         return np.isin(paths, np.array(list(self._reasons)))
 
     def table(self) -> dict[str, list[str]]:
-        """Columns path and reason, in the order of the paths."""
+        """Columns path and reason, sorted by path."""
         rows = sorted(self._reasons.items())
         return {
             "path": [os.fsdecode(path) for path, _ in rows],
@@ -69,17 +71,17 @@ class Damage:
 
 
 class FileImages:
-    """N image files as colour images of one size.
+    """N image files as color images of one size.
 
-    Training sees a random area of each, tests its middle (see `ieg.augment.area`), both brought to
-    the size by triangle interpolation that averages where it shrinks.
+    Training sees a random area of each image, a test its middle (see `ieg.augment.area`). Both are
+    resized by antialiased triangle interpolation.
 
     Args:
-      root: the folder that the paths are relative to.
+      root: folder that the paths are relative to.
       paths: [N] bytes.
-      side: pixels, H and W alike.
-      damage: of the whole data set.
-      area: what training sees of each.
+      side: H and W in pixels.
+      damage: record of the whole data set.
+      area: random area of each image for training.
     """
 
     def __init__(
@@ -108,7 +110,7 @@ class FileImages:
         return FileImages(self.root, self.paths[indices], self.side, self.damage, self.area)
 
     def loader(self) -> "FileLoader":
-        """What decodes them."""
+        """Loader that decodes them."""
         return FileLoader(self)
 
 
@@ -123,7 +125,7 @@ class FileLoader:
         self._paths = tf.constant(images.paths)
 
     def training_view(self, index: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
-        """[B, H, W, C] float32, a random area of each image."""
+        """[B, H, W, C] float32, a random area of each image [B]."""
 
         def one(row: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
             image, draws = self._decode(row[0]), row[1]
@@ -136,7 +138,7 @@ class FileLoader:
         return self._each(one, (tf.gather(self._paths, index), draws))
 
     def test_batches(self, index: np.ndarray) -> Iterator[tf.Tensor]:
-        """[B, H, W, C] float32 for each row of `index`; a damaged image is grey."""
+        """Yield [B, H, W, C] float32 for each row of `index`; a damaged image is gray."""
         done = 0
         while done < len(index):
             rows = tf.data.Dataset.from_tensor_slices(index[done:].astype(np.int32))
@@ -149,7 +151,7 @@ class FileLoader:
                 self.examine(index[done], error)
 
     def examine(self, index: np.ndarray, error: tf.errors.OpError) -> None:
-        """Decodes these images one by one to find those that cannot be."""
+        """Decode these images one by one to find the damaged ones; see `Loader.examine`."""
         paths = np.unique(self._images.paths[index])
         known = self._images.damage.among(paths)
         reasons = {}
@@ -200,11 +202,15 @@ class FileLoader:
 
 
 def first_few(names: list[str], count: int = 3) -> str:
-    """The first names of a list for a message, and how many there are beyond them."""
+    """First names of a list for a message, and the number of the others.
+
+    >>> first_few(["a", "b", "c", "d", "e"])
+    'a, b, c and 2 more'
+    """
     more = len(names) - count
     return ", ".join(names[:count]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _reason(error: tf.errors.OpError) -> str:
-    """What TensorFlow says, without where in the graph it happened."""
+    """Message of an error without its place in the graph."""
     return textwrap.shorten(re.sub(r"\{\{.*?\}\}|\[Op:.*", "", error.message), 150)

@@ -1,9 +1,9 @@
-"""Writes ImageNet out of TensorFlow Datasets as the tree of files that --dataset=imagenet reads.
+"""Write ImageNet from TensorFlow Datasets as the tree of files that --dataset=imagenet reads.
 
     python -m ieg.data.imagenet_tree --dataset_dir=data --split=val
 
 Needs `imagenet2012` prepared by that package, which wants the official archives. The JPEGs are
-written as they are, undecoded: 6 GB for val, 140 GB for train. What is there already is left alone,
+written as they are, undecoded: 6 GB for val, 140 GB for train. Files that are there already stay,
 so an interrupted command goes on where it stopped.
 """
 
@@ -25,7 +25,7 @@ SPLITS = {"train": "train", "val": "validation"}
 
 
 def main(argv: Sequence[str]) -> int:
-    """Writes the splits that are asked for; returns the exit status."""
+    """Write the splits that are asked for; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--dataset_dir", default="./data")
     parser.add_argument("--split", action="append", choices=tuple(SPLITS), help="default: both")
@@ -48,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def write(builder: Any, tfds: Any, split: str, root: Path) -> int:
-    """Writes `root/<wnid>/<file name>` for every image of a split.
+    """Write `root/<wnid>/<file name>` for every image of a split.
 
     Args:
       builder: a `tfds.core.DatasetBuilder` whose data are prepared.
@@ -56,7 +56,7 @@ def write(builder: Any, tfds: Any, split: str, root: Path) -> int:
       split: "train" or "val".
       root: the folder of the split.
     Returns:
-      how many were written; those that were there already are not among them.
+      number of files written, without those that were there already.
     """
     wnids = builder.info.features["label"].names
     decoders = {"image": tfds.decode.SkipDecoding()}

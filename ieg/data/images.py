@@ -1,10 +1,10 @@
-"""Images that are gathered by index: pixels in memory, or files that are decoded when needed.
+"""Images gathered by index: pixels in memory, or files that are decoded when a batch needs them.
 
-Both behave like an array [N, H, W, C] as far as `shape`, `len` and indexing by an array of indices
-go, so that splits are cut alike. `loader` gives what reads pixels.
+Both have the `shape` and `len` of an array [N, H, W, C] and are indexed by an array of indices. A
+`Loader` reads their pixels.
 
-Examples of other kinds are arrays in memory too, which networks see as they are: tokens [N, L]
-int32 and features [N, D] float32.
+Other examples are arrays in memory that networks see as they are: tokens [N, L] int32 and features
+[N, D] float32.
 """
 
 from collections.abc import Iterator
@@ -15,16 +15,16 @@ import tensorflow as tf
 
 
 class Loader(Protocol):
-    """N images of one shape, whose pixels are gathered by index in the graph.
+    """Reads pixels of N images of one shape, by index, in the graph.
 
     Attributes:
-      draws_per_image: uniform numbers that `training_view` uses up for one image.
+      draws_per_image: uniform numbers per image for `training_view`.
     """
 
     draws_per_image: int
 
     def training_view(self, index: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
-        """Pixels in 0 .. 255, [B, H, W, C] uint8 or float32, before weak augmentation.
+        """Pixels in 0 .. 255 before weak augmentation, [B, H, W, C] uint8 or float32.
 
         Args:
           index: [B] int32.
@@ -32,22 +32,25 @@ class Loader(Protocol):
         """
 
     def test_batches(self, index: np.ndarray) -> Iterator[Any]:
-        """Pixels in 0 .. 255 of each row of `index` [n, B], unaugmented: n times [B, H, W, C]."""
+        """Yield unaugmented pixels in 0 .. 255, [B, H, W, C], for each row of `index` [n, B]."""
 
     def examine(self, index: np.ndarray, error: tf.errors.OpError) -> None:
-        """Finds out which of these images made the pipeline fail, and never reads them again.
+        """Find the images that made the pipeline fail, and mark them as damaged.
 
+        Args:
+          index: images that were being read.
+          error: error of the pipeline.
         Raises:
-          OpError: none of them did.
-          TrainingStopped: too many have by now.
+          OpError: no image is to blame.
+          TrainingStopped: too many images are damaged by now.
         """
 
     def damaged(self) -> np.ndarray | None:
-        """[N] bool, images that were found to be unreadable so far; None for none."""
+        """[N] bool, images found to be unreadable so far; None for none."""
 
 
 class Stored(Protocol):
-    """Images that are not in memory."""
+    """Images that are read when needed."""
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -56,23 +59,27 @@ class Stored(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, indices: np.ndarray, /) -> "Stored":
-        """The images with these indices, in this order."""
+        """Images with these indices, in this order."""
 
     def loader(self) -> Loader:
-        """What reads their pixels."""
+        """Loader of their pixels."""
 
 
-#: [N, H, W, C] uint8, or images that are not in memory; tokens or features, see above.
+#: Pixels [N, H, W, C] uint8, images that are read when needed, tokens or features.
 Images = np.ndarray | Stored
 
 
 def loader(images: Images) -> Loader:
-    """What reads the pixels of images."""
+    """Loader of the pixels of images."""
     return InMemory(images) if isinstance(images, np.ndarray) else images.loader()
 
 
 def kind(images: Images) -> str:
-    """What they are: "images", "tokens" or "features"."""
+    """Kind of examples: "images", "tokens" or "features".
+
+    >>> kind(np.zeros([5, 8, 8, 1], np.uint8)), kind(np.zeros([5, 20], np.int32))
+    ('images', 'tokens')
+    """
     if len(images.shape) == 4:
         return "images"
     whole = isinstance(images, np.ndarray) and images.dtype.kind in "iu"
@@ -80,13 +87,13 @@ def kind(images: Images) -> str:
 
 
 def readable(images: Images) -> np.ndarray:
-    """[N] bool, all images but those that were found to be damaged."""
+    """[N] bool, all images except those found to be damaged."""
     damaged = loader(images).damaged()
     return np.ones(len(images), bool) if damaged is None else ~damaged
 
 
 class InMemory:
-    """Pixels that are there already: nothing is drawn, and nothing can be damaged.
+    """Loader of pixels in memory: nothing is drawn, and nothing can be damaged.
 
     Args:
       images: [N, H, W, C] uint8, or tokens or features.
@@ -110,7 +117,7 @@ class InMemory:
         return (self._images[row] for row in index)
 
     def examine(self, index: np.ndarray, error: tf.errors.OpError) -> None:
-        """Images in memory are no reason to fail."""
+        """Raise the error: images in memory cannot be to blame."""
         raise error
 
     def damaged(self) -> None:

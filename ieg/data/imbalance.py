@@ -1,4 +1,13 @@
-"""Imbalance: how many examples each class keeps, and which."""
+"""Class imbalance: class sizes and a subset of examples that has them.
+
+An imbalance factor is the size of the smallest class over that of the largest.
+
+References:
+  Y. Cui, M. Jia, T.-Y. Lin, Y. Song, S. Belongie, "Class-Balanced Loss Based on Effective Number of
+  Samples", CVPR 2019, arXiv 1901.05555.
+  M. Buda, A. Maki, M. A. Mazurowski, "A systematic study of the class imbalance problem in
+  convolutional neural networks", Neural Networks 2018, arXiv 1710.05381.
+"""
 
 import math
 from collections.abc import Callable, Mapping
@@ -10,16 +19,19 @@ from ieg.errors import InputError
 
 
 def exponential_counts(largest: int, factor: float, num_classes: int) -> np.ndarray:
-    """Class sizes that fall exponentially from head to tail.
+    """Class sizes of a long tail.
 
     n_k = floor(n_max · factor^(k/(K-1)))        Cui et al. 2019, section 5.1
 
     Args:
       largest: n_max, size of class 0.
-      factor: in (0, 1], smallest over largest class.
+      factor: in (0, 1], imbalance factor.
       num_classes: K, at least 2.
     Returns:
       [K] integers.
+
+    >>> exponential_counts(100, 0.01, 3)
+    array([100,  10,   1])
     """
     # Python's power, since NumPy's differs in the last bit between processors.
     sizes = [largest * factor ** (k / (num_classes - 1)) for k in range(num_classes)]
@@ -27,11 +39,14 @@ def exponential_counts(largest: int, factor: float, num_classes: int) -> np.ndar
 
 
 def step_counts(largest: int, factor: float, num_classes: int) -> np.ndarray:
-    """Two class sizes: floor(K/2) classes are large, the others small.
+    """Class sizes of step imbalance: floor(K/2) large classes, then small ones.
 
     n_k = n_max for k < floor(K/2), else floor(n_max · factor)        Buda et al. 2018
 
     Arguments and result as in `exponential_counts`.
+
+    >>> step_counts(100, 0.1, 5)
+    array([100, 100,  10,  10,  10])
     """
     small = np.arange(num_classes) >= num_classes // 2
     return np.where(small, int(largest * factor), largest)
@@ -46,31 +61,31 @@ PROFILES: Mapping[str, Callable[[int, float, int], np.ndarray]] = {
 
 def thin_out(
     labels: np.ndarray,
-    kept: np.ndarray,
+    in_use: np.ndarray,
     factor: float,
     *,
     profile: str = "imbal",
     num_classes: int,
     seed: int,
 ) -> np.ndarray:
-    """Indices of an unbalanced subset.
+    """Draw an imbalanced subset.
 
-    The head takes as many examples as the smallest class has, so that every class can supply its
-    share and the factor holds exactly on data sets whose classes differ in size.
+    The largest class of the result is as large as the smallest one before, so that every class has
+    enough examples and the factor is exact for data sets whose classes differ in size.
 
     Args:
-      labels: [N] true labels of the whole training set.
-      kept: [n] indices of the examples in use.
-      factor: in (0, 1], smallest over largest class.
-      profile: one of `PROFILES`, how sizes lie between the largest and the smallest.
+      labels: [N] true labels of the whole training split.
+      in_use: [n] indices of the examples to draw from.
+      factor: in (0, 1], imbalance factor.
+      profile: one of `PROFILES`.
       num_classes: K.
-      seed: the run's seed; which examples stay depends on it alone.
+      seed: the run's seed.
     Returns:
-      indices, ascending, all of them in `kept`.
+      indices, ascending.
     Raises:
-      InputError: the factor is so small that a class would be left without examples.
+      InputError: the factor leaves a class without examples.
     """
-    largest = int(np.bincount(labels[kept], minlength=num_classes).min())
+    largest = int(np.bincount(labels[in_use], minlength=num_classes).min())
     counts = PROFILES[profile](largest, factor, num_classes)
     if counts.min() < 1:
         raise InputError(
@@ -78,23 +93,25 @@ def thin_out(
             f"class 0 keeps {largest}, so the smallest factor that works is "
             f"{math.ceil(1e4 / max(largest, 1)) / 1e4:g}"
         )
-    return first_of_each(labels, kept, counts, seed=seed)
+    return first_of_each(labels, in_use, counts, seed=seed)
 
 
 def first_of_each(
-    labels: np.ndarray, kept: np.ndarray, counts: np.ndarray, *, seed: int
+    labels: np.ndarray, in_use: np.ndarray, counts: np.ndarray, *, seed: int
 ) -> np.ndarray:
-    """Indices of counts[k] examples of each class k, drawn from those in use.
+    """Draw a given number of examples of each class.
+
+    A smaller number takes a part of the examples that a larger one takes.
 
     Args:
-      labels: [N] true labels of the whole training set.
-      kept: [n] indices of the examples in use.
-      counts: [K] how many of each class; a class that has fewer gives all.
-      seed: the run's seed; a smaller count takes a part of what a larger one takes.
+      labels: [N] true labels of the whole training split.
+      in_use: [n] indices of the examples to draw from.
+      counts: [K] number of examples of each class; a smaller class gives all of its own.
+      seed: the run's seed.
     Returns:
-      indices, ascending, all of them in `kept`.
+      indices, ascending.
     """
     rank = keys.generator(seed, "imbalance").random(len(labels))
-    in_order = kept[np.argsort(rank[kept], kind="stable")]
+    in_order = in_use[np.argsort(rank[in_use], kind="stable")]
     thinned = [in_order[labels[in_order] == k][:count] for k, count in enumerate(counts)]
     return np.sort(np.concatenate(thinned))

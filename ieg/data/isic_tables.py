@@ -1,6 +1,6 @@
-"""The label files of ISIC-2019: the official ground truth, and lists of a part of the images.
+"""Label files of ISIC-2019: the official ground truth, and lists of a part of the images.
 
-All have a line per image, its name without the ending, and nine columns of which one is 1. The
+Each line has the name of an image without the ending, and nine columns of which one is 1. The
 ground truth has a header. A list has none, and may begin its lines with marks:
 
     ISIC_0000000,0.0,1.0,...        the name
@@ -31,7 +31,7 @@ class Row:
       name: without folder and ending.
       label: number of the given class.
       true_label: number of the true class.
-      marked: whether the line said if its label is wrong.
+      marked: True if the line says whether its label is wrong.
     """
 
     name: str
@@ -41,11 +41,11 @@ class Row:
 
 
 def read_truth(path: Path) -> list[Row]:
-    """The rows of the official ground truth; its columns may stand in another order.
+    """Read the official ground truth; its columns may be in another order.
 
     Raises:
-      InputError: it cannot be read, columns are missing or foreign, a row has not one class, or an
-        image stands there twice.
+      InputError: the file cannot be read, columns are missing or unknown, a row has no class or
+        several, or an image is there twice.
     """
     lines = _lines(path)
     header = [cell.strip() for cell in lines[0][1]] if lines else []
@@ -55,7 +55,7 @@ def read_truth(path: Path) -> list[Row]:
         wrong = f"lacks {', '.join(missing)}" if missing else f"has {', '.join(foreign)} too many"
         raise InputError(
             f"{path}: its first line must be {','.join(HEADER)}, and {wrong}; a list without a "
-            "header goes with --dataset=isic2019_split:FOLDER"
+            "header goes with `dataset=isic2019_split:FOLDER`"
         )
     order = [header.index(name) for name in HEADER]
     rows = []
@@ -69,16 +69,16 @@ def read_truth(path: Path) -> list[Row]:
 
 
 def read_list(path: Path, truth: Mapping[str, int] | None = None) -> list[Row]:
-    """The rows of a list.
+    """Read a list.
 
     Args:
-      path: the file; blank lines and a header are passed over.
-      truth: image → number of its true class, for marks that do not say it; all else is compared
-        with it.
+      path: the file; blank lines and a header are skipped.
+      truth: image → number of its true class, for marks without one; other marks and labels must
+        agree with it.
     Raises:
-      InputError: it cannot be read, a line is not as described above, lines are of several kinds,
-        a mark contradicts the labels, a wrong label has no mark, or the true class of a marked
-        image is not known.
+      InputError: the file cannot be read, a line is malformed, lines are of several kinds, a mark
+        contradicts the labels, a wrong label has no mark, or the true class of a marked image is
+        unknown.
     """
     rows, kinds = [], set()
     for number, cells in _lines(path):
@@ -133,14 +133,14 @@ def _row(
 
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
-    """Number and cells of each line that is not blank."""
+    """Line number and cells of each line that is not blank."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, strict=True)
             return [(reader.line_num, c) for c in reader if any(cell.strip() for cell in c)]
     except OSError as error:
         raise InputError(
-            f"cannot read {path} ({error.strerror}); what ISIC-2019 needs stands in data/README.md"
+            f"cannot read {path} ({error.strerror}); data/README.md lists what ISIC-2019 needs"
         ) from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} is no CSV file in UTF-8: {error}") from None
@@ -155,7 +155,7 @@ def _check_length(path: Path, number: int, cells: Sequence[str]) -> None:
 
 
 def _label(path: Path, number: int, columns: Sequence[str]) -> int:
-    """The one column that is 1."""
+    """Index of the one column that is 1."""
     try:
         values = [float(cell) for cell in columns]
     except ValueError:

@@ -1,10 +1,10 @@
-"""Lists of image files: class folders, what is left out of them, and the source that they make."""
+"""Lists of image files, from class folders or tables, and the data sets that they make."""
 
 import csv
 import logging
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,17 +16,18 @@ from ieg.augment.area import TrainingArea
 from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
 from ieg.data.files import Damage, FileImages, first_few
-from ieg.data.sources import FileRequest, Source, Split
+from ieg.data.sources import ProbeSet, Request, Source, Split
 from ieg.errors import InputError
 
-#: What TensorFlow decodes; of an animated GIF the first picture counts.
+#: Formats that TensorFlow decodes; of an animated GIF the first picture counts.
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
+#: Share of each class in a test split made by ieg.
 TEST_SHARE = 0.2
 
 
 @dataclass
 class LeftOut:
-    """Files that a listing leaves out, by reason."""
+    """Files left out of a list, by reason; paths relative to the root of the data set."""
 
     empty: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
@@ -34,14 +35,14 @@ class LeftOut:
     repeated: list[str] = field(default_factory=list)
 
     def warn(self) -> None:
-        """One line per reason with the number of files and the first of them."""
-        what = {
+        """Log one line per reason with the number of files and the first of them."""
+        reasons = {
             "empty (0 bytes)": self.empty,
             "missing": self.missing,
             f"with other endings than {' '.join(ENDINGS)}": self.foreign,
             "that are listed elsewhere too": self.repeated,
         }
-        for reason, paths in what.items():
+        for reason, paths in reasons.items():
             if paths:
                 logging.getLogger("ieg").warning(
                     "files left out: %d %s: %s", len(paths), reason, first_few(sorted(paths))
@@ -50,11 +51,11 @@ class LeftOut:
 
 @dataclass
 class Listed:
-    """Image files with their labels.
+    """Image files with a label each.
 
     Attributes:
-      paths: relative to the root of the data set.
-      labels: [n] numbers of classes, one for each path.
+      paths: n paths relative to the root of the data set.
+      labels: n class numbers.
     """
 
     paths: list[str] = field(default_factory=list)
@@ -62,13 +63,13 @@ class Listed:
 
 
 def class_folders(folder: Path) -> list[str]:
-    """Names of the folders in a folder, sorted; hidden ones are no classes."""
+    """Names of the folders in a folder, sorted, without hidden ones."""
     entries = _entries(folder)
     return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
 
 
 def images_below(root: Path, folder: str, left_out: LeftOut) -> list[str]:
-    """All images in a folder and in those inside it, as sorted paths relative to the root."""
+    """Sorted paths, relative to the root, of all images in a folder and in those inside it."""
     found = []
     for entry in _entries(root / folder):
         path = f"{folder}/{entry.name}" if folder else entry.name
@@ -92,7 +93,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def is_usable(root: Path, path: str, left_out: LeftOut) -> bool:
-    """Whether there is a file that is not empty; whether it can be decoded is seen in use."""
+    """True if there is a file that is not empty. If it can be decoded is found out in use."""
     try:
         found = os.stat(root / path)
     except OSError:
@@ -106,13 +107,15 @@ def is_usable(root: Path, path: str, left_out: LeftOut) -> bool:
 
 
 def list_images(path: Path) -> tuple[Path, list[str]]:
-    """Images that nobody has labelled: the folder that paths are relative to, and the paths.
+    """List images without labels.
 
     Args:
-      path: a folder, with all that is below it, or a CSV file with a column path, relative to the
-        file.
+      path: a folder, with everything below it, or a CSV file with a column path. Those paths are
+        relative to the file.
+    Returns:
+      the folder that paths are relative to; the paths.
     Raises:
-      InputError: there is no such thing, or no image in it.
+      InputError: there is no such folder or file, or no image in it.
     """
     left_out = LeftOut()
     if path.is_dir():
@@ -143,27 +146,27 @@ def _path_column(path: Path) -> list[str]:
 
 
 def to_predict(root: Path, paths: Sequence[str], side: int) -> FileImages:
-    """Listed files as images; however many turn out to be damaged, the others are looked at.
+    """Images to predict, of which any number may turn out to be damaged.
 
     Args:
-      root: the folder that the paths are relative to.
+      root: folder that the paths are relative to.
       paths: N files.
-      side: of the images that the network was trained on.
+      side: side in pixels of the images that the network was trained on.
     """
     names = np.array([os.fsencode(path) for path in paths])
     return FileImages(str(root), names, side, Damage(len(paths), limit=1.0))
 
 
 def warn_of_damage(images: FileImages) -> None:
-    """One line with the number of files that could not be decoded, if any, and the first of them.
+    """Log one line with the number of files that could not be decoded, if any.
 
     Args:
-      images: after they have been looked at.
+      images: images after a pass over all of them.
     """
     damaged = images.damage.table()["path"]
     if damaged:
         logging.getLogger("ieg").warning(
-            "%d of %d files cannot be decoded, and nothing is said of them: %s",
+            "%d of %d files cannot be decoded, and nothing is predicted for them: %s",
             len(damaged),
             len(images),
             first_few(damaged),
@@ -178,13 +181,14 @@ def class_tree(
     *,
     every_class: bool = True,
 ) -> Listed:
-    """The images of `folder/<class>/*` below the root.
+    """List the images of `folder/<class>/*` below the root.
 
     Args:
-      root, folder: where the class folders are; "" for the root itself.
-      classes: K names of folders; label k is that of classes[k].
-      left_out: takes in what is no image.
-      every_class: whether a class without images is an error.
+      root: folder that the paths will be relative to.
+      folder: folder of the class folders below the root; "" for the root itself.
+      classes: K names of folders; images in classes[k] have label k.
+      left_out: takes in files that are no images.
+      every_class: True if a class without images is an error.
     Raises:
       InputError: a class has no image, or there is a folder of another class.
     """
@@ -210,7 +214,7 @@ def class_tree(
 
 
 def check_classes(classes: Sequence[str], where: str) -> None:
-    """Raises InputError for less than two classes."""
+    """Raise InputError for fewer than two classes."""
     if len(classes) < 2:
         found = f"only the class {classes[0]}" if classes else "no class"
         raise InputError(f"{where} has {found}; a classifier needs at least two")
@@ -219,12 +223,16 @@ def check_classes(classes: Sequence[str], where: str) -> None:
 def split_off(
     everything: Listed, classes: Sequence[str], seed: int
 ) -> tuple[Listed, Listed, dict[str, list[str]]]:
-    """Makes a test split: a fifth of every class, drawn by the seed.
+    """Draw a test split: a fifth of every class, at least one image.
 
+    Args:
+      everything: the images to split.
+      classes: K names.
+      seed: the run's seed.
     Returns:
-      to train on; to test on; a table with the columns path and split.
+      training images; test images; a table with the columns path and split.
     Raises:
-      InputError: a class has one image only.
+      InputError: a class has fewer than two images.
     """
     labels = np.array(everything.labels)
     counts = np.bincount(labels, minlength=len(classes))
@@ -248,7 +256,7 @@ def split_off(
 
 
 class Views(NamedTuple):
-    """What training makes of an image file: first an area of it, then a view of that."""
+    """Augmentation of image files in training: first a random area, then a view of it."""
 
     weak: WeakAugmentation
     strong: StrongAugmentation
@@ -256,60 +264,80 @@ class Views(NamedTuple):
 
 
 def small_views(side: int) -> Views:
-    """Views for some hundred images that fill the frame: strong ones in CIFAR's proportions.
+    """Views for some hundred images that fill the frame; strong ones have CIFAR's proportions.
 
-    The area is larger than ImageNet's: so few images teach little of which part shows what.
+    The area is larger than ImageNet's, since so few images teach little of which part shows what.
     """
     strong = StrongAugmentation("imagenet", False, pad=side // 8, flip=True, cutout=side // 2)
     return Views(WeakAugmentation(pad=0, flip=True), strong, TrainingArea(smallest=0.4))
 
 
 def imagenet_views(side: int) -> Views:
-    """Views as IEG has them on WebVision: AutoAugment v0 and a square of 16 of 224 pixels."""
+    """Views of IEG on WebVision: AutoAugment v0 and a cutout of 16 of 224 pixels."""
     strong = StrongAugmentation("imagenet", False, pad=0, flip=False, cutout=max(1, side // 14))
     return Views(WeakAugmentation(pad=0, flip=True), strong)
 
 
+def unknown(*lists: Listed) -> np.ndarray:
+    """[N] true labels of listed files, none of which is known: -1 each."""
+    return np.full(sum(len(listed.paths) for listed in lists), -1)
+
+
 def make_source(
-    request: FileRequest,
+    request: Request,
     root: Path,
     side: int,
     class_names: Sequence[str],
     *,
     train: Listed,
     test: Listed,
-    trusted: Listed | None = None,
-    views: Views,
+    probe: Listed | None = None,
+    class_balanced: bool = True,
+    given_labels: np.ndarray | None = None,
+    true_labels: np.ndarray | None = None,
+    views: Callable[[int], Views],
     **more: Any,
 ) -> Source:
-    """A source of listed files.
+    """Make a data set of listed files. The training split is `train`, then `probe`.
 
     Args:
-      request: what was asked for.
-      root: what the paths are relative to.
-      side: of the images, unless --image_size says another.
+      request: place, seed and image size.
+      root: folder that the paths are relative to.
+      side: side of the images in pixels, if the request does not name one.
       class_names: K names.
-      train, test: what to train and to test on.
-      trusted: clean examples, which are put behind those to train on.
-      views: how images are augmented.
+      train, test: files to train and to test on, with their best known labels.
+      probe: files of the probe set with their right labels, or None.
+      class_balanced: see `ProbeSet`.
+      given_labels: [N] given labels of the training split, where they differ from the listed ones.
+      true_labels: [N] true labels of the training split, see `Split`.
+      views: side → augmentation.
       more: further fields of `Source`.
     """
-    trusted = trusted or Listed()
-    paths = [train.paths + trusted.paths, test.paths]
+    probe = probe or Listed()
+    side = request.image_size or side
+    augmentation = views(side)
+    paths = [train.paths + probe.paths, test.paths]
     damage = Damage(len(paths[0]) + len(paths[1]), request.damaged_limit)
     images = [
-        FileImages(str(root), np.array([os.fsencode(p) for p in part]), side, damage, views.area)
+        FileImages(
+            str(root), np.array([os.fsencode(p) for p in part]), side, damage, augmentation.area
+        )
         for part in paths
     ]
-    marked = np.arange(len(train.paths), len(paths[0]))
+    labels = np.array(train.labels + probe.labels, np.int64)
+    probe_set = ProbeSet(
+        np.arange(len(train.paths), len(labels)), np.array(probe.labels, np.int64), class_balanced
+    )
     return Source(
-        train=Split(images[0], np.array(train.labels + trusted.labels, np.int64)),
+        train=Split(
+            images[0], labels if given_labels is None else given_labels, true_labels=true_labels
+        ),
         test=Split(images[1], np.array(test.labels, np.int64)),
         class_names=tuple(class_names),
         confusion=None,
-        weak=views.weak,
-        strong=views.strong,
-        trusted=marked if len(marked) else None,
+        weak=augmentation.weak,
+        strong=augmentation.strong,
+        probe=probe_set if probe.paths else None,
         damage=damage,
         **more,
     )

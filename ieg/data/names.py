@@ -1,4 +1,4 @@
-"""The grammar of data set names: `digits_imbal_0.1_0.2` → base, imbalance, noise."""
+"""Grammar of data set names: "digits_imbal_0.1_0.2" → base, imbalance, noise."""
 
 import dataclasses
 import hashlib
@@ -13,16 +13,16 @@ from ieg.errors import InputError
 
 @dataclass(frozen=True)
 class DatasetName:
-    """What a name asks for.
+    """Meaning of a name.
 
     Attributes:
-      base: name of the data source.
-      imbalance: in (0, 1], smallest over largest class; None leaves the classes as they are.
+      base: name of the base data set.
+      imbalance: in (0, 1], imbalance factor; None leaves the classes as they are.
       noise: name of the noise type; None leaves the labels as they are.
-      ratio: in [0, 1], share of labels that the noise is asked to hit.
-      profile: how class sizes lie between the largest and the smallest, see `imbalance.PROFILES`.
-      path: of the user's own data, "" for a data set that has a name.
-      text: the name itself, with the whole path of the user's own data.
+      ratio: in [0, 1], noise ratio: share of the labels to hit.
+      profile: class sizes between the largest and the smallest, see `imbalance.PROFILES`.
+      path: whole path of the user's own data, "" for a data set with a name.
+      text: the name itself, with that path.
       noise_words: noise and imbalance beside a path, as typed.
     """
 
@@ -37,7 +37,7 @@ class DatasetName:
 
     @property
     def title(self) -> str:
-        """The name as it is shown: "folder:/home/me/photos" becomes "folder:photos"."""
+        """Name for display: "folder:/home/me/photos" becomes "folder:photos"."""
         return ", ".join(filter(None, (without_folders(self.text), self.noise_words)))
 
     def folder(self, label_corrections: str | None = None) -> str:
@@ -59,16 +59,20 @@ class DatasetName:
 
 
 def parse(name: str, noise_words: str | None = None) -> DatasetName:
-    """Reads a name such as `digits_uniform_0.4`, `digits_imbal_0.1` or `digits_imbal_0.1_0.2`.
+    """Parse a name such as "digits_uniform_0.4", "digits_imbal_0.1" or "digits_imbal_0.1_0.2".
 
-    With an imbalance the noise is on what that leaves, and uniform unless its type is named, as in
-    `digits_imbal_0.1_prior_0.4`.
+    Noise comes after imbalance. There it is uniform unless its type is named, as in
+    "digits_imbal_0.1_prior_0.4".
 
     Args:
-      name: as described, or `folder:PATH` and `csv:PATH` for data of the user's own.
-      noise_words: for such a path, what would follow the name of another data set: `uniform_0.4`.
+      name: such a name, or "folder:PATH" or "csv:PATH" for data of the user's own.
+      noise_words: noise and imbalance for such a path, for example "uniform_0.4".
     Raises:
-      InputError: the name does not fit the grammar; the message shows it.
+      InputError: the name does not fit the grammar; the message shows the grammar.
+
+    >>> found = parse("digits_imbal_0.1_0.2")
+    >>> found.base, found.imbalance, found.noise, found.ratio
+    ('digits', 0.1, 'uniform', 0.2)
     """
     kind, colon, path = name.partition(":")
     if colon and kind in _with_path():
@@ -97,7 +101,7 @@ def parse(name: str, noise_words: str | None = None) -> DatasetName:
 
 
 def absolute(name: str) -> str:
-    """The name with the whole path of the user's own data, so that it means the same anywhere."""
+    """Name with the whole path of the user's own data, which means the same in any folder."""
     kind, _, path = name.partition(":")
     if not path or kind not in _with_path():
         return name
@@ -105,13 +109,17 @@ def absolute(name: str) -> str:
 
 
 def without_folders(name: str) -> str:
-    """The name as it is shown: `folder:/home/me/photos` is called `folder:photos`."""
+    """Name for display: "folder:/home/me/photos" becomes "folder:photos".
+
+    >>> without_folders("folder:/home/me/photos"), without_folders("digits_uniform_0.4")
+    ('folder:photos', 'digits_uniform_0.4')
+    """
     kind, colon, path = absolute(name).partition(":")
     return f"{kind}{colon}{os.path.basename(path)}"
 
 
 def of_path(path: str) -> str:
-    """A short name for a path: `my-photos-` and eight digits that stand for the whole of it."""
+    """Short name for a path: "my-photos-" and eight digits of a digest of the whole path."""
     path = _whole(path)
     whole = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
     stem = re.sub(r"[^A-Za-z0-9]+", "-", os.path.basename(path)).strip("-")[:40]
@@ -123,7 +131,7 @@ def _whole(path: str) -> str:
 
 
 def _kind_of_path(name: str) -> str:
-    """What to put before a path of the user's own; "" for what is no such path."""
+    """ "folder" or "csv" for a path of the user's own; "" for any other name."""
     path = os.path.expanduser(name)
     if os.path.isdir(path):
         return "folder"
@@ -183,11 +191,11 @@ def _factor(name: str, text: str) -> float:
     return factor
 
 
-def _number(name: str, text: str, what: str) -> float:
+def _number(name: str, text: str, quantity: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise _error(name, f"the {what} must be a number, not {text!r}") from None
+        raise _error(name, f"the {quantity} must be a number, not {text!r}") from None
 
 
 def _error(name: str, problem: str) -> InputError:

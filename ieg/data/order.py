@@ -9,15 +9,19 @@ from ieg import keys
 def shuffle(
     position: tf.Tensor, epoch: tf.Tensor, size: tf.Tensor | int, seed: int, purpose: str
 ) -> tf.Tensor:
-    """[B] int32: where `position` [B] in 0 .. size - 1 goes in the shuffle of that epoch.
-
-    The shuffle is a bijection of 0 .. size - 1 computed entry by entry.
+    """Shuffle of an epoch: a bijection of 0 .. size - 1, computed entry by entry.
 
     Args:
-      position: [B] int32.
-      epoch: integer, scalar or [B]; another one is another shuffle.
+      position: [B] int32 in 0 .. size - 1.
+      epoch: number of the shuffle, integer scalar or [B].
       size: scalar or [B].
       seed, purpose: as for `keys.words`.
+    Returns:
+      [B] int32, new places of `position`.
+
+    >>> places = shuffle(tf.range(5), tf.constant(0), 5, 0, "example")
+    >>> sorted(places.numpy().tolist())
+    [0, 1, 2, 3, 4]
     """
     words = keys.words(seed, purpose, 2)
     epochs = tf.broadcast_to(tf.cast(epoch, tf.uint32), tf.shape(position))
@@ -32,15 +36,15 @@ def shuffle(
 
 
 class ClassLists:
-    """The examples of each class, which a class goes through in shuffled passes.
+    """Examples by class; each class visits its own in shuffled passes.
 
     Args:
       indices: [n] examples.
-      labels: [n] the given label of each.
+      labels: [n] their given labels.
       seed: of the passes.
 
     Attributes:
-      sizes: [K] int64 examples of each class, those without any left out.
+      sizes: [K'] int64 sizes of the K' classes that have examples.
     """
 
     def __init__(self, indices: np.ndarray, labels: np.ndarray, seed: int) -> None:
@@ -51,11 +55,11 @@ class ClassLists:
         self._seed = seed
 
     def take(self, chosen: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
-        """[B] int32 examples.
+        """The next examples of given classes, [B] int32.
 
         Args:
-          chosen: [B] int32, of which class.
-          number: [B] int64, how many that class has given before, counted from the first step on.
+          chosen: [B] int32 in 0 .. K' - 1, classes counted without empty ones.
+          number: [B] int64, number of examples that the class has given since the first step.
         """
         size = tf.gather(self._sizes, chosen)
         long = tf.cast(size, tf.int64)
@@ -67,13 +71,13 @@ class ClassLists:
 
 
 def class_by_class(table: tf.Tensor, step: tf.Tensor, size: int, seed: int) -> tf.Tensor:
-    """[P] examples of a step, in an order in which the classes alternate.
+    """Examples of a step from a table with a row per class, [P] int32; the rows take turns.
 
-    Each class goes through its own examples in a new order every round, so a batch is balanced to
-    within one example and may repeat the few that there are.
+    Each row is visited in a new order every round. So a batch is balanced to within one example,
+    and repeats examples of a small row.
 
     Args:
-      table: [K, m] int32, examples of each class.
+      table: [R, m] int32 examples, one row per class or a single row.
       step: scalar int64.
       size: P.
       seed: of the order.

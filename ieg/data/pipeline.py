@@ -1,7 +1,7 @@
-"""Step number → batch: the input pipeline as a pure function of the step and of index tables.
+"""Input pipeline: batches as a pure function of the step and of index tables.
 
 A run that starts at step s sees exactly the batches that a run from 0 sees from s on, and nothing
-of the pipeline needs saving. How many steps an epoch has is up to the sampler.
+of the pipeline needs saving. The sampler decides on the number of steps in an epoch.
 """
 
 import math
@@ -25,7 +25,7 @@ from ieg.errors import InputError, TrainingStopped
 
 
 class Probe(NamedTuple):
-    """Examples to be right about: image [P, ...] like that of a `Batch`, label [P] int32."""
+    """Probe examples of a batch: image [P, ...] like that of a `Batch`, label [P] int32."""
 
     image: tf.Tensor
     label: tf.Tensor
@@ -36,14 +36,15 @@ class Batch(NamedTuple):
 
     Attributes:
       index: [B] int32 into the whole training split.
-      image: [B, H, W, C] float32 in [-1, 1] (less the mean colour for a data set that has one),
-        weakly augmented, or as it is where a method wants that. Of examples that are no pictures
-        [B, L] int32 tokens or [B, D] float32 features, as they are.
-      label: [B] int32, the given label.
-      true_label: [B] int32, for monitoring only; -1 where unknown.
-      probe: clean examples, as many as the run asks for, or those that a method has planned; None
-        for a method that needs none.
-      strong_image: the same images strongly augmented, like `image`; None likewise.
+      image: [B, H, W, C] float32 in [-1, 1] (less the mean color for a data set that has one),
+        weakly augmented, or plain for a method that wants that. Other examples come unchanged, as
+        [B, L] int32 tokens or [B, D] float32 features.
+      label: [B] int32, given labels.
+      true_label: [B] int32, -1 where unknown. For monitoring, and for an upper bound that trains on
+        true labels and says so (`mixup_variant=upper_bound`); a method that competes never looks at
+        them.
+      probe: probe examples, from the probe set or as a method has planned; None without any.
+      strong_image: the same images strongly augmented, like `image`, or None.
     """
 
     index: tf.Tensor
@@ -55,29 +56,43 @@ class Batch(NamedTuple):
 
 
 class EpochPlan(NamedTuple):
-    """What the S steps of one epoch see where a method chooses itself; None leaves it to the run.
+    """Examples of each of the S steps of an epoch, if the method selects them; otherwise None.
 
     Attributes:
-      train: [S, B] training examples of each step's global batch.
-      probe: [S, P] training examples that come as `Batch.probe`, with their given labels; each
-        replica gets P / replicas.
+      train: [S, B] training examples of each global batch.
+      probe: [S, P] examples that come as `Batch.probe` with their given labels. Each replica gets
+        P / replicas.
     """
 
     train: np.ndarray | None = None
     probe: np.ndarray | None = None
 
 
+class _Form(NamedTuple):
+    """Content and stacking of the batches of an epoch, see `Pipeline.batches`."""
+
+    plan: EpochPlan
+    with_probe: bool
+    block: int
+
+
 class Pipeline:
     """Batches of one data set.
 
     Args:
-      dataset: what to train on.
+      dataset: training examples and their labels.
       batch_size: global batch B, shared by the replicas.
-      seed: of the order and of the augmentation.
-      probe_size: held out probe examples in each global batch; 0 for none.
-      strong: how the strong view is made; None for batches without one.
-      strong_probe: whether probe images come in that view too.
-      sampling: how a batch is put together.
+      seed: of order and augmentation.
+      probe_size: probe examples in each global batch; 0 for none.
+      strong: augmentation of the strong view; None for batches without one.
+      strong_probe: True to give probe images in the strong view.
+      sampling: choice of the sampler.
+
+    Attributes:
+      batch_size: global batch B.
+      sampler: step (scalar int64) → [B] examples of its global batch.
+      steps_per_epoch: steps that count as one pass over the data.
+
     Raises:
       InputError: the batch is larger than the training data, or does not fit classes or images.
     """
@@ -97,7 +112,7 @@ class Pipeline:
         if batch_size > size:
             raise InputError(
                 f"a global batch of {batch_size} is larger than the {size} images to "
-                "train on; choose a smaller --batch_size"
+                "train on; choose a smaller `batch_size`"
             )
         if strong is not None:
             strong_views.check(strong, dataset.train.images.shape[1:])
@@ -110,11 +125,10 @@ class Pipeline:
         self._given = tf.constant(dataset.given_labels, tf.int32)
         self._true = tf.constant(dataset.true_labels, tf.int32)
         indices = dataset.train_indices
-        #: step (scalar int64) → [B] examples of its global batch.
-        self.train_indices = samplers.create(
+        self.sampler = samplers.create(
             sampling, indices, dataset.given_labels[indices], batch_size=batch_size, seed=seed
         )
-        self.steps_per_epoch = self.train_indices.steps_per_epoch
+        self.steps_per_epoch = self.sampler.steps_per_epoch
         self._probe_size = probe_size
         self._probe_table = None
         if probe_size:
@@ -131,16 +145,16 @@ class Pipeline:
         *,
         with_probe: bool = True,
     ) -> Batch:
-        """One replica's part of the global batch of a step (scalar int64).
+        """One replica's part of the global batch of a step.
 
         Augmentation depends on the row of the global batch, not on the replica that it lands on.
 
         Args:
-          step: 0-based.
-          replica: which part, 0 .. replicas - 1.
-          replicas: how many replicas share the batch.
-          plan: of the epoch that the step belongs to, when a method has made one.
-          with_probe: whether it carries probe examples, if there are any.
+          step: scalar int64, 0-based.
+          replica: number of the part, 0 .. replicas - 1.
+          replicas: number of replicas that share the batch.
+          plan: plan of the step's epoch, if the method has made one.
+          with_probe: True to carry probe examples, if there are any.
         """
         plan = plan or EpochPlan()
         index = _part(self._readable(self._train_rows(step, plan)), replica, replicas)
@@ -164,31 +178,31 @@ class Pipeline:
         )
 
     def _train_rows(self, step: tf.Tensor, plan: EpochPlan) -> tf.Tensor:
-        """[B] training examples of a step's global batch."""
+        """[B] training examples of the global batch of a step."""
         planned = self._planned(plan.train, step)
-        return self.train_indices(step) if planned is None else planned
+        return self.sampler(step) if planned is None else planned
 
     def _probe_rows(self, step: tf.Tensor, plan: EpochPlan) -> tf.Tensor | None:
-        """[P] probe examples of a step's global batch; None for none."""
+        """[P] probe examples of the global batch of a step, or None."""
         planned = self._planned(plan.probe, step)
         if planned is not None or self._probe_table is None:
             return planned
         return order.class_by_class(self._probe_table, step, self._probe_size, self._seed)
 
     def _planned(self, rows: np.ndarray | None, step: tf.Tensor) -> tf.Tensor | None:
-        """The row of a step in a plan's table [S, ...]; None without a table."""
+        """Row of a step in a plan's table [S, ...]; None without a table."""
         if rows is None:
             return None
         return tf.gather(tf.constant(rows, tf.int32), step % self.steps_per_epoch)
 
     def _readable(self, index: tf.Tensor) -> tf.Tensor:
-        """The same examples, but for those that others stand in for."""
+        """Examples with stand-ins for damaged ones."""
         return index if self._stand_ins is None else tf.gather(self._stand_ins, index)
 
     def _weak_view(
         self, index: tf.Tensor, step: tf.Tensor, purpose: str, replica: int, replicas: int
     ) -> tf.Tensor:
-        """[B, H, W, C] float32 in [-1, 1]; of examples that are no pictures what is stored."""
+        """[B, H, W, C] float32 in [-1, 1]; other examples as they are stored."""
         if self._weak is None:
             return self._loader.training_view(index, tf.zeros([index.shape[0], 0]))
         counts = [weak_views.draws_per_image(self._weak), self._loader.draws_per_image]
@@ -218,65 +232,54 @@ class Pipeline:
         with_probe: bool = True,
         block: int = 0,
     ) -> Iterator[Any]:
-        """The batches of steps start .. stop - 1, one part for each replica.
+        """Yield the batches of steps start .. stop - 1, one part for each replica.
 
-        In the place of an image file that cannot be decoded stands the next example with the same
-        given label, in the order of the data set. So a batch depends on the step and on what the
-        files hold, however the run came there.
+        The next example with the same given label, in the order of the data set, stands in for an
+        image file that cannot be decoded. So a batch depends on the step and on the content of the
+        files alone, however the run came there.
 
         Args:
-          strategy: whose replicas share the batch.
-          start, stop: which steps.
-          plan: of the one epoch that they belong to, when a method has made one.
-          with_probe: whether the batches carry probe examples, if the pipeline has any.
-          block: as many batches come at once, stacked along a new first axis, with zeros in the
-            place of those after the last; 0: each comes alone.
+          strategy: distribution over replicas.
+          start, stop: steps.
+          plan: plan of their epoch, if the method has made one.
+          with_probe: True to carry probe examples, if the pipeline has any.
+          block: number of batches to stack along a new first axis, with zeros after the last step;
+            0 for single batches.
         Raises:
           InputError: the replicas cannot share the batch evenly.
-          TrainingStopped: while iterating; too many files are damaged, or all of a class.
+          TrainingStopped: while iterating, if too many files are damaged, or all of a class.
         """
         replicas = strategy.num_replicas_in_sync
         if self.batch_size % replicas:
             raise InputError(
                 f"{replicas} replicas cannot share a global batch of {self.batch_size} evenly"
             )
-        return self._readable_batches(strategy, start, stop, plan or EpochPlan(), with_probe, block)
+        form = _Form(plan or EpochPlan(), with_probe, block)
+        return self._readable_batches(strategy, start, stop, form)
 
     def _readable_batches(
-        self,
-        strategy: tf.distribute.Strategy,
-        start: int,
-        stop: int,
-        plan: EpochPlan,
-        with_probe: bool,
-        block: int,
+        self, strategy: tf.distribute.Strategy, start: int, stop: int, form: _Form
     ) -> Iterator[Any]:
-        """Begins anew at the step at which an image turns out to be damaged."""
-        size = block or 1
+        """Begin anew at the step whose images turn out to be damaged."""
+        size = form.block or 1
         while start < stop:
             known = self._count_damaged()
             self._stand_ins = self._find_stand_ins()
             try:
-                for batch in self._distributed(strategy, start, stop, plan, with_probe, block):
+                for batch in self._distributed(strategy, start, stop, form):
                     yield batch
                     start += size
             except tf.errors.OpError as error:
                 # An evaluation or another worker may have found it since these batches began.
                 if self._count_damaged() == known:
                     steps = range(start, min(start + size, stop))
-                    examples = [self._examples(step, plan, with_probe) for step in steps]
+                    examples = [self._examples(step, form) for step in steps]
                     self._loader.examine(np.concatenate(examples), error)
 
     def _distributed(
-        self,
-        strategy: tf.distribute.Strategy,
-        start: int,
-        stop: int,
-        plan: EpochPlan,
-        with_probe: bool,
-        block: int,
+        self, strategy: tf.distribute.Strategy, start: int, stop: int, form: _Form
     ) -> tf.distribute.DistributedDataset:
-        replicas, size = strategy.num_replicas_in_sync, block or 1
+        replicas, block = strategy.num_replicas_in_sync, form.block
         # Decoding files takes as many threads as there are; memory takes no time.
         calls = tf.data.AUTOTUNE if self._loader.draws_per_image else 2
 
@@ -287,34 +290,34 @@ class Pipeline:
             for replica in range(first_replica, first_replica + here):
                 batches = tf.data.Dataset.range(start, stop).map(
                     lambda step, replica=replica: self.batch(
-                        step, replica, replicas, plan, with_probe=with_probe
+                        step, replica, replicas, form.plan, with_probe=form.with_probe
                     ),
                     num_parallel_calls=calls,
                     deterministic=True,
                 )
                 parts.append(_stacked(batches, block, stop - start) if block else batches)
-            turns = tf.data.Dataset.range(here).repeat(math.ceil((stop - start) / size))
+            turns = tf.data.Dataset.range(here).repeat(math.ceil((stop - start) / (block or 1)))
             together = tf.data.Dataset.choose_from_datasets(parts, turns)
-            return together.prefetch(here if size > 1 else 2 * here)
+            return together.prefetch(here if block > 1 else 2 * here)
 
         return strategy.distribute_datasets_from_function(dataset)
 
-    def _examples(self, step: int, plan: EpochPlan, with_probe: bool) -> np.ndarray:
-        """All examples of the global batch of a step."""
+    def _examples(self, step: int, form: _Form) -> np.ndarray:
+        """All examples of the global batch of a step, probe examples included."""
         number = tf.constant(step, tf.int64)
-        parts = [self._train_rows(number, plan)]
-        probe = self._probe_rows(number, plan) if with_probe else None
+        parts = [self._train_rows(number, form.plan)]
+        probe = self._probe_rows(number, form.plan) if form.with_probe else None
         if probe is not None:
             parts.append(probe)
         return np.concatenate([self._readable(part) for part in parts])
 
     def _count_damaged(self) -> int:
-        """Training images that are known to be unreadable by now."""
+        """Number of training images that are known to be unreadable by now."""
         damaged = self._loader.damaged()
         return 0 if damaged is None else int(np.sum(damaged))
 
     def _find_stand_ins(self) -> tf.Tensor | None:
-        """[N] int32: each example itself, or who stands in for it; None when all are readable."""
+        """[N] int32, the example to show for each; None if all are readable."""
         damaged = self._loader.damaged()
         if damaged is None:
             return None
@@ -337,7 +340,7 @@ class Pipeline:
 
 
 def _stacked(batches: tf.data.Dataset, size: int, count: int) -> tf.data.Dataset:
-    """`size` batches in one element; all elements have one shape, so that steps are traced once."""
+    """Stack `size` batches; all stacks have one shape, so that steps are traced once."""
     if count % size == 0:
         return batches.batch(size, drop_remainder=True)
 
@@ -351,7 +354,7 @@ def _stacked(batches: tf.data.Dataset, size: int, count: int) -> tf.data.Dataset
 
 
 def _part(rows: tf.Tensor, replica: int, replicas: int) -> tf.Tensor:
-    """The rows of one replica: as many for each, in order."""
+    """Rows of one replica: equally many for each, in order."""
     size = rows.shape[0] // replicas
     return rows[replica * size : (replica + 1) * size]
 
@@ -366,17 +369,17 @@ def sweep(
 ) -> np.ndarray:
     """Outputs of a network for every image exactly once, unaugmented, on any number of replicas.
 
-    The last batch is filled up with the first image, whose further outputs are cut off again. Every
-    worker reads the whole of each batch, so that all learn of the same damaged files, and only the
-    network's work is shared out.
+    The last batch is filled up with the first image, and its surplus outputs are cut off. Every
+    worker reads the whole of each batch, so that all find the same damaged files; only the work of
+    the network is shared.
 
     Args:
       images: N images of one shape [H, W, C], or other examples.
-      strategy: whose replicas share the work.
+      strategy: distribution over replicas.
       predict: batch of all replicas, each like `Batch.image` → outputs of all replicas, each
-        [B, ...]; a `tf.function` keeps its traces from sweep to sweep.
+        [B, ...]. A `tf.function` keeps its traces from sweep to sweep.
       batch_size: per replica.
-      weak: of the data set, which says what networks see of pixels; None for no pictures.
+      weak: augmentation of the data set, for the scale of its pixels; None for other examples.
     Returns:
       [N, ...] in the order of `images`.
     """

@@ -1,6 +1,12 @@
-"""How a global batch is put together: which examples each step trains on.
+"""Samplers: the examples of each global batch as a function of the step.
 
-A sampler is a function of the step: step (scalar int64) → [B] int32 examples of the global batch.
+References:
+  X. Wang, Y. Hua, E. Kodirov, D. A. Clifton, N. M. Robertson, "ProSelfLC: Progressive Self Label
+  Correction for Training Robust Deep Neural Networks", CVPR 2021, arXiv 2005.03788: balanced.
+  D. Samuel, G. Chechik, "Distributional Robustness Loss for Long-tail Learning", ICCV 2021,
+  arXiv 2104.03066: class_aware.
+  K. Cao, C. Wei, A. Gaidon, N. Arechiga, T. Ma, "Learning Imbalanced Datasets with
+  Label-Distribution-Aware Margin Loss", NeurIPS 2019, arXiv 1906.07413: resample.
 """
 
 import math
@@ -13,7 +19,7 @@ from ieg import keys
 from ieg.data.order import ClassLists, shuffle
 from ieg.errors import InputError
 
-#: Values of `--sampler`.
+#: Values of the option `sampler`.
 NAMES = ("shuffle", "balanced", "class_aware", "resample")
 
 #: β of the effective number of examples, as in the LDAM-DRW code.
@@ -21,12 +27,12 @@ RESAMPLING_BETA = 0.9999
 
 
 class Sampling(NamedTuple):
-    """Which sampler, and its number.
+    """Choice of a sampler.
 
     Attributes:
       sampler: one of `NAMES`.
-      classes_per_batch: of "balanced".
-      images_in_a_row: of "class_aware".
+      classes_per_batch: number of classes in a batch, for "balanced".
+      images_in_a_row: images of a class before the next class, for "class_aware".
     """
 
     sampler: str = "shuffle"
@@ -38,27 +44,27 @@ SHUFFLE = Sampling()
 
 
 class Sampler(Protocol):
-    """Examples of each step.
+    """A function of the step that gives the examples of its global batch.
 
     Attributes:
-      steps_per_epoch: steps in what counts as one pass.
+      steps_per_epoch: steps that count as one pass over the data.
     """
 
     steps_per_epoch: int
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        """[B] int32 examples of the global batch of a step (scalar int64)."""
+        """Examples of the global batch of a step (scalar int64), [B] int32."""
 
 
 def create(
     sampling: Sampling, indices: np.ndarray, labels: np.ndarray, *, batch_size: int, seed: int
 ) -> Sampler:
-    """The sampler of a run.
+    """Make the sampler of a run.
 
     Args:
-      sampling: which one.
+      sampling: choice of the sampler.
       indices: [n] examples.
-      labels: [n] the given label of each, integers in [0, K).
+      labels: [n] their given labels, integers in [0, K).
       batch_size: global batch B.
       seed: of the order.
     Raises:
@@ -86,7 +92,7 @@ def create(
 
 
 class Shuffled:
-    """Every example once per epoch, in an order of its own; what does not fill a batch is left out.
+    """Every example once per epoch, in a new order; examples that fill no batch are left out.
 
     Args:
       indices: [n] examples.
@@ -101,7 +107,7 @@ class Shuffled:
         self._seed = seed
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        """[B] examples of the global batch of a step (scalar int64)."""
+        """Examples of the global batch of a step (scalar int64), [B] int32."""
         epoch = step // self.steps_per_epoch
         first = (step % self.steps_per_epoch) * self._batch_size
         position = tf.cast(first, tf.int32) + tf.range(self._batch_size)
@@ -110,16 +116,16 @@ class Shuffled:
 
 
 class Balanced:
-    """A batch of C distinct classes with B / C examples each: ProSelfLC's sampler.
+    """Batches of C distinct classes with B / C examples each: ProSelfLC's sampler.
 
-    Classes come in shuffled rounds, and a class goes through its examples in shuffled passes, so
-    examples of small classes come more often. What a class has given so far follows from the step:
-    within a block of K / gcd(C, K) steps the classes of step t are the places t C .. t C + C - 1,
-    modulo K, of one order of all classes, and each block has another order.
+    Classes come in shuffled rounds, and a class visits its examples in shuffled passes, so examples
+    of small classes come more often. The visits of a class so far follow from the step: within a
+    block of K / gcd(C, K) steps the classes of step t are the places t C .. t C + C - 1, modulo K,
+    of one order of all classes, and each block has another order.
 
     Args:
       indices: [n] examples.
-      labels: [n] the given label of each, integers in [0, K).
+      labels: [n] their given labels, integers in [0, K).
       batch_size: global batch B.
       classes_per_batch: C.
       seed: of the order.
@@ -138,15 +144,17 @@ class Balanced:
     ) -> None:
         if batch_size % classes_per_batch:
             raise InputError(
-                f"--classes_per_batch={classes_per_batch} must divide the global batch of "
-                f"{batch_size}"
+                f"must divide the global batch of {batch_size}",
+                option="classes_per_batch",
+                value=classes_per_batch,
             )
         self._lists = ClassLists(indices, labels, seed)
-        self._num_classes = len(self._lists.sizes)  # those without examples left out
+        self._num_classes = len(self._lists.sizes)  # without empty ones
         if self._num_classes < classes_per_batch:
             raise InputError(
-                f"--classes_per_batch={classes_per_batch}: only {self._num_classes} classes have "
-                "examples"
+                f"only {self._num_classes} classes have examples",
+                option="classes_per_batch",
+                value=classes_per_batch,
             )
         self.steps_per_epoch = len(indices) // batch_size
         self._classes_per_batch = classes_per_batch
@@ -154,7 +162,7 @@ class Balanced:
         self._seed = seed
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        """[B] examples of the global batch of a step (scalar int64), class by class."""
+        """Examples of the global batch of a step (scalar int64), class by class, [B] int32."""
         chosen, visit = self._classes(step)
         chosen = tf.repeat(chosen, self._per_class)  # [B]
         number = tf.repeat(visit, self._per_class) * self._per_class
@@ -162,7 +170,7 @@ class Balanced:
         return self._lists.take(chosen, number)
 
     def _classes(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """[C] int32 distinct classes, and [C] int64 how often each was chosen before."""
+        """[C] int32 distinct classes, and [C] int64 numbers of their earlier visits."""
         common = math.gcd(self._classes_per_batch, self._num_classes)
         block_steps, rounds = self._num_classes // common, self._classes_per_batch // common
         block, within = step // block_steps, step % block_steps
@@ -174,16 +182,16 @@ class Balanced:
 
 
 class ClassAware:
-    """All classes equally often, each time with n examples in a row: DRO-LT's sampler.
+    """All classes equally often, with n examples in a row each time: DRO-LT's sampler.
 
-    Classes come in shuffled rounds. Each gives the next n examples of its own list, which is
-    shuffled anew whenever it is used up: a class with fewer than n repeats examples within a row.
-    Rows and rounds run on over batches and epochs. With K classes that have examples, the largest
-    with m of them, an epoch is ⌊m K / B⌋ steps: as many images as if every class were as large.
+    Classes come in shuffled rounds. Each gives the next n examples of its list, which is shuffled
+    anew whenever it is used up; a class with fewer than n repeats examples within a row. Rows and
+    rounds run on over batches and epochs. With K classes that have examples, m in the largest, an
+    epoch is ⌊m K / B⌋ steps, as if every class were as large as that one.
 
     Args:
       indices: [n] examples.
-      labels: [n] the given label of each, integers in [0, K).
+      labels: [n] their given labels, integers in [0, K).
       batch_size: global batch B.
       images_in_a_row: n, at least 1.
       seed: of the order.
@@ -206,25 +214,25 @@ class ClassAware:
         self._seed = seed
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        """[B] examples of the global batch of a step (scalar int64)."""
+        """Examples of the global batch of a step (scalar int64), [B] int32."""
         place = step * self._batch_size + tf.range(self._batch_size, dtype=tf.int64)
         row, within = place // self._in_a_row, place % self._in_a_row
         turn, position = row // self._num_classes, tf.cast(row % self._num_classes, tf.int32)
         chosen = shuffle(position, turn, self._num_classes, self._seed, "class order")
-        # Each round takes one row of every class, so that the round tells what came before.
+        # Each round takes one row of every class, so the round tells the earlier visits.
         return self._lists.take(chosen, turn * self._in_a_row + within)
 
 
 class Resampled:
-    """Examples drawn with replacement, those of small classes more often: `train_rule` Resample.
+    """Examples drawn with replacement, small classes more often: `train_rule` Resample of LDAM-DRW.
 
-    An example of a class with m examples has weight (1 - β) / (1 - β^m), one over the effective
-    number of examples (Cui et al. 2019), with β = 0.9999. As many are drawn in an epoch as there
-    are examples.
+    An example of a class with m examples has weight (1 - β) / (1 - β^m), the inverse effective
+    number of examples (Cui et al. 2019), with β = 0.9999. An epoch draws as many as there are
+    examples.
 
     Args:
       indices: [n] examples.
-      labels: [n] the given label of each, integers in [0, K).
+      labels: [n] their given labels, integers in [0, K).
       batch_size: global batch B.
       seed: of the draws.
     """
@@ -235,13 +243,13 @@ class Resampled:
         self._table = tf.constant(indices, tf.int32)
         counts = np.bincount(labels)[labels]  # [n]
         ends = np.cumsum((1 - RESAMPLING_BETA) / (1 - RESAMPLING_BETA**counts))
-        self._ends = tf.constant(ends / ends[-1])  # [n] float64, where each one's share ends
+        self._ends = tf.constant(ends / ends[-1])  # [n] float64, ends of their shares
         self.steps_per_epoch = len(indices) // batch_size
         self._batch_size = batch_size
         self._seed = seed
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        """[B] examples of the global batch of a step (scalar int64)."""
+        """Examples of the global batch of a step (scalar int64), [B] int32."""
         seed = keys.stateless_seed(self._seed, "resample", step)
         draws = tf.random.stateless_uniform([self._batch_size], seed, dtype=tf.float64)
         return tf.gather(self._table, tf.searchsorted(self._ends, draws, side="right"))

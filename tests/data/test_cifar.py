@@ -10,17 +10,18 @@ import pytest
 from ieg.augment.weak import WeakAugmentation
 from ieg.data import sources
 from ieg.data.cifar import CIFAR10, CIFAR100, Layout, archive, catalogue
-from ieg.data.dataset import Dataset, prepare
-from ieg.data.sources import Source, cifar
+from ieg.data.dataset import Dataset
+from ieg.data.sources import Request, Source, cifar
 from ieg.errors import InputError
 from tests.data import archives
 from tests.data.archives import LAYOUTS, StandIn, assert_same
+from tests.datasets import prepare
 
 both = pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 
 
 def load(layout: Layout, folder: Path) -> Source:
-    return sources.REGISTRY.get(layout.name).load(str(folder))
+    return sources.REGISTRY.get(layout.name).load(Request(str(folder)))
 
 
 def test_a_class_in_two_superclasses_is_refused(tmp_path: Path) -> None:
@@ -100,7 +101,8 @@ def test_class_sizes_start_from_the_class_size(folder: Path, name: str, sizes: l
 
 @pytest.mark.parametrize("name", ["cifar10_asymmetric_1", "cifar100_asymmetric_1"])
 def test_asymmetric_noise_follows_the_map(folder: Path, name: str) -> None:
-    data, source = ready(folder, name), sources.REGISTRY.get(name.split("_")[0]).load(str(folder))
+    layout = CIFAR10 if name.startswith("cifar10_") else CIFAR100
+    data, source = ready(folder, name), load(layout, folder)
     np.testing.assert_array_equal(data.given_labels, source.confusion[data.train.labels])
     np.testing.assert_array_equal(data.noise.expected, data.noise.transition)
 

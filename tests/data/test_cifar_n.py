@@ -10,9 +10,11 @@ import pytest
 
 from ieg.data import sources
 from ieg.data.cifar import CIFAR10, CIFAR100
-from ieg.data.dataset import Dataset, prepare
+from ieg.data.dataset import Dataset
+from ieg.data.sources import Request
 from ieg.errors import InputError
 from tests.data import archives
+from tests.datasets import prepare
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -62,7 +64,7 @@ def refused(folder: Path, arrays: Arrays | None = None, name: str = "cifar10n_wo
 def test_each_set_has_its_labels(folder: Path, who: str) -> None:
     data = ready(folder, f"cifar10n_{who}")
     np.testing.assert_array_equal(data.given_labels, people()[KEYS[who]])
-    np.testing.assert_array_equal(data.train.labels, TRUE)
+    np.testing.assert_array_equal(data.true_labels, TRUE)
     assert data.noise.measured == np.mean(data.given_labels != TRUE) > 0
     assert (data.noise.kind, data.noise.asked, data.noise.expected) == ("human labels", None, None)
     assert data.note == "cifar10-like (120 images)"
@@ -178,7 +180,7 @@ def test_imbalance_is_cut_by_true_labels(folder: Path) -> None:
 def test_probe_images_carry_true_labels(folder: Path) -> None:
     data = ready(folder, "cifar10n_worst", probe_ratio=0.5)
     np.testing.assert_array_equal(data.given_labels[data.probe_indices], TRUE[data.probe_indices])
-    loaded = sources.REGISTRY.get("cifar10n_worst").load(str(folder)).given_labels
+    loaded = sources.REGISTRY.get("cifar10n_worst").load(Request(str(folder))).train.labels
     assert (loaded[data.probe_indices] != TRUE[data.probe_indices]).any()
     np.testing.assert_array_equal(data.given_labels[data.train_indices], loaded[data.train_indices])
 

@@ -9,7 +9,7 @@ import pytest
 
 from ieg.data import sources
 from ieg.data.cifar import CIFAR10, CIFAR100, Layout, catalogue
-from ieg.data.sources import Source
+from ieg.data.sources import Request, Source
 from ieg.errors import InputError
 from tests.data import archives
 from tests.data.archives import LAYOUTS, StandIn, assert_same
@@ -18,7 +18,7 @@ both = pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name
 
 
 def load(layout: Layout, folder: Path) -> Source:
-    return sources.REGISTRY.get(layout.name).load(str(folder))
+    return sources.REGISTRY.get(layout.name).load(Request(str(folder)))
 
 
 @both
@@ -76,7 +76,7 @@ def test_without_data_both_ways_are_named(
     layout: Layout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
-    with pytest.raises(InputError, match=f"^{layout.title} is not in .*--dataset_dir") as raised:
+    with pytest.raises(InputError, match=f"^{layout.title} is not in .*`dataset_dir`") as raised:
         load(layout, tmp_path)
     line = str(raised.value)
     assert layout.archive in line and "pip install tensorflow-datasets" in line

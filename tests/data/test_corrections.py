@@ -8,13 +8,13 @@ import pytest
 
 from ieg.data import corrections, names
 from ieg.data.corrections import Corrections
-from ieg.data.dataset import prepare
 from ieg.errors import InputError
 from tests.data import trees
+from tests.datasets import prepare
 
 CLASSES = ("ant", "bee", "cat, big")
 GIVEN = np.array([0, 1, 2, 0, 1, 2, 0])
-KEPT = np.array([0, 1, 2, 3, 4, 6])  # example 5 is clean probe data
+IN_USE = np.array([0, 1, 2, 3, 4, 6])  # example 5 is a probe example
 FILES = np.array(
     [b"a.jpg", b'b,"1".jpg', "é.jpg".encode(), b"\xff.jpg", b"e.jpg", b"f.jpg", b"g.jpg"]
 )
@@ -35,7 +35,7 @@ def apply(
     path: Path, files: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, Corrections]:
     probe = np.array([5])
-    return corrections.apply(path, GIVEN, KEPT, probe, class_names=CLASSES, files=files)
+    return corrections.apply(path, GIVEN, IN_USE, probe, class_names=CLASSES, files=files)
 
 
 def test_wrong_labels_change_or_leave_and_others_stay(write: Write) -> None:
@@ -47,9 +47,9 @@ def test_wrong_labels_change_or_leave_and_others_stay(write: Write) -> None:
         "4,,bee,ant,0.6,,",
         "5,,ant,bee,0.7,wrong,bee",
     )
-    given, kept, done = apply(path)
+    given, in_use, done = apply(path)
     assert given.tolist() == [2, 1, 2, 0, 1, 2, 0] and GIVEN[0] == 0
-    assert kept.tolist() == [0, 1, 2, 4, 6]
+    assert in_use.tolist() == [0, 1, 2, 4, 6]
     assert done == Corrections(str(path), relabelled=1, dropped=1, fine=1, unsure=1, probe=1)
 
 
@@ -64,8 +64,8 @@ def test_a_path_says_more_than_an_index_that_may_have_moved(write: Write, tmp_pa
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 def test_a_short_table_of_new_labels(write: Write, mark: str) -> None:
     path = write("0,bee", "1,bee", "2,", header=f"{mark}index,new_label")
-    given, kept, done = apply(path)
-    assert given.tolist() == [1, 1, 2, 0, 1, 2, 0] and len(kept) == 6
+    given, in_use, done = apply(path)
+    assert given.tolist() == [1, 1, 2, 0, 1, 2, 0] and len(in_use) == 6
     assert (done.relabelled, done.dropped, done.fine) == (1, 0, 0)
 
 
@@ -82,8 +82,8 @@ def test_of_several_decisions_on_an_image_the_last_counts(write: Write) -> None:
     """Without given_label any later row may come; with it, it must know what the earlier did."""
     path = write("0,fine,", "0,wrong,bee", '0,wrong,"cat, big"', "1,unsure,", "1,fine,", "1,,",
                  header="index,decision,new_label")  # fmt: skip
-    given, kept, done = apply(path)
-    assert given.tolist() == [2, 1, 2, 0, 1, 2, 0] and kept.tolist() == KEPT.tolist()
+    given, in_use, done = apply(path)
+    assert given.tolist() == [2, 1, 2, 0, 1, 2, 0] and in_use.tolist() == IN_USE.tolist()
     assert done == Corrections(str(path), relabelled=1, dropped=0, fine=1, unsure=0, probe=0)
     path = write("0,bee", '0,"cat, big"', header="index,new_label")
     assert apply(path)[0][0] == 2 and apply(path)[2].relabelled == 1
@@ -108,9 +108,9 @@ REFUSED = [
     (["8,,,,,fine,"], ("line 2: image 8 is none of the 7 training images",)),
     (["-1,,,,,fine,"], ("line 2: image -1 is none of",)),
     (["0,x.jpg,,,,fine,"], ("x.jpg is none of the",)),
-    ([",,,,,fine,"], ("line 2: neither index nor path",)),
+    ([",,,,,fine,"], ("line 2: index or path must name",)),
     (["0,,ant,,,wrong,dog"], ("line 2: 'dog' is no class", "has ant, bee, cat, big")),
-    (["0,,bee,,,fine,"], ("image 0 is labelled 'ant' now", "when it was 'bee'", "--seed")),
+    (["0,,bee,,,fine,"], ("image 0 is labelled 'ant' now", "when it was 'bee'", "`seed`")),
     (["0,,,,,relabel,"], ("line 2: relabel needs a new_label",)),
     (["0,,,,,maybe,"], ("decision must be wrong, fine, unsure or empty, not 'maybe'",)),
     (["0,,,,,wrong,ant"], ("wrong does not go with the new label 'ant'",)),
@@ -126,7 +126,7 @@ REFUSED = [
 def test_what_does_not_fit_is_refused(
     write: Write, rows: Sequence[str], words: Sequence[str]
 ) -> None:
-    with pytest.raises(InputError, match="--label_corrections: ") as refused:
+    with pytest.raises(InputError, match="^`label_corrections`: ") as refused:
         apply(write(*rows))
     for word in words:
         assert word in str(refused.value)
@@ -142,7 +142,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     missing = str(tmp_path / "no.csv")
     for call in (
         lambda: prepare("digits", seed=1, probe_ratio=0, label_corrections=missing),
-        lambda: names.folder_name("digits", label_corrections=missing),
+        lambda: names.parse("digits").folder(missing),
     ):
         with pytest.raises(InputError, match=r"cannot read .*no\.csv: No such file"):
             call()
@@ -171,7 +171,7 @@ def test_other_decisions_are_another_folder_and_another_digest(write: Write) -> 
     for label in ("1", "2", "2"):
         path = str(write("0,,,,,wrong,", f"1,,,,,wrong,{label}"))
         data = prepare("digits_uniform_0.8", seed=3, probe_ratio=0, label_corrections=path)
-        name = names.folder_name("digits_uniform_0.8", label_corrections=path)
+        name = names.parse("digits_uniform_0.8").folder(path)
         assert name.startswith("digits_uniform_0.8_corrected-") and len(name) == 37
         found.add((name, data.digest))
     assert len(found) == 2

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ieg.data.dataset import Dataset, prepare
+from ieg.data.dataset import Dataset
 from ieg.data.imbalance import exponential_counts
 from ieg.errors import InputError
+from tests.datasets import prepare
 
 
 def digits(suffix: str = "", *, seed: int = 1, probe_ratio: float = 0.0, **more: Any) -> Dataset:
@@ -156,8 +157,3 @@ def test_a_long_tail_that_empties_a_class_is_refused() -> None:
 def test_a_name_outside_the_grammar_is_refused() -> None:
     with pytest.raises(InputError, match=r"unknown noise type 'typo'"):
         digits("_typo_0.4")
-
-
-def test_an_unknown_evaluation_split_is_refused() -> None:
-    with pytest.raises(InputError, match="'test' or 'validation', not 'tset'"):
-        prepare("digits", seed=1, probe_ratio=0, eval_split="tset")

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from ieg.data import fasta
-from ieg.data.dataset import Dataset, prepare
+from ieg.data.dataset import Dataset
 from ieg.errors import InputError
 from ieg.main import main
 from ieg.report.record import read_run
 from tests import runs
 from tests.data import trees
+from tests.datasets import prepare
 
 FILE = "deeploc_data.fasta"
 SMALL = ("--max_iteration=4", "--eval_freq=2", "--batch_size=8", "--train_eval_size=20")

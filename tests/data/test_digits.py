@@ -7,14 +7,14 @@ import pytest
 from sklearn.datasets import load_digits
 
 from ieg.data import sources
-from ieg.data.sources import Source
+from ieg.data.sources import Request, Source
 
 TEST_IMAGES = 479814550  # checksum
 
 
 @pytest.fixture(scope="module")
 def digits() -> Source:
-    return sources.REGISTRY.get("digits").load("no folder")
+    return sources.REGISTRY.get("digits").load(Request())
 
 
 def test_sizes_and_types(digits: Source) -> None:
@@ -54,7 +54,7 @@ def test_the_split_is_the_same_everywhere(digits: Source) -> None:
     # Results are compared between machines and years: another split would be another data set.
     assert zlib.crc32(digits.test.images.tobytes()) == TEST_IMAGES
     np.random.seed(3)
-    again = sources.REGISTRY.get("digits").load("elsewhere")
+    again = sources.REGISTRY.get("digits").load(Request("elsewhere"))
     np.testing.assert_array_equal(again.train.images, digits.train.images)
     np.testing.assert_array_equal(again.train.labels, digits.train.labels)
 

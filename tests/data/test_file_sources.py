@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from ieg.data import names
-from ieg.data.dataset import Dataset, prepare
+from ieg.data.dataset import Dataset
 from ieg.errors import InputError
 from tests.data import trees
+from tests.datasets import prepare
 
 
 def ready(name: str, **options: object) -> Dataset:
@@ -59,10 +60,10 @@ def test_of_a_folder_nobody_knows_the_true_labels_unless_noise_is_added(tmp_path
     data = ready(f"folder:{tmp_path}")
     assert (data.true_labels == -1).all()
     assert (data.noise.kind, data.noise.measured, data.noise.transition) == ("unknown", None, None)
-    noisy = ready(f"folder:{tmp_path}", noise_words="symmetric_0.5")
+    noisy = ready(f"folder:{tmp_path}", noise="symmetric_0.5")
     np.testing.assert_array_equal(noisy.true_labels, data.given_labels)
     assert (noisy.noise.asked, noisy.noise.measured) == (0.5, 0.5)
-    thin = ready(f"folder:{tmp_path}", noise_words="imbal_0.1")
+    thin = ready(f"folder:{tmp_path}", noise="imbal_0.1")
     np.testing.assert_array_equal(thin.class_counts, [10, 3, 1])
     assert thin.noise.measured is None
 
@@ -78,19 +79,19 @@ def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for kind, file in (("folder", "photos"), ("csv", "all.csv")):
         found = [ready(f"{kind}:{place}/{file}") for place in ("~", tmp_path)]
         assert found[0].digest == found[1].digest
-        assert len({names.folder_name(f"{kind}:{place}/{file}") for place in ("~", tmp_path)}) == 1
+        folders = {names.parse(f"{kind}:{place}/{file}").folder() for place in ("~", tmp_path)}
+        assert len(folders) == 1
     corrected = ready("folder:~/photos", label_corrections="~/new.csv")
     assert corrected.corrections is not None and corrected.corrections.relabelled == 1
-    name = names.folder_name("folder:~/photos", label_corrections="~/new.csv")
-    absolute = names.folder_name("folder:~/photos", label_corrections=f"{tmp_path}/new.csv")
-    assert name == absolute
+    name = names.parse("folder:~/photos")
+    assert name.folder("~/new.csv") == name.folder(f"{tmp_path}/new.csv")
 
 
 def test_clean_examples_of_the_user_are_probe_data_and_nothing_else(tmp_path: Path) -> None:
     trees.write_folder(tmp_path, train=5, probe=2)
     trees.write_image(tmp_path / "probe" / "cat" / "more.png", 2, 50)
     for ratio in (0, 0.02):
-        data = ready(f"folder:{tmp_path}", probe_ratio=ratio, noise_words="uniform_0.9")
+        data = ready(f"folder:{tmp_path}", probe_ratio=ratio, noise="uniform_0.9")
         np.testing.assert_array_equal(data.train_indices, np.arange(15))
     assert data.probe_indices.shape == (3, 3)
     assert data.probe_size == 7
@@ -106,9 +107,9 @@ def test_methods_that_need_clean_examples_are_refused_where_nobody_knows_any(
     tmp_path: Path,
 ) -> None:
     trees.write_folder(tmp_path)
-    with pytest.raises(InputError, match=r"needs clean probe images.* --method=fsr .*probe/CLASS"):
+    with pytest.raises(InputError, match=r"needs clean probe images.* `method=fsr` .*probe/CLASS"):
         ready(f"folder:{tmp_path}", probe_ratio=0.1)
-    ready(f"folder:{tmp_path}", probe_ratio=0.1, noise_words="uniform_0.2")
+    ready(f"folder:{tmp_path}", probe_ratio=0.1, noise="uniform_0.2")
     trees.write_image(tmp_path / "probe" / "cat" / "1.png", 2)
     with pytest.raises(InputError, match="2 of 3 classes have no clean probe image, the first"):
         ready(f"folder:{tmp_path}", probe_ratio=0.1)
@@ -248,19 +249,22 @@ def test_webvision_mini_has_fifty_classes_and_takes_probe_data_from_imagenet(
 def test_webvision_mini_on_the_validation_images_of_imagenet(tmp_path: Path) -> None:
     trees.write_webvision(tmp_path, train=1)
     trees.write_imagenet(tmp_path, classes=51, train=0, val=2)
-    data = ready("webvisionmini", dataset_dir=str(tmp_path), imagenet_as_eval=True)
+    data = ready("webvisionmini", dataset_dir=str(tmp_path), use_imagenet_as_eval=True)
     assert paths(data.evaluation.images)[2] == "imagenet/val/n00000001/n00000001_0.JPEG"
     np.testing.assert_array_equal(data.evaluation.labels, np.repeat(np.arange(50), 2))
     assert data.note.endswith(", tested on ImageNet's validation images")
 
 
 def test_results_of_a_path_stand_under_a_short_name_of_their_own(tmp_path: Path) -> None:
-    one = names.folder_name(f"folder:{tmp_path}/my photos", "uniform_0.4")
+    def folder(path: str) -> str:
+        return names.parse(f"folder:{tmp_path}/{path}", "uniform_0.4").folder()
+
+    one = folder("my photos")
     assert one.startswith("folder_my-photos-") and one.endswith("_uniform_0.4")
     assert len(one) == len("folder_my-photos-") + 8 + len("_uniform_0.4")
-    assert one != names.folder_name(f"folder:{tmp_path}/your/my photos", "uniform_0.4")
-    assert one == names.folder_name(f"folder:{tmp_path}/your/../my photos/", "uniform_0.4")
-    assert names.folder_name("digits_uniform_0.4") == "digits_uniform_0.4"
+    assert one != folder("your/my photos")
+    assert one == folder("your/../my photos/")
+    assert names.parse("digits_uniform_0.4").folder() == "digits_uniform_0.4"
 
 
 def test_the_digest_tells_which_files_there_are(tmp_path: Path) -> None:

@@ -8,12 +8,13 @@ import pytest
 import tensorflow as tf
 
 from ieg.data import images
-from ieg.data.dataset import Dataset, prepare
+from ieg.data.dataset import Dataset
 from ieg.data.files import Damage, FileImages, first_few
 from ieg.data.pipeline import Pipeline, sweep
 from ieg.errors import TrainingStopped
 from tests.data import trees
 from tests.data.test_pipeline import assert_same, read
+from tests.datasets import prepare
 
 
 def some_files(folder: Path, count: int = 5, side: int = 8) -> FileImages:
@@ -207,7 +208,7 @@ def test_too_many_damaged_images_end_the_run(tmp_path: Path) -> None:
     data = dataset(tmp_path, damaged_limit=0.04)  # of 30 files: one
     for index in (0, 8, 16):
         damage(data, index)
-    with pytest.raises(TrainingStopped, match=r"of 30 image files .* --damaged_limit allows 1: tr"):
+    with pytest.raises(TrainingStopped, match=r"of 30 image files .* `damaged_limit` allows 1: tr"):
         read(pipeline(data), 0, 6)
 
 

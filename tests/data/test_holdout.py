@@ -13,8 +13,8 @@ LABELS = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [30, 50, 20])
 EVERYTHING = np.arange(len(LABELS))
 
 
-def probe(ratio: float, kept: np.ndarray = EVERYTHING, seed: int = 1) -> np.ndarray:
-    return probe_set(LABELS, kept, ratio, num_classes=3, seed=seed)
+def probe(ratio: float, in_use: np.ndarray = EVERYTHING, seed: int = 1) -> np.ndarray:
+    return probe_set(LABELS, in_use, ratio, num_classes=3, seed=seed)
 
 
 def validation(ratio: float, seed: int = 1) -> np.ndarray:
@@ -30,10 +30,10 @@ def test_probe_takes_the_same_number_of_every_class(ratio: float, per_class: int
 
 
 def test_probe_is_a_share_of_the_examples_in_use_and_taken_from_them() -> None:
-    kept = EVERYTHING[20:]
-    chosen = probe(0.15, kept)  # floor(80 · 0.15) = 12
+    in_use = EVERYTHING[20:]
+    chosen = probe(0.15, in_use)  # floor(80 · 0.15) = 12
     assert chosen.shape == (3, 4)
-    assert np.isin(chosen, kept).all()
+    assert np.isin(chosen, in_use).all()
 
 
 def test_the_seed_alone_says_which_examples_are_probe_data() -> None:
@@ -45,37 +45,37 @@ def test_the_seed_alone_says_which_examples_are_probe_data() -> None:
 def test_a_probe_below_one_example_a_class_is_refused_with_the_smallest_ratio() -> None:
     with pytest.raises(
         InputError,
-        match=r"^--probe_dataset_hold_ratio=0.02 of 100 training images is 2, less than one for "
-        r"each of 3 classes; the smallest ratio that works is 0\.03$",
+        match=r"^`probe_dataset_hold_ratio=0.02`: of 100 training images this is 2, less than one "
+        r"for each of 3 classes; the smallest ratio that works is 0\.03$",
     ):
         probe(0.02)
 
 
 @pytest.mark.parametrize("size", [97, 91, 73, 61])
 def test_the_smallest_ratio_of_the_message_works(size: int) -> None:
-    kept = EVERYTHING[:size]
+    in_use = EVERYTHING[:size]
     with pytest.raises(InputError, match="the smallest ratio that works") as raised:
-        probe(0.001, kept)
+        probe(0.001, in_use)
     smallest = float(re.findall(r"[\d.]+", str(raised.value))[-1])
-    assert probe(smallest, kept).shape == (3, 1)
+    assert probe(smallest, in_use).shape == (3, 1)
     with pytest.raises(InputError):
-        probe(smallest - 1.1e-4, kept)
+        probe(smallest - 1.1e-4, in_use)
 
 
 def test_a_probe_that_empties_a_class_is_refused_with_a_bound_that_works() -> None:
     with pytest.raises(
         InputError,
-        match=r"^--probe_dataset_hold_ratio=0.6 takes 20 images of every class as probe data, but "
-        r"class 2 has only 20, so that none is left to train on; a ratio below 0\.6 works$",
+        match=r"^`probe_dataset_hold_ratio=0.6`: takes 20 images of every class for the probe set, "
+        r"but class 2 has only 20, so that none is left to train on; a ratio below 0\.6 works$",
     ):
         probe(0.6)
     assert probe(0.5999).shape == (3, 19)
 
 
 def test_a_class_with_a_single_example_allows_no_ratio() -> None:
-    kept = np.concatenate([np.flatnonzero(LABELS < 2), np.flatnonzero(LABELS == 2)[:1]])
+    in_use = np.concatenate([np.flatnonzero(LABELS < 2), np.flatnonzero(LABELS == 2)[:1]])
     with pytest.raises(InputError, match=r"class 2 has only 1, .*; no ratio works$"):
-        probe(0.1, kept)
+        probe(0.1, in_use)
 
 
 def test_validation_takes_its_share_of_every_class() -> None:
@@ -98,7 +98,7 @@ def test_validation_and_probe_data_are_drawn_apart() -> None:
 def test_a_validation_split_that_empties_a_side_is_refused(ratio: float) -> None:
     with pytest.raises(
         InputError,
-        match=f"^--validation_ratio={ratio} leaves a class without validation or training images; "
+        match=f"^`validation_ratio={ratio}`: leaves a class without validation or training images; "
         "the smallest class has 20$",
     ):
         validation(ratio)
@@ -118,11 +118,11 @@ FEW = np.array([0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 2])
 
 
 def test_each_example_is_held_out_by_one_fold() -> None:
-    kept = np.delete(np.arange(12), 3)
-    parts = [without_fold(FEW, kept, Fold(k, 3), num_classes=3, seed=4) for k in (1, 2, 3)]
-    np.testing.assert_array_equal(np.sort(np.concatenate([held for _, held in parts])), kept)
+    in_use = np.delete(np.arange(12), 3)
+    parts = [without_fold(FEW, in_use, Fold(k, 3), num_classes=3, seed=4) for k in (1, 2, 3)]
+    np.testing.assert_array_equal(np.sort(np.concatenate([held for _, held in parts])), in_use)
     for stays, held in parts:
-        np.testing.assert_array_equal(np.sort(np.concatenate([stays, held])), kept)
+        np.testing.assert_array_equal(np.sort(np.concatenate([stays, held])), in_use)
         assert len(held) in (3, 4)
         # Of 4, 3 and 4 examples of the classes each part has one or two.
         assert set(np.bincount(FEW[held], minlength=3)) <= {1, 2}
@@ -138,7 +138,7 @@ def test_folds_depend_on_the_seed_alone() -> None:
 
 
 def test_folds_that_cannot_be_made() -> None:
-    with pytest.raises(InputError, match="--audit_folds=13: there are only 12 training images"):
+    with pytest.raises(InputError, match="`audit_folds=13`: there are only 12 training images"):
         without_fold(FEW, np.arange(12), Fold(1, 13), num_classes=3, seed=1)
     with pytest.raises(InputError, match="class number 1 has a single training image"):
         without_fold(FEW, np.arange(6), Fold(1, 2), num_classes=3, seed=1)

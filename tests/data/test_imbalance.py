@@ -45,8 +45,8 @@ LABELS = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [40, 20, 30])
 EVERYTHING = np.arange(len(LABELS))
 
 
-def thin(factor: float, kept: np.ndarray = EVERYTHING, seed: int = 1) -> np.ndarray:
-    return thin_out(LABELS, kept, factor, num_classes=3, seed=seed)
+def thin(factor: float, in_use: np.ndarray = EVERYTHING, seed: int = 1) -> np.ndarray:
+    return thin_out(LABELS, in_use, factor, num_classes=3, seed=seed)
 
 
 def test_class_sizes_fall_from_the_size_of_the_smallest_class() -> None:

@@ -1,4 +1,4 @@
-"""ISIC-2019: its ground truth, splits drawn and given, trusted sets, noise, marks and views."""
+"""ISIC-2019: its ground truth, splits drawn and given, probe sets, noise, marks and views."""
 
 import dataclasses
 import functools
@@ -14,7 +14,7 @@ import tensorflow as tf
 from ieg.augment import area, weak
 from ieg.augment.weak import WeakAugmentation
 from ieg.data import isic_tables
-from ieg.data.dataset import Dataset, prepare
+from ieg.data.dataset import Dataset
 from ieg.data.files import FileImages
 from ieg.data.isic_tables import CLASSES
 from ieg.data.pipeline import Pipeline
@@ -22,6 +22,7 @@ from ieg.data.sources import isic
 from ieg.errors import InputError
 from tests import runs
 from tests.data import trees
+from tests.datasets import prepare
 
 COUNTS = {"MEL": 12, "NV": 20, "BCC": 8, "AK": 6, "BKL": 6, "DF": 4, "VASC": 4, "SCC": 6}
 TOTAL = sum(COUNTS.values())
@@ -49,14 +50,14 @@ def of_the_tree(stems: list[str]) -> list[int]:
     return [int(stem[5]) for stem in stems]
 
 
-def test_the_split_is_four_to_one_without_the_trusted_images(tree: Path) -> None:
+def test_the_split_is_four_to_one_without_the_probe_images(tree: Path) -> None:
     data = ready(tree)
     train, test = names(data.train.images), names(data.evaluation.images)
     clean = [train[i] for i in data.probe_indices.ravel()]
     trained = [train[i] for i in data.train_indices]
     assert (len(trained), len(test)) == (48, 13)  # of 61, rounded down
     assert len({*trained, *test, *clean}) == TOTAL
-    assert Counter(CLASSES[k] for k in of_the_tree(clean)) == isic.TRUSTED["isic2019"]
+    assert Counter(CLASSES[k] for k in of_the_tree(clean)) == isic.PROBE_SIZES["isic2019"]
     np.testing.assert_array_equal(data.true_labels, of_the_tree(train))
     np.testing.assert_array_equal(data.evaluation.labels, of_the_tree(test))
     assert data.class_names == CLASSES and data.class_counts[8] == 0
@@ -77,7 +78,7 @@ def test_of_more_images_the_official_numbers_are_taken(
     ]
     trees.write_table(tmp_path / FILE, rows, ",".join(isic_tables.HEADER))
     data, noisy = {}, {}
-    for name in isic.TRUSTED:
+    for name in isic.PROBE_SIZES:
         data[name] = ready(tmp_path, name)
         noisy[name] = ready(tmp_path, f"{name}_symmetric_0.4")
         assert data[name].note is None
@@ -85,14 +86,14 @@ def test_of_more_images_the_official_numbers_are_taken(
         assert noisy[name].noise.measured == 0.4
     five = noisy["isic2019"]
     for name, other in noisy.items():
-        # Another trusted set leaves images and wrong labels as they are.
+        # Another probe set leaves images and wrong labels as they are.
         assert names(other.train.images)[:5000] == names(five.train.images)[:5000]
         np.testing.assert_array_equal(other.given_labels[:5000], five.given_labels[:5000])
-        trusted = other.probe_indices.ravel()
-        np.testing.assert_array_equal(other.given_labels[trusted], other.true_labels[trusted])
-        counts = Counter(CLASSES[k] for k in other.true_labels[trusted])
-        assert counts == isic.TRUSTED[name]
-    assert [data[name].probe_size for name in isic.TRUSTED] == [5, 125, 120]
+        probe = other.probe_indices.ravel()
+        np.testing.assert_array_equal(other.given_labels[probe], other.true_labels[probe])
+        counts = Counter(CLASSES[k] for k in other.true_labels[probe])
+        assert counts == isic.PROBE_SIZES[name]
+    assert [data[name].probe_size for name in isic.PROBE_SIZES] == [5, 125, 120]
     # Uniform over the eight others: of 2,000 wrong labels an eighth of all classes alike is UNK.
     wrong = five.given_labels[five.train_indices] != five.true_labels[five.train_indices]
     assert wrong.sum() == 2000
@@ -144,11 +145,11 @@ def test_given_lists_with_and_without_marks(
     assert (data.given_labels[train][wrong] == 8).all()
     assert data.noise.measured == expected.mean()
     if kind == "plain":
-        noisy = ready(tree, f"isic2019_split:{folder}", noise_words="symmetric_0.2")
+        noisy = ready(tree, f"isic2019_split:{folder}", noise="symmetric_0.2")
         assert noisy.noise.measured == 7 / 35
     else:
         with pytest.raises(InputError, match="has given and true labels of its own"):
-            ready(tree, f"isic2019_split:{folder}", noise_words="symmetric_0.2")
+            ready(tree, f"isic2019_split:{folder}", noise="symmetric_0.2")
 
 
 LINE = "ISIC_0000001,1.0,0,0,0,0,0,0,0,0"
@@ -159,7 +160,7 @@ BAD_TRUTH = {
     " image,MEL,NV,BCC,AK,BKL,DF,VASC,SCC,UNK": ([LINE + ",0"], "line 2: 11 columns"),
     "image ,MEL,NV,BCC,AK,BKL,DF,VASC,SCC,UNK": ([LINE.replace("1.0", "0.5")], "line 2: one of"),
     "image, MEL,NV,BCC,AK,BKL,DF,VASC,SCC,UNK": ([LINE], "none of the 1 images .*ISIC_0000001.jpg"),
-    LINE: ([], "a list without a header goes with --dataset=isic2019_split:FOLDER"),
+    LINE: ([], "a list without a header goes with `dataset=isic2019_split:FOLDER`"),
 }
 
 
@@ -221,7 +222,7 @@ def test_images_that_are_missing_are_counted(
     paths = ", ".join(f"ISIC_2019_Training_Input/{name}.jpg" for name in missing)
     assert caplog.messages == [f"files left out: 2 missing: {paths}"]
     assert not set(names(data.train.images)) & set(missing)
-    with pytest.raises(InputError, match="12 images of class MEL are there; 33 are to be trusted"):
+    with pytest.raises(InputError, match="12 images of class MEL are there; 33 are to be probe"):
         ready(tmp_path, "isic2019_clean125")
 
 
@@ -236,7 +237,7 @@ def test_views_are_turned_cropped_and_centred(tree: Path) -> None:
     np.testing.assert_allclose(centred.image, expected, atol=1e-6)
     back = weak.to_pixels(centred.image, WeakAugmentation(0, True, mean=(0.485, 0.456, 0.406)))
     np.testing.assert_array_equal(back, weak.to_pixels(plain.image, weak.PLAIN))
-    # Of five trusted images each comes before one comes again.
+    # Of five probe images each comes before one comes again.
     labels = centred.probe.label.numpy().tolist()
     assert sorted(set(labels[:5])) == [0, 2, 3, 5, 7] and labels[5] in labels[:5]
 

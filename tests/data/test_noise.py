@@ -32,7 +32,7 @@ def apply(kind: str, labels: np.ndarray, ratio: float, **changes: Any) -> np.nda
 
 def corrupt(
     labels: np.ndarray = LABELS,
-    kept: np.ndarray = EVERYTHING,
+    in_use: np.ndarray = EVERYTHING,
     *,
     kind: str | None = "uniform",
     ratio: float = 0.4,
@@ -41,7 +41,7 @@ def corrupt(
 ) -> np.ndarray:
     known = {"confusion": CONFUSION, "superclass": SUPERCLASS} if num_classes == 5 else {}
     classes = noise.describe(num_classes, **known, seed=seed)
-    return noise.corrupt(labels, kept, kind=kind, ratio=ratio, classes=classes, seed=seed)
+    return noise.corrupt(labels, in_use, kind=kind, ratio=ratio, classes=classes, seed=seed)
 
 
 def test_uniform_by_hand() -> None:
@@ -198,7 +198,7 @@ def test_the_true_labels_are_left_as_they_are() -> None:
 
 @pytest.mark.parametrize("kind", noise.REGISTRY.names())
 def test_only_examples_in_use_are_hit(kind: str) -> None:
-    noisy = corrupt(kept=EVERYTHING[::2], kind=kind, ratio=1.0)
+    noisy = corrupt(in_use=EVERYTHING[::2], kind=kind, ratio=1.0)
     np.testing.assert_array_equal(noisy[1::2], LABELS[1::2])
     assert (noisy != LABELS).any()
 
@@ -206,7 +206,7 @@ def test_only_examples_in_use_are_hit(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["uniform", "asymmetric"])
 def test_an_example_gets_the_same_label_whatever_else_is_in_use(kind: str) -> None:
     part = EVERYTHING[5000::3]
-    np.testing.assert_array_equal(corrupt(kept=part, kind=kind)[part], corrupt(kind=kind)[part])
+    np.testing.assert_array_equal(corrupt(in_use=part, kind=kind)[part], corrupt(kind=kind)[part])
 
 
 @pytest.mark.parametrize("kind", noise.REGISTRY.names())

@@ -36,18 +36,20 @@ def made_up(
 ) -> Dataset:
     """A data set in which every given label is wrong, but for those of the probe examples."""
     labels = np.arange(SIZE) % CLASSES
-    split = Split(noise_images() if images is None else images, labels)
-    probe = np.stack([np.flatnonzero(labels == k)[:probe_per_class] for k in range(CLASSES)])
     given = (labels + 1) % CLASSES
+    split = Split(noise_images() if images is None else images, given, true_labels=labels)
+    probe = np.stack([np.flatnonzero(labels == k)[:probe_per_class] for k in range(CLASSES)])
     given[probe] = labels[probe]
     return Dataset(
         name="made up",
         class_names=("a", "b", "c"),
         train=split,
+        best_labels=labels,
         given_labels=given,
+        true_labels=labels,
         train_indices=np.setdiff1d(np.arange(SIZE), probe),
         probe_indices=probe,
-        evaluation=split,
+        evaluation=Split(split.images, labels),
         noise=NoiseReport(asked=1, measured=1, transition=np.eye(CLASSES)),
         weak=weak,
     )
@@ -91,7 +93,7 @@ def assert_same(actual: list[Batch], expected: list[Batch]) -> None:
 def order(source: Pipeline, epoch: int) -> np.ndarray:
     """[steps · B] examples in the order in which an epoch visits them."""
     steps = range(epoch * source.steps_per_epoch, (epoch + 1) * source.steps_per_epoch)
-    return np.concatenate([source.train_indices(tf.constant(s, tf.int64)) for s in steps])
+    return np.concatenate([source.sampler(tf.constant(s, tf.int64)) for s in steps])
 
 
 def probe_rows(data: Dataset, step: int, seed: int = 5) -> np.ndarray:
@@ -118,7 +120,7 @@ def test_image_labels_and_index_of_a_row_belong_together() -> None:
     data = made_up(weak=UNTOUCHED)
     for batch in read(pipeline(data), 0, STEPS):
         np.testing.assert_array_equal(batch.label, data.given_labels[batch.index])
-        np.testing.assert_array_equal(batch.true_label, data.train.labels[batch.index])
+        np.testing.assert_array_equal(batch.true_label, data.true_labels[batch.index])
         np.testing.assert_array_equal(batch.image, scale(data.train.images[batch.index]))
 
 
@@ -127,7 +129,7 @@ def test_probe_rows_are_probe_images_with_their_true_labels() -> None:
     (batch,) = read(pipeline(data), 2, 3)
     chosen = probe_rows(data, 2)
     assert np.isin(chosen, data.probe_indices).all()
-    np.testing.assert_array_equal(batch.probe.label, data.train.labels[chosen])
+    np.testing.assert_array_equal(batch.probe.label, data.true_labels[chosen])
     np.testing.assert_array_equal(batch.probe.image, scale(data.train.images[chosen]))
 
 
@@ -222,7 +224,7 @@ def test_the_seed_decides_on_the_order() -> None:
 def test_probe_batches_are_balanced_to_within_one(per_class: int) -> None:
     data = made_up(probe_per_class=per_class)
     chosen = probe_order(data, 12).reshape(12, BATCH)
-    for batch in data.train.labels[chosen]:
+    for batch in data.true_labels[chosen]:
         counts = np.bincount(batch, minlength=CLASSES)
         assert counts.max() - counts.min() <= 1
 
@@ -231,7 +233,7 @@ def test_each_round_visits_every_probe_example_of_a_class_once() -> None:
     data = made_up(probe_per_class=5)
     chosen = probe_order(data, 30)
     for k in range(CLASSES):
-        rounds = chosen[data.train.labels[chosen] == k].reshape(-1, 5)
+        rounds = chosen[data.true_labels[chosen] == k].reshape(-1, 5)
         np.testing.assert_array_equal(np.sort(rounds), np.tile(data.probe_indices[k], (16, 1)))
         assert len({tuple(visits) for visits in rounds}) > 10
 
@@ -239,7 +241,7 @@ def test_each_round_visits_every_probe_example_of_a_class_once() -> None:
 def test_classes_of_the_probe_are_shuffled_apart() -> None:
     data = made_up(probe_per_class=5)
     chosen = probe_order(data, 30)
-    first, second = (chosen[data.train.labels[chosen] == k] // CLASSES for k in (0, 1))
+    first, second = (chosen[data.true_labels[chosen] == k] // CLASSES for k in (0, 1))
     assert not np.array_equal(first, second)
 
 
@@ -308,7 +310,7 @@ def test_a_batch_larger_than_the_training_data_is_refused() -> None:
     with pytest.raises(
         InputError,
         match=r"^a global batch of 38 is larger than the 37 images to train on; choose a smaller "
-        r"--batch_size$",
+        r"`batch_size`$",
     ):
         pipeline(batch_size=TRAINED + 1)
 

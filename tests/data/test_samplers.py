@@ -74,7 +74,7 @@ def test_all_classes_in_every_batch():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"batch_size": 9}, "--classes_per_batch=4 must divide the global batch of 9"),
+        ({"batch_size": 9}, "`classes_per_batch=4`: must divide the global batch of 9"),
         ({"batch_size": 7, "classes_per_batch": 7}, "only 6 classes have examples"),
     ],
 )

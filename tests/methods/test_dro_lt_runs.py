@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ieg.data.sources import digits
+from ieg.data.sources import Request, digits
 from ieg.evaluation import metrics
 from ieg.evaluation import nearest_centroid as ncm
 from ieg.main import main
@@ -90,7 +90,7 @@ def test_evaluation_tells_nearest_centroids_and_writes_features(
     }
     assert [len(arrays["labels"]) for arrays in splits.values()] == [382, 360]
     test = splits["test"]
-    np.testing.assert_array_equal(test["labels"], digits.load("").test.labels)
+    np.testing.assert_array_equal(test["labels"], digits.load(Request()).test.labels)
     kernel, bias = (
         runs.tensors(one_replica, 15)[f"network/{place}/.ATTRIBUTES/VARIABLE_VALUE"]
         for place in (2, 3)

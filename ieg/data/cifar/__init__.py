@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100: what the official archives hold, and two ways to read the same images."""
+"""CIFAR-10 and CIFAR-100: layout of the official archives, and two ways to read the same images."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -6,23 +6,23 @@ from typing import NamedTuple
 import numpy as np
 
 IMAGE_SHAPE = (32, 32, 3)
-#: Images of the published data sets; any other number is another data set in the same layout.
+#: Training and test images as published; other numbers are another data set in the same layout.
 OFFICIAL_SIZES = (50_000, 10_000)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How one of the two data sets is stored.
+    """Layout of one of the two archives.
 
     Attributes:
       name: "cifar10" or "cifar100", which is also its name in TensorFlow Datasets.
-      title: as people write it.
+      title: name in messages.
       archive: file name of the official binary archive.
-      folder: the folder in the archive that holds all files.
-      train_files, test_files: files of records, in the order in which records are counted.
-      names_file: one class name a line.
+      folder: folder of all files in the archive.
+      train_files, test_files: files of records, in the order of the records' numbers.
+      names_file: file of class names, one a line.
       num_classes: K.
-      num_superclasses: of the byte in front of the label; 0 where there is no such byte.
+      num_superclasses: values of the byte in front of the label; 0 without such a byte.
     """
 
     name: str
@@ -37,12 +37,12 @@ class Layout:
 
     @property
     def label_bytes(self) -> int:
-        """Bytes of a record in front of its image; the last of them is the label."""
+        """Number of bytes in front of a record's image; the last of them is the label."""
         return 2 if self.num_superclasses else 1
 
     @property
     def record_bytes(self) -> int:
-        """Bytes of a record: labels, then red, green and blue planes of 32x32."""
+        """Number of bytes of a record: labels, then red, green and blue planes of 32x32."""
         return self.label_bytes + 3 * 32 * 32
 
 
@@ -70,12 +70,12 @@ CIFAR100 = Layout(
 
 
 class Records(NamedTuple):
-    """One split in the order of the archive.
+    """Records of one split in the order of the archive.
 
     Attributes:
       images: [N, 32, 32, 3] uint8.
       labels: [N] int64 in [0, K).
-      superlabels: [N] int64, the superclass of each image; all 0 where there are none.
+      superlabels: [N] int64 superclasses; all 0 without superclasses.
     """
 
     images: np.ndarray
@@ -84,13 +84,13 @@ class Records(NamedTuple):
 
     @classmethod
     def empty(cls, size: int) -> "Records":
-        """Memory for that many records."""
+        """Make room for a number of records."""
         images = np.empty((size, *IMAGE_SHAPE), np.uint8)
         return cls(images, np.zeros(size, np.int64), np.zeros(size, np.int64))
 
 
 class Contents(NamedTuple):
-    """A whole data set: two splits and K class names."""
+    """Records of both splits, and K class names."""
 
     train: Records
     test: Records

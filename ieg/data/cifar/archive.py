@@ -1,4 +1,4 @@
-"""Reads the official binary archives: no unpacking to disk, no pickle, every byte checked.
+"""Reader of the official binary archives: no unpacking to disk, no pickle, every byte checked.
 
 An archive is read twice, since its files stand in any order: first sizes and checksum, then the
 records, each file into its place in one array.
@@ -17,18 +17,18 @@ from ieg.data.cifar import Contents, Layout, Records
 from ieg.errors import InputError
 
 _BLOCK = 1 << 20  # bytes read at once
-_CHUNK = 1000  # records turned at once
+_CHUNK = 1000  # records transposed at once
 _LONGEST_TEXT = 1 << 16
 
 
 def read(path: Path, layout: Layout) -> Contents:
-    """The data set in an archive, records in the order of the files' names.
+    """Read an archive; records come in the order of the files' names.
 
     Args:
       path: the .tar.gz file.
-      layout: what it must hold.
+      layout: expected layout.
     Raises:
-      InputError: it is damaged, truncated, or holds anything else.
+      InputError: the file is damaged, truncated, or has another layout.
     """
     try:
         sizes, names = _survey(path, layout)
@@ -47,7 +47,7 @@ def read(path: Path, layout: Layout) -> Contents:
 
 
 def _members(path: Path, layout: Layout) -> Iterator[tuple[str, int, IO[bytes]]]:
-    """Name, size and content of every file in the archive, in its order, to the last byte."""
+    """Yield name, size and content of every file in the archive, in its order, to the last byte."""
     with gzip.open(path) as stream:
         with tarfile.open(fileobj=stream, mode="r|", bufsize=_BLOCK) as archive:
             for member in archive:
@@ -66,7 +66,7 @@ def _members(path: Path, layout: Layout) -> Iterator[tuple[str, int, IO[bytes]]]
 
 
 def _survey(path: Path, layout: Layout) -> tuple[dict[str, int], tuple[str, ...]]:
-    """Name → size of all files that count, and the class names."""
+    """Sizes of the files by name, and the class names."""
     data = (*layout.train_files, *layout.test_files)
     sizes: dict[str, int] = {}
     text = b""
@@ -91,7 +91,7 @@ def _survey(path: Path, layout: Layout) -> tuple[dict[str, int], tuple[str, ...]
 
 
 def _count(path: Path, layout: Layout, files: tuple[str, ...], sizes: Mapping[str, int]) -> int:
-    """Records of a split."""
+    """Number of records of a split."""
     for name in files:
         if sizes[name] % layout.record_bytes or not sizes[name]:
             raise InputError(
@@ -104,7 +104,7 @@ def _count(path: Path, layout: Layout, files: tuple[str, ...], sizes: Mapping[st
 def _places(
     layout: Layout, files: tuple[str, ...], sizes: Mapping[str, int], split: Records
 ) -> dict[str, Records]:
-    """Name of each file → the part of the split that it fills."""
+    """Part of the split that each file fills, by name."""
     ends = np.cumsum([sizes[name] // layout.record_bytes for name in files])
     starts = [0, *ends[:-1]]
     return {
@@ -114,7 +114,7 @@ def _places(
 
 
 def _fill(part: Records, file: IO[bytes], layout: Layout, where: str) -> None:
-    """Reads the records of one file into their place."""
+    """Read the records of one file into their place."""
     for start in range(0, len(part.labels), _CHUNK):
         images = part.images[start : start + _CHUNK]
         block = file.read(len(images) * layout.record_bytes)
@@ -129,9 +129,9 @@ def _fill(part: Records, file: IO[bytes], layout: Layout, where: str) -> None:
         _check(part.superlabels, layout.num_superclasses, f"{where}: coarse label")
 
 
-def _check(labels: np.ndarray, count: int, what: str) -> None:
+def _check(labels: np.ndarray, count: int, name: str) -> None:
     wrong = np.flatnonzero(labels >= count)
     if len(wrong):
         raise InputError(
-            f"{what} {labels[wrong[0]]} of record {wrong[0]} is out of range 0 to {count - 1}"
+            f"{name} {labels[wrong[0]]} of record {wrong[0]} is out of range 0 to {count - 1}"
         )

@@ -1,6 +1,6 @@
-"""Reads CIFAR through TensorFlow Datasets, in the order of the official archive.
+"""Reader of CIFAR through TensorFlow Datasets, in the order of the official archive.
 
-Its files are shuffled, but every example carries an id such as "train_00042": the number counts the
+The package shuffles, but every example has an id such as "train_00042": the number counts the
 archive's records from 0, over the files in the order of their names.
 """
 
@@ -19,13 +19,13 @@ _BATCH = 1000
 
 
 def load(layout: Layout, folder: Path) -> Contents:
-    """The data set from where TensorFlow Datasets keeps it, else downloaded by it into `folder`.
+    """Load a data set from the usual place of TensorFlow Datasets, else download it into `folder`.
 
     Raises:
-      InputError: that package is not installed or cannot provide the data; the message says the two
-        ways to get them.
+      InputError: that package is not installed or cannot provide the data. The message tells the
+        two ways to get them.
     """
-    missing = f"{layout.title} is not in {folder} (--dataset_dir)"
+    missing = f"{layout.title} is not in {folder} (`dataset_dir`)"
     archive = f"put the official archive {layout.archive} there"
     try:
         tfds = importlib.import_module("tensorflow_datasets")
@@ -47,10 +47,10 @@ def load(layout: Layout, folder: Path) -> Contents:
 
 
 def read(layout: Layout, builder: Any, tfds: Any) -> Contents:
-    """The data set in the order of its ids.
+    """Read a data set in the order of its ids.
 
     Args:
-      layout: which of the two.
+      layout: CIFAR10 or CIFAR100.
       builder: a `tfds.core.DatasetBuilder` whose data are prepared.
       tfds: the module `tensorflow_datasets`.
     Raises:
@@ -61,7 +61,7 @@ def read(layout: Layout, builder: Any, tfds: Any) -> Contents:
 
 
 def _prepared(tfds: Any, layout: Layout, folder: Path) -> Any:
-    """The data where the package keeps them by default, if they are there; else in the folder."""
+    """Builder of the data in the package's usual place if they are there, else in the folder."""
     usual = tfds.builder(layout.name)
     if os.path.isdir(usual.data_dir):
         return usual
@@ -91,6 +91,6 @@ def _split(layout: Layout, builder: Any, tfds: Any, split: str) -> Records:
 
 
 def _number(name: str, split: str) -> int:
-    """42 for "train_00042", -1 for what is no such id."""
+    """Number of an id: 42 for "train_00042", -1 for any other text."""
     digits = name.removeprefix(f"{split}_")
     return int(digits) if digits.isdecimal() and digits != name else -1

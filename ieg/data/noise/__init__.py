@@ -1,7 +1,7 @@
-"""Label noise: each type is one file with one pure function of labels and uniform numbers.
+"""Label noise: one file per type, each with a pure function of labels and uniform numbers.
 
-Numbers are drawn per example of the whole training set, so that a type which looks at each example
-alone hits the same images with the same wrong labels whatever else was thinned out or held out.
+Numbers are drawn per example of the whole training split. So a type that treats each example alone
+hits the same images with the same wrong labels, whatever else was thinned out or held out.
 """
 
 from collections.abc import Callable
@@ -16,15 +16,14 @@ from ieg.registry import Registry
 
 @dataclass(frozen=True)
 class Classes:
-    """What a noise type may know about the classes.
+    """Classes of a data set, as noise types see them.
 
     Attributes:
       count: K.
-      confusion: [K] the class that each class is mistaken for (itself: never), where the data set
-        has such a map.
-      superclass: [K] the group that each class belongs to, where the data set has groups.
-      rank: [K] uniform in [0, 1), one number per class for a type that chooses among classes.
-      share: [K] of the examples in use that belong to each class before noise, sums to 1.
+      confusion: [K] class that each class is mistaken for (itself: never), or None.
+      superclass: [K] group of each class, or None.
+      rank: [K] uniform in [0, 1), for a type that chooses among classes.
+      share: [K] class frequencies of the examples in use before noise; they sum to 1.
     """
 
     count: int
@@ -42,12 +41,12 @@ def describe(
     sizes: np.ndarray | None = None,
     seed: int,
 ) -> Classes:
-    """The classes of a data set as noise sees them; `rank` depends on the run's seed alone.
+    """Describe the classes of a data set; `rank` depends on the run's seed alone.
 
     Args:
       count: K.
       confusion, superclass: see `Classes`.
-      sizes: [K] examples in use; None for classes of one size.
+      sizes: [K] numbers of examples in use; None for classes of equal size.
       seed: the run's seed.
     """
     rank = keys.generator(seed, "noise classes").random(count)
@@ -56,7 +55,7 @@ def describe(
 
 
 class Corruption(Protocol):
-    """The function of a noise type."""
+    """Function of a noise type."""
 
     def __call__(
         self,
@@ -67,29 +66,29 @@ class Corruption(Protocol):
         pick: np.ndarray,
         classes: Classes,
     ) -> np.ndarray:
-        """Labels after noise.
+        """Corrupt labels.
 
         Args:
-          labels: [n] integers in [0, K), the true ones.
-          ratio: in [0, 1], share of the examples that the noise is asked to hit.
-          hit: [n] uniform in [0, 1): whether an example is hit.
-          pick: [n] uniform in [0, 1): which label it then gets.
+          labels: [n] true labels, integers in [0, K).
+          ratio: in [0, 1], share of the examples to hit.
+          hit: [n] uniform in [0, 1), to choose the examples.
+          pick: [n] uniform in [0, 1), to choose their new labels.
           classes: of the data set.
         Returns:
-          [n] integers.
+          [n] labels after noise.
         Raises:
-          InputError: the data set lacks what this type needs.
+          InputError: the classes lack the map or the groups that this type needs.
         """
 
 
 @dataclass(frozen=True)
 class NoiseType:
-    """What a file in this package registers.
+    """A noise type, as it is registered.
 
     Attributes:
       corrupt: labels → labels after noise.
-      expected: (ratio, classes) → [K, K] probability of each given label (column) for each true
-        class (row).
+      expected: (ratio, classes) → [K, K] transition matrix: probability of each given label
+        (column) for each true class (row).
     """
 
     corrupt: Corruption
@@ -101,16 +100,16 @@ REGISTRY: Registry[NoiseType] = Registry("noise type", __name__)
 
 @dataclass(frozen=True)
 class NoiseReport:
-    """What noise did to the labels, measured.
+    """Noise in given labels, asked for and measured.
 
     Attributes:
-      asked: the ratio in the data set's name; None for labels that were wrong from the start.
-      measured: share of examples whose given label is not the true one, among those whose true
-        label is known; None when none is.
-      transition: [K, K] share of true class (row) with each given label (column); rows sum to 1,
-        or to 0 for a class without examples. None likewise.
-      kind: the noise type, or what made the labels; None for true labels.
-      expected: [K, K] what `transition` is in expectation, or None where nobody knows.
+      asked: noise ratio in the data set's name; None for labels that were wrong from the start.
+      measured: share of wrong labels among the examples with a known true label; None without such
+        examples.
+      transition: [K, K] measured transition matrix, true class by row and given label by column;
+        rows sum to 1, or to 0 for a class without examples. None like `measured`.
+      kind: noise type, or origin of the labels; None for true labels.
+      expected: [K, K] expectation of `transition`, or None if unknown.
     """
 
     asked: float | None
@@ -122,32 +121,40 @@ class NoiseReport:
 
 def corrupt(
     labels: np.ndarray,
-    kept: np.ndarray,
+    in_use: np.ndarray,
     *,
     kind: str | None,
     ratio: float,
     classes: Classes,
     seed: int,
 ) -> np.ndarray:
-    """Given labels of a training set: noise on the examples that are in use.
+    """Add noise to the labels of the examples in use.
 
     Args:
-      labels: [N] true labels of the whole training set.
-      kept: [n] indices of the examples in use.
+      labels: [N] true labels of the whole training split.
+      in_use: [n] indices of the examples to add noise to.
       kind: name of the noise type; None leaves the labels as they are.
       ratio, classes: see `Corruption`.
       seed: the run's seed.
     Returns:
-      [N] labels; those of examples not in `kept` are unchanged.
+      [N] given labels; all others are unchanged.
     Raises:
       InputError: unknown noise type, or one that this data set cannot have.
+
+    >>> classes = describe(10, seed=0)
+    >>> labels = np.zeros(100, int)
+    >>> noisy = corrupt(
+    ...     labels, np.arange(50), kind="symmetric", ratio=0.4, classes=classes, seed=0
+    ... )
+    >>> int((noisy[:50] != 0).sum()), int((noisy[50:] != 0).sum())
+    (20, 0)
     """
     given = labels.copy()
     if kind is None:
         return given
     draws = keys.generator(seed, "noise").random((2, len(labels)))
-    given[kept] = REGISTRY.get(kind).corrupt(
-        labels[kept], ratio, hit=draws[0, kept], pick=draws[1, kept], classes=classes
+    given[in_use] = REGISTRY.get(kind).corrupt(
+        labels[in_use], ratio, hit=draws[0, in_use], pick=draws[1, in_use], classes=classes
     )
     return given
 
@@ -161,10 +168,17 @@ def measure(
     asked: float | None = 0.0,
     expected: np.ndarray | None = None,
 ) -> NoiseReport:
-    """Counts what the noise did: [n] true and [n] given labels in [0, num_classes).
+    """Measure the noise in given labels.
 
-    A true label of -1 is not known; without any known one nothing is measured.
-    `kind`, `asked` and `expected` go into the report as they are, see `NoiseReport`.
+    Args:
+      true_labels: [n] in [0, K), -1 where unknown.
+      given_labels: [n] in [0, K).
+      num_classes: K.
+      kind, asked, expected: fields of the report.
+
+    >>> measure(np.array([0, 0, 1, -1]), np.array([0, 1, 1, 1]), 2).transition
+    array([[0.5, 0.5],
+           [0. , 1. ]])
     """
     known = true_labels >= 0
     if not known.any() and len(known):
@@ -179,9 +193,11 @@ def measure(
 
 
 def mixture(ratio: float, confusion: np.ndarray) -> np.ndarray:
-    """[K, K] where class k becomes confusion[k] with probability `ratio`: (1-r)·I + r·I[confusion].
+    """[K, K] transition matrix (1-r)·I + r·I[confusion]: k becomes confusion[k] with probability r.
 
-    The part of a transition matrix that several noise types share.
+    >>> mixture(0.25, np.array([1, 1]))
+    array([[0.75, 0.25],
+           [0.  , 1.  ]])
     """
     identity = np.eye(len(confusion))
     return (1 - ratio) * identity + ratio * identity[confusion]

@@ -1,4 +1,8 @@
-"""Prior noise: a label drawn from the class sizes, so that a long tail keeps its shape."""
+"""Prior noise: labels drawn with the class frequencies, so that a long tail keeps its shape.
+
+Reference: S. Jiang, J. Li, J. Zhang, Y. Wang, T. Xu, "Dynamic Loss for Robust Learning", TPAMI
+2023, arXiv 2211.12506; the noise of its long-tailed data sets.
+"""
 
 import numpy as np
 
@@ -8,18 +12,18 @@ from ieg.data.noise import REGISTRY, Classes, NoiseType
 def prior(
     labels: np.ndarray, ratio: float, *, hit: np.ndarray, pick: np.ndarray, classes: Classes
 ) -> np.ndarray:
-    """With probability `ratio` the label is redrawn from the class sizes, the true one among them.
+    """Redraw a label with probability `ratio`, by class frequency; it may come out as it was.
 
-    A label of class k becomes wrong with probability ratio · (1 - n_k / n), and in expectation
-    every class keeps its size (Jiang et al. 2023, Dynamic Loss, the noise of its long tails). With
-    classes of one size this is uniform noise. Arguments and result as in `Corruption`.
+    A label of class k becomes wrong with probability ratio · (1 - n_k / n), and every class keeps
+    its size in expectation. With classes of equal size this is uniform noise. Arguments and result
+    as in `Corruption`.
     """
     drawn = np.searchsorted(np.cumsum(classes.share)[:-1], pick, side="right")
     return np.where(hit < ratio, drawn, labels).astype(labels.dtype)
 
 
 def expected(ratio: float, classes: Classes) -> np.ndarray:
-    """[K, K], (1-r)·I + r·n_j/n in column j."""
+    """[K, K]: (1-r)·I + r·n_j/n in column j."""
     return (1 - ratio) * np.eye(classes.count) + ratio * classes.share
 
 

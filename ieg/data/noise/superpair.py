@@ -1,4 +1,9 @@
-"""Superpair noise: two classes of each superclass swap a share of their images."""
+"""Superpair noise: two classes of each superclass swap a share of their labels.
+
+Reference: X. Wang, Y. Hua, E. Kodirov, D. A. Clifton, N. M. Robertson, "ProSelfLC: Progressive Self
+Label Correction for Training Robust Deep Neural Networks", CVPR 2021, arXiv 2005.03788; its
+asymmetric noise on CIFAR-100.
+"""
 
 import numpy as np
 
@@ -9,11 +14,11 @@ from ieg.errors import InputError
 def superpair(
     labels: np.ndarray, ratio: float, *, hit: np.ndarray, pick: np.ndarray, classes: Classes
 ) -> np.ndarray:
-    """In every superclass, a share of class A becomes B, and the same share of B becomes A.
+    """Swap a share of the labels of two classes in every superclass.
 
-    Exactly floor(ratio · n) of the n images of A, and of B; the two are chosen by the run's seed.
-    With superclasses of five, 0.4 · ratio of all labels are wrong (ProSelfLC's asymmetric noise on
-    CIFAR-100). Arguments and result as in `Corruption`.
+    Exactly floor(ratio · n) of the n labels of class A become B, and likewise of B. The seed
+    chooses the two classes. With superclasses of five, 0.4 · ratio of all labels are wrong.
+    Arguments and result as in `Corruption`.
     """
     noisy = labels.copy()
     for one, other in enumerate(partners(classes)):
@@ -25,12 +30,12 @@ def superpair(
 
 
 def expected(ratio: float, classes: Classes) -> np.ndarray:
-    """[K, K], 1-r on the diagonal and r at the partner; a row of the identity without a partner."""
+    """[K, K]: 1-r on the diagonal and r at the partner; a row of the identity without a partner."""
     return mixture(ratio, partners(classes))
 
 
 def partners(classes: Classes) -> np.ndarray:
-    """[K] the class that each class swaps images with, itself for those that are left alone.
+    """[K] class that each class swaps labels with; itself for a class without a partner.
 
     Raises:
       InputError: the data set has no superclasses.

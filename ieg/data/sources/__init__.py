@@ -1,7 +1,8 @@
-"""Base data sets, one file each: what they hold and how they are weakly augmented."""
+"""Base data sets, one file each: examples, labels and the augmentation that suits them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,17 +16,37 @@ from ieg.registry import Registry
 
 @dataclass(frozen=True)
 class Split:
-    """Images and labels.
+    """Examples with their labels.
 
     Attributes:
       images: N images of one shape [H, W, C], or N examples of another kind.
-      labels: [N] int64 in [0, K): the true ones, or, where those are not known, the given ones.
-      names: [N] what the examples are called, of those that are no files and have names.
+      labels: [N] int64 in [0, K), the given labels: those to train on, or to measure accuracy with.
+      names: [N] names of examples that are no files, or None.
+      true_labels: [N] int64, -1 where unknown; None if all given labels are true.
     """
 
     images: Images
     labels: np.ndarray
     names: np.ndarray | None = None
+    true_labels: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class ProbeSet:
+    """Examples of the training split with labels that somebody has checked.
+
+    They are probe examples and nothing else: no method trains on them as on the others.
+
+    Attributes:
+      indices: [m] into the training split.
+      labels: [m] int64 in [0, K), the right labels.
+      class_balanced: True if classes take turns in probe batches, so that each needs an example;
+        False if they come with their frequencies in this set, which may lack some.
+    """
+
+    indices: np.ndarray
+    labels: np.ndarray
+    class_balanced: bool = True
 
 
 @dataclass(frozen=True)
@@ -33,21 +54,17 @@ class Source:
     """A base data set.
 
     Attributes:
-      train, test: the two splits, always the same examples in the same order.
+      train, test: the two splits, always the same examples in the same order. Accuracy is measured
+        with `test.labels`.
       class_names: K names.
-      confusion: [K] the class that each class is mistaken for, for asymmetric noise.
-      weak: the weak augmentation that suits these images; None for examples that are no images.
-      strong: the strong one; None where no second view makes sense.
-      superclass: [K] the group that each class belongs to, for superpair noise.
-      given_labels: [N] the labels to train on, of a data set that has others than the true ones.
-      note: what a reader of results must know, such as that these are not the official images.
-      truth_known: [N] bool, whether the training label is known to be the true one; None: all are.
-      trusted: [n] training examples that are clean and serve as probe data only; None for a data
-        set whose probe data are held out of it.
-      trusted_as_is: whether probe batches have the classes in the shares that `trusted` has them,
-        which may lack some; else classes take turns, and each needs an example.
-      damage: what is found out about damaged image files; None for images in memory.
-      made_split: columns of a table that says what was split off for testing, if ieg did that.
+      confusion: [K] class that each class is mistaken for, for asymmetric noise; None for no map.
+      weak: weak augmentation of the images; None for examples that are no images.
+      strong: strong augmentation; None where a second view makes no sense.
+      superclass: [K] group of each class, for superpair noise; None without groups.
+      note: remark for readers of results, for example that these are not the official images.
+      probe: probe set of the data set's own; None to hold one out of the training split.
+      damage: record of unreadable image files; None for images in memory.
+      made_split: columns of a table that lists a split made by ieg, or None.
     """
 
     train: Split
@@ -57,26 +74,39 @@ class Source:
     weak: WeakAugmentation | None
     strong: StrongAugmentation | None = None
     superclass: np.ndarray | None = None
-    given_labels: np.ndarray | None = None
     note: str | None = None
-    truth_known: np.ndarray | None = None
-    trusted: np.ndarray | None = None
-    trusted_as_is: bool = False
+    probe: ProbeSet | None = None
     damage: Damage | None = None
     made_split: Mapping[str, Sequence[str]] | None = None
 
+    @cached_property
+    def best_labels(self) -> np.ndarray:
+        """[N] best knowledge of each training example's class.
+
+        The checked label in the probe set, else the true label where it is known, else the given
+        one. Splits are stratified by these, classes are thinned out by them, and noise is added to
+        them.
+        """
+        labels, true = self.train.labels, self.train.true_labels
+        if true is not None:
+            labels = np.where(true < 0, labels, true)
+        if self.probe is not None:
+            labels = labels.copy()
+            labels[self.probe.indices] = self.probe.labels
+        return labels
+
 
 @dataclass(frozen=True)
-class FileRequest:
-    """What is asked of a data set of image files.
+class Request:
+    """Place, seed and image size of a base data set.
 
     Attributes:
-      dataset_dir: the folder where data sets live.
-      path: of a data set that is named by its path.
-      seed: of the test split where there is none, and of the choice of probe images.
-      image_size: side of the images in pixels; 0: what the data set says.
-      imagenet_as_eval: whether ImageNet's validation images are the test images.
-      damaged_limit: share of the files that may turn out to be damaged.
+      dataset_dir: folder of data sets.
+      path: path of a data set that is named by one, otherwise "".
+      seed: of a test split that has to be made, and of drawn labels and probe sets.
+      image_size: side of images from files in pixels; 0 for the data set's own.
+      imagenet_as_eval: True to test on ImageNet's validation images.
+      damaged_limit: in [0, 1], share of the image files that may turn out to be damaged.
     """
 
     dataset_dir: str = "data"
@@ -89,26 +119,23 @@ class FileRequest:
 
 @dataclass(frozen=True)
 class SourceEntry:
-    """How a source is registered.
+    """Registration of a base data set.
 
     Attributes:
-      load: reads it; the argument is the folder where data sets live, or, for a data set of image
-        files or one that is `seeded`, a `FileRequest`.
-      preset: settings that suit this data set, by the name of the flag.
-      method_presets: method → the same for that method alone, which wins.
-      own_noise: what made the `given_labels` that the source comes with, such as "human labels";
-        None for a source that comes with true labels only.
-      files: whether it is made of image files.
-      seeded: whether what it holds depends on the run's seed.
-      takes_path: whether the user's path follows the name, as in "folder:/path".
-      imagenet_eval: whether it can be tested on ImageNet's validation images.
+      load: reads it. A source looks at what concerns it and ignores the rest of the request.
+      preset: suggested settings, by name of the flag.
+      own_noise: origin of wrong labels that the data set comes with, for example "human labels";
+        no noise can be added to those. None for a data set without.
+      files: True for image files, which `image_size` brings to another size.
+      takes_path: True if a path follows the name, as in "folder:/path".
+      imagenet_eval: True if it can be tested on ImageNet's validation images.
+      method_presets: method → settings for that method alone, which go before `preset`.
     """
 
-    load: Callable[[Any], Source]
+    load: Callable[[Request], Source]
     preset: Mapping[str, Any] = field(default_factory=dict)
     own_noise: str | None = None
     files: bool = False
-    seeded: bool = False
     takes_path: bool = False
     imagenet_eval: bool = False
     method_presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

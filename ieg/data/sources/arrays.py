@@ -1,4 +1,4 @@
-"""Arrays of the user's own, which come through Python: `ieg.RobustClassifier`."""
+"""Arrays of the user's own, from `ieg.RobustClassifier`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,9 +7,9 @@ import numpy as np
 
 from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
-from ieg.data.sources import Source, Split
+from ieg.data.sources import ProbeSet, Source, Split
 
-#: Name of an augmentation → (whether images are shifted, whether they are mirrored).
+#: Name of an augmentation → (images are shifted, images are mirrored).
 AUGMENTATIONS = {"none": (False, False), "shift": (True, False), "shift_flip": (True, True)}
 
 PRESET: Mapping[str, Any] = {
@@ -19,7 +19,7 @@ PRESET: Mapping[str, Any] = {
     "learning_rate": 0.03,
     "lr_schedule": "cosine_one",
     "eval_freq": 200,
-    "aug_type": "default",  # nobody has said that colours may change
+    "aug_type": "default",  # colors may matter
     "meta_start_epoch": 10,
     "queue_bs": 50,
 }
@@ -33,19 +33,20 @@ def source(
     test: tuple[np.ndarray, np.ndarray] | None = None,
     augmentation: str = "shift",
 ) -> Source:
-    """Arrays as a base data set.
+    """Make a base data set of arrays. The training split is `train`, then `probe`.
 
     Args:
       train: examples [N, H, W, C] in 0 .. 255 or [N, D], and given labels [N] in [0, K).
       class_names: K names.
-      probe: clean examples likewise, which are put behind those to train on; None for none.
-      test: what accuracy is measured on; None for nothing.
-      augmentation: of images, a name in `AUGMENTATIONS`.
+      probe: probe set likewise, with labels that have been checked, or None.
+      test: test split likewise, or None.
+      augmentation: name in `AUGMENTATIONS`, for images.
     """
     examples, labels = train
-    trusted = None
+    probe_set = None
     if probe is not None:
-        trusted = np.arange(len(labels), len(labels) + len(probe[1]))
+        indices = np.arange(len(labels), len(labels) + len(probe[1]))
+        probe_set = ProbeSet(indices, probe[1].astype(np.int64))
         examples, labels = np.concatenate([examples, probe[0]]), np.concatenate([labels, probe[1]])
     if test is None:
         test = examples[:0], labels[:0]
@@ -57,17 +58,19 @@ def source(
         weak = WeakAugmentation(pad, mirrored)
         strong = StrongAugmentation("cifar10", False, pad, mirrored, cutout=max(1, side // 2))
     return Source(
-        train=_split(examples, labels),
+        train=_split(examples, labels, true_labels=np.full(len(labels), -1)),
         test=_split(*test),
         class_names=tuple(class_names),
         confusion=None,
         weak=weak,
         strong=strong,
-        truth_known=np.zeros(len(labels), bool),
-        trusted=trusted,
+        probe=probe_set,
     )
 
 
-def _split(examples: np.ndarray, labels: np.ndarray) -> Split:
-    """With row numbers as names, which tell a run on other arrays from this one."""
-    return Split(examples, labels.astype(np.int64), np.arange(len(labels)).astype(str))
+def _split(
+    examples: np.ndarray, labels: np.ndarray, true_labels: np.ndarray | None = None
+) -> Split:
+    """Split with row numbers as names, so that a run on other arrays is told from this one."""
+    names = np.arange(len(labels)).astype(str)
+    return Split(examples, labels.astype(np.int64), names, true_labels)

@@ -1,7 +1,10 @@
-"""CIFAR-10 and CIFAR-100: 50,000 images of 32x32 pixels to train on, 10,000 to test.
+"""CIFAR-10 and CIFAR-100: 50,000 training and 10,000 test images of 32x32 pixels.
 
-Read from the official binary archive in the data folder, else through TensorFlow Datasets: the same
-images in the same order, so that noise and splits hit the same ones.
+Read from the official binary archive in the data folder, else through TensorFlow Datasets. Both
+give the same images in the same order, so that noise and splits hit the same ones.
+
+Reference: A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", technical report,
+University of Toronto 2009.
 """
 
 import functools
@@ -12,23 +15,25 @@ import numpy as np
 from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
 from ieg.data.cifar import CIFAR10, CIFAR100, OFFICIAL_SIZES, Contents, Layout, archive, catalogue
-from ieg.data.sources import REGISTRY, Source, SourceEntry, Split
+from ieg.data.sources import REGISTRY, Request, Source, SourceEntry, Split
 from ieg.errors import InputError
 
-# truck → automobile, bird → airplane, deer → horse, cat ↔ dog; the others are safe.
+#: truck → automobile, bird → airplane, deer → horse, cat ↔ dog; the others keep their labels
+#: (G. Patrini, A. Rozza, A. Menon, R. Nock, L. Qu, "Making Deep Neural Networks Robust to Label
+#: Noise: a Loss Correction Approach", CVPR 2017, arXiv 1609.03683).
 CONFUSION_10 = np.array([0, 1, 0, 5, 7, 3, 6, 7, 8, 1])
 
 
-def load(layout: Layout, dataset_dir: str) -> Source:
-    """One of the two data sets.
+def load(layout: Layout, request: Request) -> Source:
+    """Load one of the two data sets.
 
     Args:
-      layout: which one.
-      dataset_dir: the folder that holds the archive.
+      layout: CIFAR10 or CIFAR100.
+      request: folder of the archive.
     Raises:
-      InputError: it is not there and cannot be downloaded, or it is damaged.
+      InputError: the archive is missing and cannot be downloaded, or it is damaged.
     """
-    folder = Path(dataset_dir).expanduser()
+    folder = Path(request.dataset_dir).expanduser()
     path = folder / layout.archive
     here = path.exists()
     contents = archive.read(path, layout) if here else catalogue.load(layout, folder)
@@ -53,7 +58,7 @@ def load(layout: Layout, dataset_dir: str) -> Source:
 
 
 def superclasses(contents: Contents) -> np.ndarray:
-    """[K] superclass of each class, read off the training images.
+    """[K] superclass of each class, taken from the training images.
 
     Raises:
       InputError: images of one class belong to different superclasses.
@@ -71,10 +76,13 @@ def superclasses(contents: Contents) -> np.ndarray:
 
 
 def next_in_group(groups: np.ndarray) -> np.ndarray:
-    """[K] the next class of the same group, and for the last one its first.
+    """[K] the next class of the same group, and the first for the last.
 
     Args:
       groups: [K] group of each class.
+
+    >>> next_in_group(np.array([0, 1, 0, 1, 1, 2]))
+    array([2, 3, 0, 4, 1, 5])
     """
     following = np.empty(len(groups), np.int64)
     for group in np.unique(groups):
@@ -84,7 +92,7 @@ def next_in_group(groups: np.ndarray) -> np.ndarray:
 
 
 def _note(layout: Layout, contents: Contents) -> str | None:
-    """That the numbers of images are not the official ones, which makes it another data set."""
+    """Remark on numbers of images other than the official ones, which make it another data set."""
     sizes = len(contents.train.labels), len(contents.test.labels)
     if sizes == OFFICIAL_SIZES:
         return None

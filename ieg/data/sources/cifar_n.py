@@ -1,7 +1,10 @@
-"""CIFAR-10N and CIFAR-100N: CIFAR's images with labels that people gave (Wei et al., ICLR 2022).
+"""CIFAR-10N and CIFAR-100N: CIFAR's images with human labels.
 
 The authors' files are pickled, which may run any code, so they are not read: data/README.md has the
 few lines that convert them.
+
+Reference: J. Wei, Z. Zhu, H. Cheng, T. Liu, G. Niu, Y. Liu, "Learning with Noisy Labels Revisited:
+A Study Using Real-World Human Annotations", ICLR 2022, arXiv 2110.12088.
 """
 
 import dataclasses
@@ -13,12 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from ieg.data.cifar import CIFAR10, CIFAR100, Layout
-from ieg.data.sources import REGISTRY, Source, SourceEntry, cifar
+from ieg.data.sources import REGISTRY, Request, Source, SourceEntry, cifar
 from ieg.errors import InputError
 
 _TEN, _HUNDRED = "cifar-10n.npz", "cifar-100n.npz"
 
-#: Name of the data set → images, file of labels, names that the array of labels may have in it.
+#: Name of the data set → layout of the images, file of labels, possible names of the label array.
 SETS = {
     "cifar10n_aggre": (CIFAR10, _TEN, ("aggre_label",)),
     "cifar10n_rand1": (CIFAR10, _TEN, ("random_label1",)),
@@ -28,29 +31,29 @@ SETS = {
     "cifar100n_fine": (CIFAR100, _HUNDRED, ("noisy_label", "noise_label")),
 }
 
-#: What NumPy raises for a file that is damaged, pickled or of another kind.
+#: Raised by NumPy for a file that is damaged, pickled or of another kind.
 _DAMAGED = (OSError, ValueError, TypeError, EOFError, zlib.error, zipfile.BadZipFile)
 
 
-def load(layout: Layout, file: str, keys: tuple[str, ...], dataset_dir: str) -> Source:
-    """CIFAR with human labels.
+def load(layout: Layout, file: str, keys: tuple[str, ...], request: Request) -> Source:
+    """Load CIFAR with human labels.
 
     Args:
-      layout: whose images.
+      layout: CIFAR10 or CIFAR100.
       file: name of the .npz file with the labels.
-      keys: names that the array of labels may have.
-      dataset_dir: the folder that holds the file and CIFAR's archive.
+      keys: possible names of the label array.
+      request: folder of that file and of CIFAR's archive.
     Raises:
       InputError: a file is missing or damaged, or its labels are in another order than the images.
     """
-    path = Path(dataset_dir).expanduser() / file
+    path = Path(request.dataset_dir).expanduser() / file
     arrays = _read(path)
-    source = cifar.load(layout, dataset_dir)
+    source = cifar.load(layout, request)
     true = source.train.labels
     order = np.arange(len(true))
     if "image_order" in arrays:
         order = _integers(path, arrays, ("image_order",), len(true), len(true))
-    # What an order that repeats itself leaves out stays -1, which is no class.
+    # An example that a repetitive order leaves out stays -1, which is no class.
     clean, given = np.full((2, len(true)), -1)
     clean[order] = _integers(path, arrays, ("clean_label",), len(true), layout.num_classes)
     given[order] = _integers(path, arrays, keys, len(true), layout.num_classes)
@@ -60,11 +63,12 @@ def load(layout: Layout, file: str, keys: tuple[str, ...], dataset_dir: str) -> 
             f"training images of {layout.title}, so the file is in another order; convert it again "
             "with image_order, as data/README.md says"
         )
-    return dataclasses.replace(source, given_labels=given)
+    train = dataclasses.replace(source.train, labels=given, true_labels=true)
+    return dataclasses.replace(source, train=train)
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of a .npz file."""
+    """Read all arrays of a .npz file."""
     if not path.exists():
         raise InputError(
             f"{path} is not there: get the authors' files and convert them, as data/README.md says"
@@ -82,7 +86,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
 def _integers(
     path: Path, arrays: dict[str, np.ndarray], keys: tuple[str, ...], size: int, count: int
 ) -> np.ndarray:
-    """[size] integers in [0, count), the array with the first of the names that is there."""
+    """[size] integers in [0, count): the first array that is there, of several names."""
     name = next((key for key in keys if key in arrays), None)
     if name is None:
         raise InputError(f"{path} lacks {keys[0]}; it has {', '.join(sorted(arrays)) or 'nothing'}")

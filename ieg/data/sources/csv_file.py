@@ -1,8 +1,8 @@
-"""Images of the user's own in a table: --dataset=csv:/path/labels.csv.
+"""Images of the user's own in a table, `dataset=csv:/path/labels.csv`.
 
-Columns path (relative to the file), label, and perhaps split (train, test, or probe for images
-whose labels are known to be right) and true_label (empty where it is not known). Labels are names
-or numbers; the classes are the labels of the rows to train on.
+The columns are path (relative to the file), label, and perhaps split (train, test, or probe for
+images whose labels have been checked) and true_label (empty where unknown). Labels are names or
+numbers; the classes are the labels of the training rows.
 """
 
 import csv
@@ -16,7 +16,7 @@ import numpy as np
 from ieg.data import listing
 from ieg.data.files import first_few
 from ieg.data.listing import LeftOut, Listed
-from ieg.data.sources import REGISTRY, FileRequest, Source, SourceEntry
+from ieg.data.sources import REGISTRY, Request, Source, SourceEntry
 from ieg.data.sources.folder import PRESET, SIDE
 from ieg.errors import InputError
 
@@ -26,7 +26,7 @@ _REQUIRED, _OPTIONAL = ("path", "label"), ("split", "true_label")
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table; true_label is "" where it is not known."""
+    """Row of the table; true_label is "" where unknown."""
 
     line: int
     path: str
@@ -35,11 +35,11 @@ class Row:
     true_label: str = ""
 
 
-def load(request: FileRequest) -> Source:
-    """The images of a table.
+def load(request: Request) -> Source:
+    """Load the images of a table.
 
     Raises:
-      InputError: the file cannot be understood, or the classes do not fit together.
+      InputError: the table cannot be read, or its classes do not fit together.
     """
     path = Path(request.path).expanduser()
     left_out, rows = LeftOut(), read(path)
@@ -58,30 +58,31 @@ def load(request: FileRequest) -> Source:
         tested = set(test.paths)
         parts["test"] = [row for row in parts["train"] if row.path in tested]
         parts["train"] = [row for row in parts["train"] if row.path not in tested]
-    side = request.image_size or SIDE
     trained = parts["train"] + parts["probe"]
-    known = np.array([row.true_label != "" and row.split == "train" for row in trained])
-    given = np.array([classes.index(row.label) for row in trained])
+    true_labels = [
+        classes.index(row.true_label) if row.true_label and row.split == "train" else -1
+        for row in trained
+    ]
     return listing.make_source(
         request,
         path.parent,
-        side,
+        SIDE,
         classes,
         train=_listed(parts["train"], classes),
         test=_listed(parts["test"], classes),
-        trusted=_listed(parts["probe"], classes),
-        views=listing.small_views(side),
-        truth_known=known,
-        given_labels=given if known.any() else None,
+        probe=_listed(parts["probe"], classes),
+        given_labels=np.array([classes.index(row.label) for row in trained]),
+        true_labels=np.array(true_labels),
+        views=listing.small_views,
         made_split=made_split,
     )
 
 
 def read(path: Path) -> list[Row]:
-    """The rows of a table.
+    """Read the rows of a table.
 
     Raises:
-      InputError: it is missing, no CSV file, lacks columns, or a line is not as it should be.
+      InputError: the file is missing, no CSV file or without a needed column, or a line is wrong.
     """
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
@@ -131,7 +132,7 @@ def _row(path: Path, header: Sequence[str], number: int, cells: Sequence[str]) -
 
 
 def _without_repetitions(path: Path, rows: Sequence[Row], left_out: LeftOut) -> list[Row]:
-    """Each path once; a path that stands there with two meanings is an error."""
+    """Keep each path once; different labels or splits of one path are an error."""
     first: dict[str, Row] = {}
     for row in rows:
         before = first.setdefault(row.path, row)
@@ -165,7 +166,7 @@ def _check_labels(path: Path, rows: Sequence[Row], classes: Sequence[str]) -> No
 
 
 def _listed(rows: Sequence[Row], classes: Sequence[str]) -> Listed:
-    """Paths with the true labels, or the given ones where those are not known."""
+    """Paths with their true labels, or the given ones where those are unknown."""
     labels = [classes.index(row.true_label or row.label) for row in rows]
     return Listed([row.path for row in rows], labels)
 

@@ -1,7 +1,12 @@
-"""DeepLoc 1.0's proteins: of a membrane or soluble. ProSelfLC's protein task.
+"""DeepLoc 1.0: membrane and soluble proteins, the protein task of ProSelfLC.
 
-Almagro Armenteros et al., "DeepLoc: prediction of protein subcellular localization using deep
-learning", Bioinformatics 2017. Sequences, or features of them that another network has computed.
+Examples are sequences, or features of them that another network has computed.
+
+References:
+  J. J. Almagro Armenteros, C. K. Sønderby, S. K. Sønderby, H. Nielsen, O. Winther, "DeepLoc:
+  prediction of protein subcellular localization using deep learning", Bioinformatics 2017.
+  X. Wang, Y. Hua, E. Kodirov, S. S. Mukherjee, D. A. Clifton, N. M. Robertson, "ProSelfLC:
+  Progressive Self Label Correction Towards A Low-Temperature Entropy State", arXiv 2207.00118.
 """
 
 import functools
@@ -17,12 +22,12 @@ from ieg import keys
 from ieg.data import fasta
 from ieg.data.fasta import Protein
 from ieg.data.files import first_few
-from ieg.data.sources import REGISTRY, FileRequest, Source, SourceEntry, Split
+from ieg.data.sources import REGISTRY, Request, Source, SourceEntry, Split
 from ieg.errors import InputError
 
 FILE = "deeploc_data.fasta"
 EMBEDDINGS = "deeploc_embeddings.npz"
-#: Longer sequences are cropped to train on, and left out of the test.
+#: Longer training sequences are cropped; longer test sequences are left out.
 LENGTH = 434
 CLASSES = ("soluble", "membrane")
 _LABELS = {"S": 0, "M": 1}
@@ -41,19 +46,19 @@ PRESET = {
 }
 UNKNOWN_PRESET = {"learning_rate": 0.01, "decay_steps": "5000"}
 
-#: Proteins in the file → examples of one shape.
+#: (folder, proteins) → examples of one shape.
 Examples = Callable[[Path, list[Protein]], np.ndarray]
 
 
-def load(examples: Examples, with_unknown: bool, request: FileRequest) -> Source:
-    """The proteins of the file, split as their headers say.
+def load(examples: Examples, with_unknown: bool, request: Request) -> Source:
+    """Load the proteins of the file, split as their headers say.
 
     Args:
-      examples: what stands for a protein.
-      with_unknown: whether proteins of unknown kind are trained on, with a label drawn at random.
-      request: where the file is, and the seed of those labels.
+      examples: form of the examples.
+      with_unknown: True to train on proteins of unknown kind too, with labels drawn at random.
+      request: place of the file, and the seed of those labels.
     Raises:
-      InputError: the file is not as it should be, or a class or a split is empty.
+      InputError: the file is malformed, or a class or a split is empty.
     """
     root = Path(request.dataset_dir).expanduser()
     proteins = _usable(fasta.read(root / FILE))
@@ -78,13 +83,16 @@ def load(examples: Examples, with_unknown: bool, request: FileRequest) -> Source
     unknown = len(short) - len(test)
     notes += [f"{unknown:,} of unknown kind not tested on"] if unknown else []
     return Source(
-        train=Split(examples(root, train), labels, _names(train)),
+        train=Split(
+            examples(root, train),
+            labels,
+            _names(train),
+            true_labels=np.where(known, labels, -1) if with_unknown else None,
+        ),
         test=Split(examples(root, test), _labels(test), _names(test)),
         class_names=CLASSES,
         confusion=None,
         weak=None,
-        given_labels=labels if with_unknown else None,
-        truth_known=known if with_unknown else None,
         note=", ".join(notes) or None,
     )
 
@@ -95,10 +103,10 @@ def sequences(root: Path, proteins: list[Protein]) -> np.ndarray:
 
 
 def embeddings(root: Path, proteins: list[Protein]) -> np.ndarray:
-    """[N, D] float32, the features of these proteins in the file beside the sequences.
+    """[N, D] float32 features of the proteins, from the file beside the sequences.
 
     Raises:
-      InputError: it is not there or damaged, or lacks a protein.
+      InputError: the file is missing or damaged, or lacks a protein.
     """
     path = root / EMBEDDINGS
     names, features = _read_embeddings(path)
@@ -129,7 +137,7 @@ def _read_embeddings(path: Path) -> tuple[list[str], np.ndarray]:
 
 
 def _usable(proteins: Sequence[Protein]) -> list[Protein]:
-    """Those whose letters are amino acids; others are counted and left out."""
+    """Keep proteins whose letters are amino acids; warn of the others."""
     reasons = {
         "empty": [p.name for p in proteins if not p.letters],
         "with letters that stand for no amino acid": [
@@ -159,13 +167,12 @@ for _name, _examples, _network in (
     _preset = PRESET | {"network_name": _network}
     _load = functools.partial(load, _examples)
     REGISTRY.register(_name)(
-        SourceEntry(functools.partial(_load, False), _preset, seeded=True),
+        SourceEntry(functools.partial(_load, False), _preset),
     )
     REGISTRY.register(f"{_name}_unknown")(
         SourceEntry(
             functools.partial(_load, True),
             _preset | UNKNOWN_PRESET,
             own_noise="random labels where none is known",
-            seeded=True,
         )
     )

@@ -1,15 +1,19 @@
-"""1,797 real handwritten digits of 8x8 pixels that ship inside scikit-learn: no download."""
+"""Digits: 1,797 real handwritten digits of 8x8 pixels, which ship inside scikit-learn.
+
+Reference: E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning
+Repository 1998. These are its test images.
+"""
 
 import numpy as np
 from sklearn.datasets import load_digits
 
 from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
-from ieg.data.sources import REGISTRY, Source, SourceEntry, Split
+from ieg.data.sources import REGISTRY, Request, Source, SourceEntry, Split
 
 _TEST_PER_CLASS = 36
 
-# Digits that people confuse when they write in a hurry: 4→9, 7→1, 3→8, 5→6; the others are safe.
+#: Digits that look alike in hurried writing: 4→9, 7→1, 3→8, 5→6; the others keep their labels.
 CONFUSION = np.array([0, 1, 2, 8, 9, 6, 6, 1, 8, 9])
 
 # One cosine from the start to the end of the run: stopping within a later cycle, at a high learning
@@ -19,9 +23,9 @@ PRESET = {
     "max_iteration": 800,
     "decay_steps": "800",
     "eval_freq": 100,
-    "probe_dataset_hold_ratio": 0.035,  # five clean examples of each digit
+    "probe_dataset_hold_ratio": 0.035,  # five probe examples of each digit
     # Chosen on validation images: IEG with RandAugment is up to two points worse, as eight pixels
-    # do not bear much. AutoAugment's lists are made for colours.
+    # do not bear much. AutoAugment's lists are made for colors.
     "aug_type": "default",
     "queue_capacity": 200,  # a seventh of the images
     "queue_bs": 100,
@@ -40,10 +44,10 @@ METHOD_PRESETS = {
 }
 
 
-def load(dataset_dir: str) -> Source:
-    """The digits with a fixed test split: 36 of each class, 360 in all; 1,437 remain to train on.
+def load(request: Request) -> Source:
+    """Load the digits with a fixed test split of 36 each, 360 in all; 1,437 remain to train on.
 
-    The split is drawn once, independent of the run's seed. `dataset_dir` is not looked at.
+    The split does not depend on the run's seed, and nothing of the request matters.
     """
     data = load_digits()
     images = np.round(data.images * (255 / 16)).astype(np.uint8)[..., np.newaxis]

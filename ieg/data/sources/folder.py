@@ -1,16 +1,15 @@
-"""Images of the user's own in class folders: --dataset=folder:/path.
+"""Images of the user's own in class folders, `dataset=folder:/path`.
 
-train/<class>/* and test/<class>/*, and perhaps probe/<class>/* with images whose labels are known
-to be right; or train/<class>/* or <class>/* alone, of which a fifth is split off for testing.
+The folder has train/<class>/* and test/<class>/*, and perhaps probe/<class>/* with images whose
+labels have been checked; or train/<class>/* or <class>/* alone, of which a fifth becomes the test
+split.
 """
 
 from pathlib import Path
 
-import numpy as np
-
 from ieg.data import listing
 from ieg.data.listing import LeftOut, Listed
-from ieg.data.sources import REGISTRY, FileRequest, Source, SourceEntry
+from ieg.data.sources import REGISTRY, Request, Source, SourceEntry
 from ieg.errors import InputError
 
 SIDE = 64
@@ -32,15 +31,17 @@ PRESET = {
 }
 
 
-def load(request: FileRequest) -> Source:
-    """The images of a folder.
+def load(request: Request) -> Source:
+    """Load the images of a folder.
 
     Raises:
       InputError: it is not there, or not laid out as described above.
     """
     root = Path(request.path).expanduser()
     if not root.is_dir():
-        raise InputError(f"--dataset=folder:{request.path}: there is no such folder")
+        raise InputError(
+            "there is no such folder", option="dataset", value=f"folder:{request.path}"
+        )
     folders = listing.class_folders(root)
     if "train" not in folders:
         for name in ("test", "probe"):
@@ -51,9 +52,9 @@ def load(request: FileRequest) -> Source:
     listing.check_classes(classes, f"{root / top}, whose folders are the classes,")
     left_out = LeftOut()
     train = listing.class_tree(root, top, classes, left_out)
-    trusted, made_split = Listed(), None
+    probe, made_split = Listed(), None
     if top and "probe" in folders:
-        trusted = listing.class_tree(root, "probe", classes, left_out, every_class=False)
+        probe = listing.class_tree(root, "probe", classes, left_out, every_class=False)
     if top and "test" in folders:
         test = listing.class_tree(root, "test", classes, left_out, every_class=False)
         if not test.paths:
@@ -61,17 +62,16 @@ def load(request: FileRequest) -> Source:
     else:
         train, test, made_split = listing.split_off(train, classes, request.seed)
     left_out.warn()
-    side = request.image_size or SIDE
     return listing.make_source(
         request,
         root,
-        side,
+        SIDE,
         classes,
         train=train,
         test=test,
-        trusted=trusted,
-        views=listing.small_views(side),
-        truth_known=np.zeros(len(train.paths) + len(trusted.paths), bool),
+        probe=probe,
+        true_labels=listing.unknown(train, probe),
+        views=listing.small_views,
         made_split=made_split,
     )
 

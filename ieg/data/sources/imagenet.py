@@ -1,13 +1,16 @@
-"""ImageNet (ILSVRC 2012): 1,281,167 images in 1,000 classes to train on, 50,000 to test.
+"""ImageNet (ILSVRC 2012): 1,281,167 training and 50,000 test images in 1,000 classes.
 
-As a tree of files in the official layout: train/<wnid>/*.JPEG and val/<wnid>/*.JPEG.
+A tree of files in the official layout: train/<wnid>/*.JPEG and val/<wnid>/*.JPEG.
+
+Reference: O. Russakovsky et al., "ImageNet Large Scale Visual Recognition Challenge", IJCV 2015,
+arXiv 1409.0575.
 """
 
 from pathlib import Path
 
 from ieg.data import listing
 from ieg.data.listing import LeftOut, Listed
-from ieg.data.sources import REGISTRY, FileRequest, Source, SourceEntry
+from ieg.data.sources import REGISTRY, Request, Source, SourceEntry
 from ieg.errors import InputError
 
 SIDE = 224
@@ -24,8 +27,8 @@ PRESET = {
 }
 
 
-def load(request: FileRequest) -> Source:
-    """The images below <dataset_dir>/imagenet.
+def load(request: Request) -> Source:
+    """Load the images below <dataset_dir>/imagenet.
 
     Raises:
       InputError: they are not there, or not in class folders.
@@ -39,28 +42,27 @@ def load(request: FileRequest) -> Source:
     train = listing.class_tree(root, "train", classes, left_out)
     test = some_classes(root, "val", classes, left_out)
     left_out.warn()
-    side = request.image_size or SIDE
     sizes = (len(classes), len(train.paths), len(test.paths))
     note = f"imagenet-like ({sizes[1]:,} images in {sizes[0]} classes, {sizes[2]:,} to test)"
     return listing.make_source(
         request,
         root,
-        side,
+        SIDE,
         classes,
         train=train,
         test=test,
-        views=listing.imagenet_views(side),
+        views=listing.imagenet_views,
         note=None if sizes == _OFFICIAL_SIZES else note,
     )
 
 
 def require(root: Path, split: str) -> None:
-    """Raises InputError with the ways to get the images where a split is not there."""
+    """Raise InputError with the ways to get the images if a split is not there."""
     folders = listing.class_folders(root / split) if (root / split).is_dir() else []
     if folders:
         return
     raise InputError(
-        f"ImageNet is not in {root / split} (--dataset_dir): it needs class folders such as "
+        f"ImageNet is not in {root / split} (`dataset_dir`): it needs class folders such as "
         f"{split}/n01440764 with the images of the official archives, or of TensorFlow Datasets, "
         "where imagenet2012 is prepared: python -m ieg.data.imagenet_tree; see data/README.md"
     )
@@ -74,10 +76,16 @@ def some_classes(
     *,
     every_class: bool = True,
 ) -> Listed:
-    """The images of some classes (wnids) of a split, whatever others there are.
+    """List the images of some classes of a split, whatever others there are.
 
+    Args:
+      root: folder that the paths will be relative to.
+      split: folder of the class folders below the root.
+      classes: K wnids; images of classes[k] get label k.
+      left_out: takes in files that are no images.
+      every_class: True if a class without images is an error.
     Raises:
-      InputError: a class has none, unless not every class needs some.
+      InputError: a class has no image.
     """
     listed = Listed()
     for label, wnid in enumerate(classes):

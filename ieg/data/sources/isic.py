@@ -1,12 +1,19 @@
-"""ISIC-2019: photographs of skin lesions in eight classes, and a ninth, UNK, that none belongs to.
+"""ISIC-2019: photographs of skin lesions in eight classes, and a ninth, UNK, without any image.
 
-The benchmark of learning to reweight and of meta-learned labels with five trusted images: 5,000
-images to train on and 1,250 to test, drawn from the 25,331 of the official training set.
+The benchmark of learning to reweight and of meta-learned labels with a probe set of five images:
+5,000 training and 1,250 test images, drawn from the 25,331 of the official training set.
+
+References:
+  P. Tschandl, C. Rosendahl, H. Kittler, "The HAM10000 dataset", Scientific Data 2018,
+  arXiv 1803.10417.
+  N. Codella et al., "Skin Lesion Analysis Toward Melanoma Detection", ISBI 2018, arXiv 1710.05006.
+  M. Combalia et al., "BCN20000: Dermoscopic Lesions in the Wild", 2019, arXiv 1908.02288.
 """
 
 import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,8 +23,8 @@ from ieg.augment.weak import WeakAugmentation
 from ieg.data import isic_tables, listing
 from ieg.data.files import first_few
 from ieg.data.isic_tables import CLASSES, Row
-from ieg.data.listing import LeftOut, Listed
-from ieg.data.sources import REGISTRY, FileRequest, Source, SourceEntry
+from ieg.data.listing import LeftOut, Listed, Views
+from ieg.data.sources import REGISTRY, Request, Source, SourceEntry
 from ieg.errors import InputError
 
 FOLDER = "ISIC_2019_Training_Input"
@@ -26,15 +33,15 @@ TRAIN, TEST = 5000, 1250
 SIDE = 224
 
 _ONE_OF_FIVE = {"MEL": 1, "BCC": 1, "AK": 1, "DF": 1, "SCC": 1}
-#: Name of the data set → trusted images of each class: the published five; those and 120 more, most
-#: of them of the largest classes, likewise published; and as many of each class.
-TRUSTED: Mapping[str, Mapping[str, int]] = {
+#: Name of the data set → probe images by class: the published five; those and 120 more, most of
+#: the largest classes, likewise published; and equally many of each class.
+PROBE_SIZES: Mapping[str, Mapping[str, int]] = {
     "isic2019": _ONE_OF_FIVE,
     "isic2019_clean125": _ONE_OF_FIVE | {"NV": 88, "MEL": 33},
     "isic2019_balanced": dict.fromkeys(CLASSES[:-1], 15),
 }
 
-# As written for one device; with --batch_size=128 the learning rate is 4e-3.
+# As published for one device; with `batch_size=128` the learning rate is 4e-3.
 PRESET = {
     "network_name": "resnet50_v15",
     "batch_size": 32,
@@ -50,31 +57,31 @@ PRESET = {
 }
 
 
-def load(trusted: Mapping[str, int], request: FileRequest) -> Source:
-    """The benchmark, drawn from the official images by the seed; not stratified, as published.
+def load(probe_sizes: Mapping[str, int], request: Request) -> Source:
+    """Draw the benchmark from the official images; not stratified, as published.
 
     The rows of the ground truth are shuffled; the first 6,250 whose images are there are split four
-    to one, and trusted images are the last ones of their class. So another trusted set leaves those
-    to train on as they are, unless there are too few images for all.
+    to one, and probe images are the last ones of their class. So another probe set leaves training
+    and test images as they are, unless there are too few images for all.
 
     Args:
-      trusted: class → how many trusted images.
-      request: where the images are, and the seed.
+      probe_sizes: class → number of probe images.
+      request: place of the images, and the seed.
     Raises:
-      InputError: the ground truth is not as it should be, or too few images are there.
+      InputError: the ground truth is malformed, or too few images are there.
     """
     root, left_out = Path(request.dataset_dir).expanduser(), LeftOut()
     rows = isic_tables.read_truth(root / TRUTH)
     rows = [rows[i] for i in keys.generator(request.seed, "isic split").permutation(len(rows))]
     rows = _with_images(root, root / TRUTH, rows, left_out)
-    clean = _last_of_each(rows, trusted)
-    names = {row.name for row in clean}
+    probe = _last_of_each(rows, probe_sizes)
+    names = {row.name for row in probe}
     chosen = [row for row in rows if row.name not in names][: TRAIN + TEST]
     cut = len(chosen) * TRAIN // (TRAIN + TEST)
     if not 0 < cut < len(chosen):
         raise InputError(f"{root / FOLDER} has only {len(rows)} of the images, too few to split")
     left_out.warn()
-    parts = {"train": chosen[:cut], "test": chosen[cut:], "probe": clean}
+    parts = {"train": chosen[:cut], "test": chosen[cut:], "probe": probe}
     note = f"isic2019-like ({cut:,} images, {len(chosen) - cut:,} to test)"
     table = {
         "path": [_path(row) for part in parts.values() for row in part],
@@ -90,14 +97,14 @@ def load(trusted: Mapping[str, int], request: FileRequest) -> Source:
     )
 
 
-def load_split(request: FileRequest) -> Source:
-    """The images that lists in a folder name: *train*.csv, *test*.csv and perhaps *clean*.csv.
+def load_split(request: Request) -> Source:
+    """Load the images of lists in a folder: *train*.csv, *test*.csv and perhaps *clean*.csv.
 
-    A list to train on with marks brings its wrong labels with it. Trusted images that are to be
-    trained or tested on as well are left out of the trusted ones.
+    A marked list of training images brings its wrong labels with it. Images of the clean list, the
+    probe set, are left out of it if they are in another list too.
 
     Raises:
-      InputError: a list is missing, not as it should be, or contradicts another one.
+      InputError: a list is missing, malformed, or contradicts another one.
     """
     folder, root = Path(request.path).expanduser(), Path(request.dataset_dir).expanduser()
     truth = None
@@ -121,47 +128,50 @@ def load_split(request: FileRequest) -> Source:
     left_out.repeated += [_path(row) for row in parts["clean"] if row.name in trained | tested]
     left_out.warn()
     marked = any(row.marked for row in parts["train"])
+    split = parts["train"] + clean
     return _source(
         request,
         train=parts["train"],
         test=parts["test"],
         probe=clean,
-        given_labels=[row.label for row in parts["train"] + clean] if marked else None,
+        given_labels=np.array([row.label for row in split]) if marked else None,
+        true_labels=np.array([row.true_label for row in split]) if marked else None,
         note=f"isic2019 split by lists ({len(parts['train']):,} images, {len(tested):,} to test)",
     )
 
 
 def _source(
-    request: FileRequest,
+    request: Request,
     *,
     train: Sequence[Row],
     test: Sequence[Row],
     probe: Sequence[Row],
-    given_labels: Sequence[int] | None = None,
-    **more: object,
+    **more: Any,
 ) -> Source:
-    side = request.image_size or SIDE
     return listing.make_source(
         request,
         Path(request.dataset_dir).expanduser(),
-        side,
+        SIDE,
         CLASSES,
         train=_listed(train),
         test=_listed(test),
-        trusted=_listed(probe),
-        # Turned by any angle, 30 to 100 % of the area, mirrored; the standard deviation stays 1.
-        views=listing.imagenet_views(side)._replace(
-            weak=WeakAugmentation(pad=0, flip=True, mean=(0.485, 0.456, 0.406)),
-            area=TrainingArea(smallest=0.3, rotation=180),
-        ),
-        trusted_as_is=True,
-        given_labels=None if given_labels is None else np.array(given_labels, np.int64),
+        probe=_listed(probe),
+        class_balanced=False,
+        views=_views,
         **more,
     )
 
 
+def _views(side: int) -> Views:
+    """Rotated by any angle, 30 to 100 % of the area, mirrored; the standard deviation stays 1."""
+    return listing.imagenet_views(side)._replace(
+        weak=WeakAugmentation(pad=0, flip=True, mean=(0.485, 0.456, 0.406)),
+        area=TrainingArea(smallest=0.3, rotation=180),
+    )
+
+
 def _with_images(root: Path, listed: Path, rows: Sequence[Row], left_out: LeftOut) -> list[Row]:
-    """The rows whose images are there; others are counted as left out."""
+    """Keep the rows whose images are there; others are counted as left out."""
     found = [row for row in rows if listing.is_usable(root, _path(row), left_out)]
     if not found:
         raise InputError(
@@ -172,13 +182,13 @@ def _with_images(root: Path, listed: Path, rows: Sequence[Row], left_out: LeftOu
 
 
 def _last_of_each(rows: Sequence[Row], counts: Mapping[str, int]) -> list[Row]:
-    """The last `counts` rows of each class; at least one is left of a class."""
+    """The last `counts` rows of each class, which leave at least one of it."""
     chosen: list[Row] = []
     for name, count in counts.items():
         members = [row for row in rows if row.true_label == CLASSES.index(name)]
         if len(members) <= count:
             raise InputError(
-                f"{len(members)} images of class {name} are there; {count} are to be trusted ones "
+                f"{len(members)} images of class {name} are there; {count} are to be probe images "
                 "and at least one more to train or to test on"
             )
         chosen += members[-count:]
@@ -186,13 +196,15 @@ def _last_of_each(rows: Sequence[Row], counts: Mapping[str, int]) -> list[Row]:
 
 
 def _only(folder: Path, word: str) -> Path | None:
-    """The one list of a folder whose name has that word; trusted images may be missing."""
+    """The only list of a folder with that word in its name; None for a missing clean list."""
     found = sorted(folder.glob(f"*{word}*.csv"))
     if len(found) > 1 or (not found and word != "clean"):
         names = f"has {first_few([path.name for path in found])}" if found else "has none"
         raise InputError(
-            f"--dataset=isic2019_split:{folder}: it must hold one list named *train*.csv, one "
-            f"*test*.csv and perhaps one *clean*.csv, and of *{word}*.csv it {names}"
+            "the folder must hold one list named *train*.csv, one *test*.csv and perhaps one "
+            f"*clean*.csv, and of *{word}*.csv it {names}",
+            option="dataset",
+            value=f"isic2019_split:{folder}",
         )
     return found[0] if found else None
 
@@ -205,6 +217,6 @@ def _path(row: Row) -> str:
     return f"{FOLDER}/{row.name}.jpg"
 
 
-for _name, _trusted in TRUSTED.items():
-    REGISTRY.register(_name)(SourceEntry(functools.partial(load, _trusted), PRESET, files=True))
+for _name, _sizes in PROBE_SIZES.items():
+    REGISTRY.register(_name)(SourceEntry(functools.partial(load, _sizes), PRESET, files=True))
 REGISTRY.register("isic2019_split")(SourceEntry(load_split, PRESET, files=True, takes_path=True))

@@ -1,8 +1,10 @@
-"""WebVision mini: the first 50 classes of WebVision 1.0, images that Google found for their names.
+"""WebVision mini: the first 50 classes of WebVision 1.0, images that Google found by class name.
 
-Li et al., "WebVision Database: Visual Learning and Understanding from Web Data", 2017. The given
-labels are those of the search; nobody knows which are right. Clean probe images come from
-ImageNet's training images of the same classes, where those are there too (IEG, section 4.1).
+The given labels are those of the search; nobody knows which are right. The probe set is drawn from
+ImageNet's training images of the same classes, if they are there too (IEG, section 4.1).
+
+Reference: W. Li, L. Wang, W. Li, E. Agustsson, L. Van Gool, "WebVision Database: Visual Learning
+and Understanding from Web Data", 2017, arXiv 1708.02862.
 """
 
 from collections.abc import Sequence
@@ -14,7 +16,7 @@ from ieg import keys
 from ieg.data import listing
 from ieg.data.files import first_few
 from ieg.data.listing import LeftOut, Listed
-from ieg.data.sources import REGISTRY, FileRequest, Source, SourceEntry, imagenet
+from ieg.data.sources import REGISTRY, Request, Source, SourceEntry, imagenet
 from ieg.errors import InputError
 
 CLASSES = 50
@@ -43,8 +45,8 @@ PRESET = {
 }
 
 
-def load(request: FileRequest) -> Source:
-    """The images below <dataset_dir>/webvision, and those of ImageNet beside it.
+def load(request: Request) -> Source:
+    """Load the images below <dataset_dir>/webvision, and those of ImageNet beside it.
 
     Raises:
       InputError: a list or all images of one are missing, or a list is not as it should be.
@@ -62,30 +64,28 @@ def load(request: FileRequest) -> Source:
     if counts.min() == 0:
         empty = first_few([names[k] for k in np.flatnonzero(counts == 0)])
         raise InputError(f"classes without any training image in {root / FOLDER}: {empty}")
-    trusted = Listed()
+    probe = Listed()
     if (root / imagenet.FOLDER / "train").is_dir():
         place = f"{imagenet.FOLDER}/train"
         clean = imagenet.some_classes(root, place, wnids, left_out, every_class=False)
-        trusted = _probe(clean, request.seed)
+        probe = _probe(clean, request.seed)
     left_out.warn()
-    side = request.image_size or SIDE
     return listing.make_source(
         request,
         root,
-        side,
+        SIDE,
         names,
         train=train,
         test=test,
-        trusted=trusted,
-        views=listing.imagenet_views(side),
-        truth_known=np.zeros(len(train.paths) + len(trusted.paths), bool),
-        given_labels=np.array(train.labels + trusted.labels),
+        probe=probe,
+        true_labels=listing.unknown(train, probe),
+        views=listing.imagenet_views,
         note=_note(request, len(train.paths), len(test.paths)),
     )
 
 
-def _note(request: FileRequest, train: int, test: int) -> str | None:
-    """What a reader of results must know: other record counts than the official ones."""
+def _note(request: Request, train: int, test: int) -> str | None:
+    """Remark on numbers of images other than the official ones, and on another test split."""
     parts = []
     if (train, test) != _OFFICIAL_SIZES:
         parts.append(f"webvision-like ({train:,} images, {test:,} to test)")
@@ -137,7 +137,7 @@ def _test_folder(root: Path) -> str:
 
 
 def _probe(everything: Listed, seed: int) -> Listed:
-    """Ten images of each class, drawn by the seed; all of a class that has fewer."""
+    """Draw ten images of each class; a smaller class gives all of its own."""
     order = keys.generator(seed, "probe").permutation(len(everything.labels))
     labels = np.array(everything.labels)
     chosen: Sequence[int] = np.concatenate(

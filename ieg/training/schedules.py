@@ -3,8 +3,8 @@
 A schedule maps the 0-based number of the step that is about to run to its learning rate. The host
 calls it once per step, in double precision, and hands the number to the compiled step.
 
-`from_settings` builds the schedules of `lr_schedule` from the functions before it. Those of LDAM and
-ProSelfLC count milestones from 0: their rate falls one step later than that of `milestones`.
+`from_settings` builds the schedules of `lr_schedule` from the functions before it. Those of LDAM
+and ProSelfLC count milestones from 0: their rate falls one step later than that of `milestones`.
 """
 
 import bisect

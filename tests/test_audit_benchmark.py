@@ -12,8 +12,9 @@ import pytest
 
 from benchmarks import audit as benchmark
 from ieg.commands.folds import SCORES
-from ieg.data.dataset import Dataset, prepare
+from ieg.data.dataset import Dataset
 from tests.data import trees
+from tests.datasets import prepare
 from tests.markdown import cells
 
 NAME = "digits_uniform_0.4"

@@ -10,7 +10,8 @@ import pytest
 from sklearn.svm import SVC
 
 from benchmarks import peers
-from ieg.data.dataset import Dataset, prepare
+from ieg.data.dataset import Dataset
+from tests.datasets import prepare
 from tests.markdown import cells
 
 

@@ -45,7 +45,7 @@ def tables() -> str:
         own = [option for option in methods if list(option.defaults) == [name]]
         parts += [f"### {name}", _table(own)] if own else []
     parts += ["## Losses", _table(_options(owners["--loss"]), owner="--loss")]
-    return "\n\n".join(["", *parts, ""])
+    return "\n" + "\n\n".join(parts) + "\n"
 
 
 def _options(classes: dict[str, type]) -> list[Option]:

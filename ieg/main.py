@@ -57,5 +57,10 @@ def main(argv: Sequence[str]) -> int:
         return 128 + signal.SIGINT
 
 
+def command() -> int:
+    """Run the command line of this process: the console script `ieg`."""
+    return main(sys.argv)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv))
+    sys.exit(command())

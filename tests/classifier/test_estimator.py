@@ -54,15 +54,6 @@ def images() -> RobustClassifier:
     return RobustClassifier("supervised", **QUICK).fit(*squares())
 
 
-def test_importing_the_package_does_not_import_tensorflow() -> None:
-    code = "import ieg, sys; assert 'tensorflow' not in sys.modules; assert ieg.__version__"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
-    assert {"RobustClassifier", "losses", "meta"} <= set(dir(ieg))
-    assert ieg.meta.meta_gradient and ieg.losses.cross_entropy
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        ieg.nothing  # noqa: B018
-
-
 def test_wrong_labels_are_found_among_features(features: RobustClassifier) -> None:
     X, y, wrong = blobs()
     assert features.classes_.tolist() == ["ant", "bee", "cat"]

@@ -143,7 +143,7 @@ def test_what_pip_installs_holds_files_that_are_no_code(tmp_path: Path) -> None:
     files = ("page.html", "gallery.html", "page.css", "page.js")
     parts = {f"ieg/report/page/{name}" for name in files}
     installed = set(zipfile.ZipFile(wheel).namelist())
-    assert {"ieg/report/published.csv", *parts} <= installed
+    assert {"ieg/py.typed", "ieg/report/published.csv", *parts} <= installed
 
 
 def test_no_number_stands_twice():

@@ -1,0 +1,82 @@
+"""ProSelfLC with sharpened predictions on CIFAR-100 and on proteins.
+
+Wang, Hua, Kodirov, Clifton, Robertson, "ProSelfLC: Progressive Self Label Correction for Training
+Robust Deep Neural Networks", CVPR 2021 (arXiv 2005.03788), and its successor (arXiv 2207.00118),
+whose settings and numbers are those of the records released with DeepCriticalLearning.
+"""
+
+from ieg.recipes import RECIPES, Citation, Flags, Recipe, Row
+
+_RECORDS = "records released with DeepCriticalLearning"
+
+
+def _cifar100(
+    network: str, published_network: str, temperature: float, exp_base: int, decay: float
+) -> Recipe:
+    flags: Flags = {
+        "network_name": network,
+        "loss": "proselflc",
+        "proselflc_temperature": temperature,
+        "proselflc_exp_base": exp_base,
+        "proselflc_trust_mode": "max_p",
+        "max_iteration": 39000,
+        "batch_size": 128,
+        "accumulation_steps": 10,
+        "classes_per_batch": 64,
+        "weak_rotation": 15,
+        "learning_rate": 0.2,
+        "l2_weight_decay": decay,
+        "lr_schedule": "custom_step",
+        "decay_steps": "20000,30000",
+        "use_ema": False,
+        "eval_freq": 500,
+    }
+    return Recipe(
+        f"ProSelfLC on CIFAR-100, symmetric noise: {network}, T = {temperature}, B = {exp_base}",
+        source=_RECORDS,
+        rows={"supervised": Row("supervised")},
+        datasets=("cifar100_symmetric_0.4",),
+        flags=flags,
+        runs=f"runs/proselflc_{network}",
+        cost="39,000 plain steps: never run",
+        published=(
+            Citation(_RECORDS, network=published_network, settings={"loss": "proselflc"}),
+            Citation(_RECORDS, network=published_network, settings={"loss": "ce"}),
+        ),
+        remarks="Batches of 128 with 64 classes each, ten to an update.",
+    )
+
+
+RECIPES.register("proselflc_cifar100_resnet18")(
+    _cifar100("resnet18", "ResNet-18", temperature=0.5, exp_base=12, decay=0.002)
+)
+RECIPES.register("proselflc_cifar100_shufflenetv2")(
+    _cifar100("shufflenetv2", "ShuffleNetV2", temperature=0.4, exp_base=8, decay=0.001)
+)
+
+_PROTEINS: Flags = {"accumulation_steps": 10, "classes_per_batch": 2}
+
+RECIPES.register("proselflc_deeploc")(
+    Recipe(
+        "ProSelfLC and cross entropy on DeepLoc's proteins, of a membrane or soluble",
+        source=_RECORDS,
+        rows={
+            "ce": Row("supervised", _PROTEINS, loss="ce"),
+            "proselflc": Row(
+                "supervised",
+                {"proselflc_temperature": 0.2, "proselflc_exp_base": 12, **_PROTEINS},
+                loss="proselflc",
+            ),
+        },
+        datasets=("deeploc", "deeploc_unknown"),
+        runs="runs/proselflc_deeploc",
+        cost="40 epochs of a small transformer a run: never run on the real proteins",
+        published=(Citation(_RECORDS, setting="DeepLoc"),),
+        remarks=(
+            "deeploc is the published cropping noise, deeploc_unknown has random labels besides; "
+            "deeploc_embeddings and deeploc_embeddings_unknown take features of another network. "
+            "Batches of 32 with 16 of each class, ten to an update. The published network has six "
+            "layers and 16 heads, ours is smaller."
+        ),
+    )
+)

@@ -32,12 +32,11 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks import peers
 from benchmarks.tables import mean, print_table
-from ieg.commands.folds import SCORES
+from ieg.audit import ranking, scores
 from ieg.data.dataset import Dataset, prepare
 from ieg.errors import InputError
-from ieg.evaluation import ranking
-from ieg.report import audit
-from ieg.run_folder import LABEL_AUDIT
+from ieg.folds import SCORES
+from ieg.runs.folder import LABEL_AUDIT
 
 DATASETS = ("digits_uniform_0.4", "digits_uniform_0.8", "digits_asymmetric_0.4")
 METHODS = ("supervised", "l2r", "ieg", "fsr")
@@ -126,8 +125,8 @@ def trained(runs: Path, name: str, method: str, seed: int, command: Sequence[str
 def read(path: Path) -> Found:
     """What label_audit.csv says."""
     with open(path, newline="", encoding="utf-8") as file:
-        scores = {int(row["index"]): float(row["score"]) for row in csv.DictReader(file)}
-    return {index: (score, score > audit.THRESHOLD) for index, score in scores.items()}
+        found = {int(row["index"]): float(row["score"]) for row in csv.DictReader(file)}
+    return {index: (score, score > scores.THRESHOLD) for index, score in found.items()}
 
 
 def out_of_fold(run: Path, dataset: Dataset) -> np.ndarray:
@@ -136,7 +135,7 @@ def out_of_fold(run: Path, dataset: Dataset) -> np.ndarray:
     for path in run.glob(f"fold*/{SCORES}"):
         with np.load(path) as arrays:
             logits[arrays["index"]] = arrays["logits"]
-    return np.exp(audit.log_softmax(logits[dataset.train_indices]))
+    return np.exp(scores.log_softmax(logits[dataset.train_indices]))
 
 
 def of_svm(dataset: Dataset, seed: int) -> np.ndarray:

@@ -27,9 +27,8 @@ import tensorflow as tf
 
 from benchmarks.tables import print_table
 from ieg import main as command
-from ieg.evaluation import ranking
-from ieg.report import audit
-from ieg.run_folder import LABEL_AUDIT
+from ieg.audit import ranking, scores
+from ieg.runs.folder import LABEL_AUDIT
 
 #: Class → corners; a circle has very many.
 _CORNERS = {"circle": 60, "square": 4, "triangle": 3}
@@ -138,7 +137,7 @@ def _listed(run: Path) -> list[dict[str, str]]:
 
 
 def _suspected(row: dict[str, str]) -> bool:
-    return float(row["score"]) > audit.THRESHOLD
+    return float(row["score"]) > scores.THRESHOLD
 
 
 def _row(run: Path, truth: dict[str, str], changed: dict[str, str]) -> list[str]:

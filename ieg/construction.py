@@ -26,7 +26,7 @@ from ieg.errors import InputError
 from ieg.methods import REGISTRY as METHODS
 from ieg.methods import Context, Method
 from ieg.networks import parts, precision, pretrained
-from ieg.run_folder import RunFolder
+from ieg.runs.folder import RunFolder
 from ieg.training import devices as hardware
 from ieg.training.workers import Workers
 

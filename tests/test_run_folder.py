@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from ieg.errors import InputError
-from ieg.run_folder import RunFolder
+from ieg.runs.folder import RunFolder
 
 HOLDS_THE_LOCK = """
 import sys, time
 from pathlib import Path
-from ieg.run_folder import RunFolder
+from ieg.runs.folder import RunFolder
 folder = RunFolder(Path(sys.argv[1]))
 folder.open()
 print("open", flush=True)
@@ -99,7 +99,7 @@ def test_a_file_is_complete_under_its_name_or_not_there(
         assert json.loads(Path(target).read_text()) == {"steps": 1, "top1": 0.5}
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ieg.run_folder.os.replace", replaced)
+    monkeypatch.setattr("ieg.runs.folder.os.replace", replaced)
     with pytest.raises(KeyboardInterrupt):
         folder.write_json("result.json", {"steps": 2, "top1": 0.75})
     assert folder.read_result() == {"steps": 1, "top1": 0.5}

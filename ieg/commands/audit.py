@@ -6,14 +6,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 from rich.console import Console
 
-from ieg.commands import folds, outcome, page
-from ieg.commands.restored import restored
+from ieg import folds
+from ieg.audit import agreement, scores
 from ieg.config import Settings
 from ieg.data.images import readable
 from ieg.evaluation import metrics
 from ieg.experiment import Experiment
-from ieg.report import agreement, audit
-from ieg.run_folder import AUDIT, LABEL_AUDIT
+from ieg.report import outcome
+from ieg.report.page import contents
+from ieg.restoring import restored
+from ieg.runs.folder import AUDIT, LABEL_AUDIT
 
 
 def run(settings: Settings, console: Console) -> int:
@@ -29,7 +31,7 @@ def run(settings: Settings, console: Console) -> int:
         predict = experiment.predictor(experiment.state.evaluated_weights())
         logits = predict(experiment.dataset.train.images[experiment.dataset.train_indices])
         by_itself(experiment, logits, experiment.test(predict)["confusion"], step, console)
-    page.remake(experiment, console)
+    contents.remake(experiment, console)
     return 0
 
 
@@ -79,7 +81,7 @@ def _write(
     examples = {name: [column[i] for i in kept] for name, column in examples.items()}
     given = dataset.given_labels[dataset.train_indices[kept]]
     loss = None if running_loss is None else running_loss[kept]
-    found = audit.estimate(logits[kept], given, loss)
+    found = scores.estimate(logits[kept], given, loss)
     if confusion is None:  # no network has trained on what it votes on
         voted = metrics.predicted_classes(logits[kept])
         confusion = metrics.confusion_matrix(voted, given, dataset.num_classes)
@@ -89,15 +91,15 @@ def _write(
         "step": step,
         "audit_folds": 0 if running_loss is not None else experiment.config.audit_folds,
         "examples": len(given),
-        "suspicious": int(np.sum(found.score > audit.THRESHOLD)),
+        "suspicious": int(np.sum(found.score > scores.THRESHOLD)),
         "noise_rate": found.noise_rate,
         **agreement.measure(confusion)._asdict(),
         "class_names": list(dataset.class_names),
         "transition_matrix": found.transition.tolist(),
         "true_labels_known": int(known.sum()),
-        **audit.measure(found.score[known], (true != given)[known]),
+        **scores.measure(found.score[known], (true != given)[known]),
     }
-    folder.write_table(LABEL_AUDIT, audit.table(examples, found, dataset.class_names))
+    folder.write_table(LABEL_AUDIT, scores.table(examples, found, dataset.class_names))
     folder.write_json(AUDIT, facts)
     console.print(_line(facts), highlight=False, markup=False, soft_wrap=True)
 
@@ -108,7 +110,7 @@ def _line(facts: dict[str, Any]) -> str:
         "auroc": "AUROC",
         "average_precision": "average precision",
         "precision_at_wrong": "precision at as many as are wrong",
-        f"precision_at_{audit.FIRST}": f"at {audit.FIRST}",
+        f"precision_at_{scores.FIRST}": f"at {scores.FIRST}",
         "f1": "F1",
     }
     measured = [f"{name} {facts[k]:.4f}" for k, name in names.items() if facts[k] is not None]

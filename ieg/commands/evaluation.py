@@ -5,10 +5,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from ieg.commands import representation
-from ieg.commands.restored import restored
 from ieg.config import Settings
 from ieg.evaluation import metrics
+from ieg.report import representation
+from ieg.restoring import restored
 
 
 def run(settings: Settings, console: Console) -> int:

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from ieg.commands.restored import restored
+from ieg.audit import agreement
 from ieg.config import Settings
 from ieg.data.files import FileImages
 from ieg.experiment import Experiment
 from ieg.exporting import card, inference, package
 from ieg.exporting.inference import RawInput
-from ieg.report import agreement
+from ieg.restoring import restored
 
 FOLDER = "export"
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from ieg.commands.restored import restored
 from ieg.config import Settings
 from ieg.data import listing, names
 from ieg.data.files import CHANNELS, FileImages
@@ -13,6 +12,7 @@ from ieg.data.images import readable
 from ieg.errors import InputError
 from ieg.evaluation.confidence import probabilities
 from ieg.experiment import Experiment
+from ieg.restoring import restored
 
 
 def run(settings: Settings, console: Console) -> int:

@@ -10,17 +10,18 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
-from ieg import memory
-from ieg.commands import audit, folds, outcome, page
-from ieg.commands.announce import announce
-from ieg.commands.restored import refuse_other_data
+from ieg import folds, memory
+from ieg.commands import audit
 from ieg.config import Settings
 from ieg.data import corrections
 from ieg.errors import InputError
 from ieg.evaluation import evaluate
 from ieg.experiment import Experiment, build, stored_config
-from ieg.report import spreadsheet
-from ieg.run_folder import CONFUSION, LABEL_CORRECTIONS
+from ieg.report import outcome, spreadsheet
+from ieg.report.announce import announce
+from ieg.report.page import contents
+from ieg.restoring import refuse_other_data
+from ieg.runs.folder import CONFUSION, LABEL_CORRECTIONS
 from ieg.training.schedules import STRETCHING
 from ieg.training.trainer import Interrupted, Trainer
 from ieg.training.workers import together
@@ -86,7 +87,7 @@ def _audit_by_folds(experiment: Experiment, console: Console) -> None:
     try:
         step = experiment.checkpoints.restore()
         audit.by_folds(experiment, step, console)
-        page.remake(experiment, console)
+        contents.remake(experiment, console)
     finally:
         experiment.folder.close()
 
@@ -352,7 +353,7 @@ class _Run:
             folder.write_table(CONFUSION, outcome.confusion_table(tested, classes))
             confusion, step = tested["confusion"], experiment.last_step
             audit.by_itself(experiment, logits, confusion, step, self.console)
-            page.write(experiment, result)
+            contents.write(experiment, result)
         else:
             folds.save(experiment)
         folder.write_json("result.json", result)

@@ -2,9 +2,9 @@
 
 from rich.console import Console
 
-from ieg.commands import outcome
-from ieg.commands.restored import restored
 from ieg.config import Settings
+from ieg.report import outcome
+from ieg.restoring import restored
 
 
 def run(settings: Settings, console: Console) -> int:

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from ieg.errors import InputError
 from ieg.report.figures import comparison
-from ieg.report.record import Run, names_of, read_run, setting_of
+from ieg.runs.finished import Run, names_of, read_run, setting_of
 
 NUMBERS = ("top-1\nlast", "top-1 best\n(at step)", "fit to\nwrong labels", "recovered", "seconds")
 

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from ieg.report import canvas
+from ieg.drawing import canvas
 
 ROWS_PER_BLOCK = 25  # more classes go on beside them
 

@@ -10,9 +10,9 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from ieg.drawing import canvas
 from ieg.errors import InputError
-from ieg.report import canvas
-from ieg.report.record import Run, names_of, setting_of, weights_of
+from ieg.runs.finished import Run, names_of, setting_of, weights_of
 
 LINE_STYLES = ("-", "--", ":")
 HISTOGRAM_BINS = 40

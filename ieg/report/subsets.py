@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ieg.report import canvas
+from ieg.drawing import canvas
 
 TEST, NOISY, CLEAN, CORRECTED = (
     "clean_test",

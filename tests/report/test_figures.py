@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
+from ieg.drawing import canvas
 from ieg.errors import InputError
-from ieg.report import canvas, figures
-from ieg.report.record import read_run
+from ieg.report import figures
+from ieg.runs.finished import read_run
 
 WriteRun = Callable[..., Path]
 NAN = float("nan")

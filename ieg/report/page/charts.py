@@ -11,7 +11,8 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from ieg.report import canvas, figures
+from ieg.drawing import canvas
+from ieg.report import figures
 from ieg.report.page.markup import Html, element
 
 Values = NDArray[np.float64]

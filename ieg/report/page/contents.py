@@ -11,18 +11,19 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from ieg.commands import outcome
+from ieg.audit import agreement
+from ieg.audit.scores import FIRST, THRESHOLD
 from ieg.data import corrections, images
+from ieg.drawing import canvas
 from ieg.evaluation import metrics, shots
 from ieg.experiment import Experiment
 from ieg.methods import Record
-from ieg.report import agreement, canvas, figures, thumbnails
-from ieg.report.audit import FIRST, THRESHOLD
+from ieg.report import figures, outcome, thumbnails
 from ieg.report.page import charts, matrices, tables
 from ieg.report.page.charts import Line
 from ieg.report.page.document import Audit, Page, render
 from ieg.report.page.markup import Html
-from ieg.run_folder import CONFUSION, LABEL_AUDIT, LABEL_CORRECTIONS
+from ieg.runs.folder import CONFUSION, LABEL_AUDIT, LABEL_CORRECTIONS
 
 PAGE = "report.html"
 

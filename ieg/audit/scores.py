@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ieg.evaluation import ranking
+from ieg.audit import ranking
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

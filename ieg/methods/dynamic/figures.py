@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from ieg.report import canvas
+from ieg.drawing import canvas
 
 #: More classes than that are the rows of one picture instead of panels.
 MOST_PANELS = 100

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ieg.errors import InputError
-from ieg.report.record import names_of, read_run, setting_of, weights_of
+from ieg.runs.finished import names_of, read_run, setting_of, weights_of
 
 WriteRun = Callable[..., Path]
 NAN = float("nan")

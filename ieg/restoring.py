@@ -7,10 +7,10 @@ from typing import Any
 from rich.console import Console
 
 from ieg import config as configuration
-from ieg.commands.announce import announce
 from ieg.config import Settings
 from ieg.errors import InputError
 from ieg.experiment import Experiment, build, folder_of, stored_config
+from ieg.report.announce import announce
 
 
 def restored(settings: Settings, console: Console) -> tuple[Experiment, int]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from ieg.evaluation import ranking
+from ieg.audit import ranking
 
 SCORES = np.array([0.9, 0.8, 0.8, 0.3, 0.1])
 SOUGHT = np.array([True, False, True, False, True])

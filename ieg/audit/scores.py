@@ -1,33 +1,27 @@
-"""Which given labels are probably wrong: a score for each example, from what a network says of it.
+"""Probability that a given label is wrong, from the outputs of a classifier.
 
-Every image is taken to belong to one class, and its label to have gone through a channel
-T[k, j] = P(given label j | true class k). The network votes for the class, Bayes' rule weighs the
-vote against the channel:
+Every example is taken to belong to one class, and its label to have gone through a channel
+T[k, j] = P(given label j | true class k). The classifier votes for the class with probabilities p,
+and Bayes' rule weighs the vote against the channel:
 
-    P(true = k | image, given = g) ∝ p_k^(1/τ) T[k, g]        score = 1 - P(true = g | image, g)
+    P(true = k | x, given = g) ∝ p_k^(1/τ) T[k, g]        score = 1 - P(true = g | x, given = g)
 
-T is counted from given labels against the class that the network prefers, as in confident learning
-(Northcutt, Jiang and Chuang, "Confident Learning", JAIR 2021, arXiv 1911.00068, with argmax in the
-place of its thresholds). τ is the temperature under which the given labels are most likely: a
-network that was trained on wrong labels is less sure than it is right.
+T is counted from given labels against the class that the classifier prefers, as in confident
+learning. τ is the temperature under which the given labels are most likely: a network that was
+trained on wrong labels is less sure than it is right.
 """
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ieg.audit import ranking
-
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-#: From which score on a label counts as wrong.
+#: A label with a score above this counts as wrong.
 THRESHOLD = 0.5
-#: Of `precision at k`: as many as a person looks through in a few minutes.
-FIRST = 100
 
 #: τ is sought here. A vote is never made more than four times as sharp: among few doubtful examples
 #: the likelihood would make it a certainty.
@@ -35,20 +29,21 @@ _TEMPERATURES = 2.0 ** np.arange(-2, 2.25, 0.25)
 _FITTED_ON = 20_000  # examples are enough for one number
 _CELLS_AT_ONCE = 1 << 22  # of [n, K]
 _LEAST = 1e-6  # no probability of a given label is taken to be nearer to 0 or 1
-
-#: Columns of the table that are not evidence.
-_LABELS = ("index", "path", "given_class", "given_label", "true_label")
+#: Rows of probabilities may be that far from summing to one, as those in float16 are.
+_SUM_TOLERANCE = 0.02
+#: Stands for a probability of 0, whose logarithm is not finite.
+_TINY = float(np.finfo(np.float32).tiny)
 
 
 class Estimate(NamedTuple):
-    """What can be said of n given labels.
+    """Scores of n given labels, and what they come to.
 
     Attributes:
       score: [n] in [0, 1], estimated probability that the given label is wrong.
-      suggested: [n] the most probable other class where that is more than `THRESHOLD`, else the
-        given label itself.
-      given_probability: [n] softmax of the network for the given label.
-      noise_rate: share of wrong labels, the mean of the scores.
+      suggested: [n] int, the most probable other class where the score is above `THRESHOLD`, else
+        the given label itself.
+      given_probability: [n] in [0, 1], of the given label by the classifier alone.
+      noise_rate: in [0, 1], estimated share of wrong labels, the mean of the scores.
       transition: [K, K] estimated share of each given label (column) among the examples of a true
         class (row); rows sum to 1, or to 0 for a class that nothing is taken for.
       temperature: τ.
@@ -63,29 +58,55 @@ class Estimate(NamedTuple):
 
 
 def estimate(
-    logits: ArrayLike, given: ArrayLike, running_loss: ArrayLike | None = None
+    labels: ArrayLike,
+    *,
+    logits: ArrayLike | None = None,
+    probabilities: ArrayLike | None = None,
+    running_loss: ArrayLike | None = None,
 ) -> Estimate:
-    """Scores of given labels; nothing here knows the true ones.
+    """Score given labels by the outputs of a classifier; the true labels are not needed.
 
-    A network that has memorised wrong labels by the end of training had not in the middle of it.
-    With `running_loss` ℓ the vote for the given label is therefore exp(-ℓ), its (geometric) mean
-    over training, and the votes for other classes share what is left as at the end.
+        P(true = k | example, given = g) ∝ p_k^(1/τ) T[k, g],    score = 1 - P(true = g)
+
+    T and τ are estimated from the same outputs, see the head of `ieg.audit.scores`. Outputs should
+    be those of a model that has not trained on the example (cross-validation), or come with
+    `running_loss`: a network that has memorized wrong labels by the end of training had not in the
+    middle of it. The vote for the given label is then exp(-ℓ), its (geometric) mean over training,
+    and the votes for other classes share the rest as they do in `logits`.
 
     Args:
-      logits: [n, K] of images that are not augmented; a row that is not finite says nothing.
-      given: [n] int in [0, K).
-      running_loss: [n] mean cross entropy against the given label in training, nan where unknown;
-        None for networks that did not train on these examples.
+      labels: [n] int in [0, K), the given ones.
+      logits: [n, K] float; a row that is not finite says nothing.
+      probabilities: [n, K] in [0, 1] in the place of `logits`; rows sum to 1, a row with a NaN says
+        nothing.
+      running_loss: [n] float, mean cross entropy ℓ against the given label over training, nan
+        where unknown; None for a model that did not train on these examples.
+    Returns:
+      an `Estimate`.
     Raises:
-      ValueError: there is no example, or the shapes do not fit together.
+      ValueError: not exactly one of `logits` and `probabilities` is given, there is no example, or
+        shapes or ranges are not as above.
+
+    Reference: the counts follow Northcutt, Jiang and Chuang, "Confident Learning: Estimating
+    Uncertainty in Dataset Labels", JAIR 70, 2021 (arXiv 1911.00068), with argmax in the place of
+    its thresholds.
+
+    >>> probabilities = np.repeat([[0.9, 0.1], [0.1, 0.9], [0.55, 0.45]], [5, 5, 2], axis=0)
+    >>> labels = [0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 1]
+    >>> found = estimate(labels, probabilities=probabilities)
+    >>> found.score.round(2)
+    array([0.  , 0.  , 0.  , 0.  , 1.  , 0.  , 0.  , 0.  , 0.  , 0.  , 0.05,
+           0.43])
+    >>> found.suggested
+    array([0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 0, 1])
     """
-    z, labels = np.asarray(logits), np.asarray(given, np.int64)
-    loss = np.full(len(labels), np.nan) if running_loss is None else np.asarray(running_loss)
-    if z.ndim != 2 or not len(z) or not z.shape[:1] == labels.shape == loss.shape:
-        raise ValueError(
-            f"expected logits [n, K], labels [n] and losses [n] with n > 0, got {z.shape}, "
-            f"{labels.shape} and {loss.shape}"
-        )
+    z = _as_logits(logits, probabilities)
+    given = _as_labels(labels, z.shape)
+    loss = _as_running_loss(running_loss, len(z))
+    return _estimate(z, given, loss)
+
+
+def _estimate(z: NDArray[np.floating], labels: IntArray, loss: FloatArray) -> Estimate:
     num_classes = z.shape[1]
     parts = list(_parts(len(z), num_classes))
     preferred = np.concatenate([votes(z[p], labels[p], loss[p]).argmax(axis=1) for p in parts])
@@ -116,6 +137,62 @@ def estimate(
     )
 
 
+def _as_logits(logits: ArrayLike | None, probabilities: ArrayLike | None) -> NDArray[np.floating]:
+    """[n, K] logits, of which the logarithms of probabilities are some."""
+    if (logits is None) == (probabilities is None):
+        both = "neither" if logits is None else "both"
+        raise ValueError(f"expected either logits or probabilities, got {both}")
+    name = "probabilities" if logits is None else "logits"
+    rows = np.asarray(probabilities if logits is None else logits)
+    if rows.ndim != 2 or not rows.shape[0] or rows.shape[1] < 2:
+        raise ValueError(f"expected {name} [n, K] with n > 0 and K > 1, got shape {rows.shape}")
+    if not (np.issubdtype(rows.dtype, np.floating) or np.issubdtype(rows.dtype, np.integer)):
+        raise ValueError(f"expected {name} as numbers, got {rows.dtype}")
+    if probabilities is None:
+        return rows
+    known = rows[~np.isnan(rows).any(axis=1)].astype(np.float64)
+    if known.size:
+        if known.min() < 0 or known.max() > 1:
+            raise ValueError(
+                f"expected probabilities in [0, 1], got {known.min():.4g} to {known.max():.4g}; "
+                "logits are given as logits=..."
+            )
+        sums = known.sum(axis=1)
+        worst = sums[np.argmax(np.abs(sums - 1))]
+        if abs(worst - 1) > _SUM_TOLERANCE:
+            raise ValueError(
+                f"expected rows of probabilities to sum to 1, got a sum of {worst:.4g}"
+            )
+    return np.log(np.maximum(rows, _TINY, dtype=np.float64))
+
+
+def _as_labels(labels: ArrayLike, shape: tuple[int, ...]) -> IntArray:
+    given, (count, num_classes) = np.asarray(labels), shape
+    if given.shape != (count,):
+        raise ValueError(
+            f"expected one label for each of {count} rows of outputs, got shape {given.shape}"
+        )
+    if not np.issubdtype(given.dtype, np.integer):
+        raise ValueError(f"expected labels as whole numbers, got {given.dtype}")
+    if given.min() < 0 or given.max() >= num_classes:
+        raise ValueError(
+            f"expected labels from 0 to {num_classes - 1}, one for each column of the outputs, got "
+            f"{given.min()} to {given.max()}"
+        )
+    return given.astype(np.int64)
+
+
+def _as_running_loss(running_loss: ArrayLike | None, count: int) -> FloatArray:
+    if running_loss is None:
+        return np.full(count, np.nan)
+    loss = np.asarray(running_loss)
+    if loss.shape != (count,):
+        raise ValueError(
+            f"expected one running loss for each of {count} examples, got shape {loss.shape}"
+        )
+    return loss
+
+
 def votes(logits: ArrayLike, given: IntArray, running_loss: FloatArray) -> FloatArray:
     """Log probabilities of each class, with exp(-running loss) for the given one where known.
 
@@ -141,7 +218,7 @@ def counted_channel(preferred: IntArray, given: IntArray, num_classes: int) -> F
     One more example, spread over all labels, keeps every cell above zero.
 
     Args:
-      preferred: [n] int, the class that the network votes for most.
+      preferred: [n] int, the class that gets most of the votes.
       given: [n] int.
       num_classes: K.
     Returns:
@@ -150,64 +227,6 @@ def counted_channel(preferred: IntArray, given: IntArray, num_classes: int) -> F
     counts = np.full([num_classes, num_classes], 1 / num_classes)
     np.add.at(counts, (preferred, given), 1)
     return counts / counts.sum(axis=1, keepdims=True)
-
-
-def measure(score: FloatArray, wrong: NDArray[np.bool_]) -> dict[str, float | None]:
-    """How well scores find the labels that are really wrong.
-
-    Args:
-      score: [n] in [0, 1].
-      wrong: [n] bool.
-    Returns:
-      auroc; average_precision; precision_at_wrong, among as many of the highest scores as labels
-      are wrong; precision_at_100; f1 of score > 0.5. Fractions in [0, 1], None where there is
-      nothing to measure: no wrong label, none that is right (auroc), fewer than 100 examples.
-    """
-    count, first = int(wrong.sum()), f"precision_at_{FIRST}"
-    names = ("auroc", "average_precision", "precision_at_wrong", first, "f1")
-    found: dict[str, float | None] = dict.fromkeys(names)
-    if 0 < count < len(wrong):
-        found["auroc"] = ranking.auroc(score, wrong)
-    if count:
-        found["average_precision"] = ranking.average_precision(score, wrong)
-        found["precision_at_wrong"] = ranking.precision_at(score, wrong, count)
-        found["f1"] = ranking.f1(score > THRESHOLD, wrong)
-    if len(wrong) >= FIRST:
-        found[first] = ranking.precision_at(score, wrong, FIRST)
-    return found
-
-
-def table(
-    examples: Mapping[str, Any], found: Estimate, class_names: Sequence[str]
-) -> dict[str, Any]:
-    """Columns of label_audit.csv, the highest score first, of equal ones the lower index.
-
-    Args:
-      examples: columns of examples.csv: [n] index, given_label and true_label (nan: unknown) as
-        numbers, perhaps path, and what training says of each example.
-      found: of the same n examples.
-      class_names: K names.
-    Returns:
-      index, path ("" without files), given_label, suggested_label, score, true_label ("" where
-      unknown), given_probability, and the rest of `examples` as it is.
-    """
-    order = np.lexsort((examples["index"], -found.score))
-
-    def names(labels: ArrayLike) -> list[str]:
-        return ["" if math.isnan(k) else class_names[int(k)] for k in np.asarray(labels)[order]]
-
-    paths = examples.get("path")
-    evidence = {name: column for name, column in examples.items() if name not in _LABELS}
-    return {
-        "index": np.asarray(examples["index"])[order],
-        "path": [""] * len(order) if paths is None else [paths[i] for i in order],
-        "given_label": names(examples["given_label"]),
-        "suggested_label": names(found.suggested),
-        "score": found.score[order],
-        "true_label": names(examples["true_label"]),
-        "given_probability": found.given_probability[order],
-        **{name: np.asarray(column)[order] for name, column in evidence.items()},
-    }
 
 
 def log_softmax(logits: ArrayLike) -> FloatArray:
@@ -232,6 +251,7 @@ def _own_and_others(log_p: FloatArray, given: IntArray) -> tuple[FloatArray, Flo
 
 
 def _log_sum_exp(rows: FloatArray) -> FloatArray:
+    # Not SciPy's, which differs in the last bit: scores of finished runs stay as they are.
     highest = rows.max(axis=1)
     return highest + np.log(np.exp(rows - highest[:, np.newaxis]).sum(axis=1))
 

@@ -1,1 +1,1 @@
-"""Figures: the canvas that all of them share."""
+"""Figures that several rooms draw: the canvas, panels of curves, histograms."""

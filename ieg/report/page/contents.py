@@ -1,114 +1,89 @@
-"""report.html: what a run was, what came of it, and its label audit, to be looked at.
-
-The page is made from the files of the run folder, and from the training images themselves.
-"""
+"""Contents of report.html: a run, its results, and its label audit to be looked through."""
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
-from ieg.audit import agreement
-from ieg.audit.scores import FIRST, THRESHOLD
+from ieg.audit import FIRST, THRESHOLD, agreement
 from ieg.data import corrections, images
-from ieg.drawing import canvas
-from ieg.evaluation import metrics, shots
+from ieg.drawing.panels import Columns
+from ieg.evaluation import measures, shots
+from ieg.evaluation.measures import Place
 from ieg.experiment import Experiment
-from ieg.methods import Record
-from ieg.report import figures, outcome, thumbnails
+from ieg.report import figures, outcome, run_figures, thumbnails
+from ieg.report.label_audit import LabelAudit
 from ieg.report.page import charts, matrices, tables
 from ieg.report.page.charts import Line
 from ieg.report.page.document import Audit, Page, render
 from ieg.report.page.markup import Html
-from ieg.runs.folder import CONFUSION, LABEL_AUDIT, LABEL_CORRECTIONS
-
-PAGE = "report.html"
-
-#: Columns of label_audit.csv that are not evidence.
-_LABELS = ("index", "path", "given_label", "suggested_label", "score", "true_label")
-#: Figures that every run draws; the page says the same by charts and tables.
-_COMMON_FIGURES = ("curves", "subsets", "confusion")
+from ieg.runs.folder import LABEL_CORRECTIONS, PAGE
 
 Result = Mapping[str, Any]
 
 
-def write(experiment: Experiment, result: Result) -> None:
-    """Writes report.html.
+def write(
+    experiment: Experiment,
+    result: Result,
+    metrics: Columns,
+    confusion: np.ndarray | None,
+    audited: LabelAudit,
+) -> Path:
+    """Write report.html.
 
     Args:
       experiment: trained or restored.
-      result: what result.json holds.
+      result: content of result.json.
+      metrics: column of metrics.csv → [evaluations] float, nan where unknown.
+      confusion: [K, K] counts of test images, the true class in the row; None where nobody has
+        counted.
+      audited: labels of the run.
+    Returns:
+      the file.
     """
     folder, dataset = experiment.folder, experiment.dataset
-    record = outcome.record(experiment, folder.read_metrics())
-    facts = folder.read_audit()
-    audited = _audit(experiment, facts)
-    estimated = None if facts is None else np.array(facts["transition_matrix"])
+    audit = _audit(experiment, audited)
     page = Page(
-        title=record.title,
-        key=_key(experiment, audited),
+        title=run_figures.title(experiment),
+        key=_key(experiment, audit),
         class_names=dataset.class_names,
-        headline=_headline(result, facts),
-        facts=_facts(experiment, result, facts),
-        charts=[*_curves(experiment, record), *_histograms(audited)],
-        matrices=_matrices(experiment, estimated),
-        tables=_tables(experiment, result, audited),
+        headline=_headline(result, audited.facts),
+        facts=_facts(experiment, result, audited.facts),
+        charts=[*_curves(experiment, metrics), *_histograms(audit)],
+        matrices=_matrices(dataset.class_names, confusion, audited.facts),
+        tables=_tables(experiment, result, audit),
         pictures=_pictures(experiment),
         settings=_settings(experiment),
-        audit=audited,
+        audit=audit,
     )
     folder.write_text(PAGE, render(page))
+    return folder.path / PAGE
 
 
-def remake(experiment: Experiment, console: Console) -> None:
-    """Writes report.html anew, after another audit; a run that has not finished has none yet."""
-    result = experiment.folder.read_result()
-    if result is None:
-        return
-    write(experiment, result)
-    path = experiment.folder.path / PAGE
-    console.print(f"saved as {path}", highlight=False, markup=False, soft_wrap=True)
-
-
-def _audit(experiment: Experiment, facts: Result | None) -> Audit | None:
-    """label_audit.csv with pictures of its first rows, and what audit.json warns of."""
-    table = experiment.folder.read_table(LABEL_AUDIT)
-    if table is None:
-        return None
-    dataset = experiment.dataset
-    numbers = {name: k for k, name in enumerate(dataset.class_names)}
-
-    def labels(column: str) -> np.ndarray:
-        return np.array([numbers.get(name, -1) for name in table[column]], np.int64)
-
-    index = np.array(table["index"], np.int64)
-    pictures = dataset.train.images[index[: thumbnails.MOST]]
+def _audit(experiment: Experiment, audited: LabelAudit) -> Audit:
+    """The audit with pictures of its first rows, and a warning where it cannot be believed."""
+    pictures = experiment.dataset.train.images[audited.index[: thumbnails.MOST]]
     shown = images.kind(pictures) == "images"
     return Audit(
-        index=index,
-        path=table["path"] if any(table["path"]) else None,
-        given=labels("given_label"),
-        suggested=labels("suggested_label"),
-        true=labels("true_label"),
-        score=_numbers(table["score"]),
-        evidence={
-            # What an example is called may look like a number.
-            name: cells if name == "name" else _numbers(cells)
-            for name, cells in table.items()
-            if name not in _LABELS
-        },
+        index=audited.index,
+        path=audited.path,
+        given=audited.given,
+        suggested=audited.suggested,
+        true=audited.true,
+        score=audited.score,
+        evidence=audited.evidence,
         thumbnails=thumbnails.data_uris(pictures) if shown else (),
         pixelated=shown and thumbnails.is_small(pictures),
-        warning=_sentence(agreement.warning(facts or {})),
+        warning=_sentence(agreement.warning(audited.facts)),
         earlier=_earlier(experiment),
     )
 
 
 def _earlier(experiment: Experiment) -> list[dict[str, str]]:
-    """The decisions that the run was corrected by."""
+    """The decisions that the labels of the run were corrected by."""
     if experiment.config.label_corrections is None:
         return []
     rows = corrections.read(experiment.folder.path / LABEL_CORRECTIONS)
@@ -117,40 +92,39 @@ def _earlier(experiment: Experiment) -> list[dict[str, str]]:
     ]
 
 
-def _key(experiment: Experiment, audited: Audit | None) -> str:
-    """Stands for settings, classes, images and given labels, whatever the audit says of them."""
+def _key(experiment: Experiment, audit: Audit) -> str:
+    """Digest of settings, classes, images and given labels, whatever the audit says of them."""
+    order = np.argsort(audit.index)
     parts: list[Any] = [outcome.identity(experiment), experiment.dataset.class_names]
-    if audited is not None:
-        order = np.argsort(audited.index)
-        parts += [audited.index[order].tolist(), audited.given[order].tolist()]
-        parts += [] if audited.path is None else [[audited.path[i] for i in order]]
+    parts += [audit.index[order].tolist(), audit.given[order].tolist()]
+    parts += [] if audit.path is None else [[audit.path[i] for i in order]]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
 
 
-def _headline(result: Result, audit: Result | None) -> dict[str, tuple[str, str]]:
+def _headline(result: Result, audit: Result) -> dict[str, tuple[str, str]]:
     best = f"best {_percent(result['top1_best'])} at step {result['best_step']:,}"
+    of = f"of {audit['examples']:,} labels, score above {THRESHOLD:g}"
+    of += "; not reliable, see below" if agreement.warning(audit) else ""
+    truth = result["noise_rate"]
+    known = "true labels unknown" if truth is None else f"measured: {_percent(truth)}"
     shown = {
         "Top-1 accuracy": (_percent(result["top1"]), f"{result['eval_split']} images, {best}"),
         "Balanced accuracy": (_percent(result["balanced_accuracy"]), "mean over the classes"),
+        "Probably wrong labels": (f"{audit['suspicious']:,}", of),
+        "Estimated noise rate": (_percent(audit["noise_rate"]), known),
     }
-    if audit is not None:
-        of = f"of {audit['examples']:,} labels, score above {THRESHOLD:g}"
-        of += "; not reliable, see below" if agreement.warning(audit) else ""
-        shown["Probably wrong labels"] = (f"{audit['suspicious']:,}", of)
-        truth = result["noise_rate"]
-        known = "true labels unknown" if truth is None else f"measured: {_percent(truth)}"
-        shown["Estimated noise rate"] = (_percent(audit["noise_rate"]), known)
-        if audit["auroc"] is not None:
-            precision = f"average precision {audit['average_precision']:.4f}"
-            shown["AUROC of the audit"] = (f"{audit['auroc']:.4f}", precision)
+    if audit["auroc"] is not None:
+        precision = f"average precision {audit['average_precision']:.4f}"
+        shown["AUROC of the audit"] = (f"{audit['auroc']:.4f}", precision)
     return shown
 
 
 def _facts(
-    experiment: Experiment, result: Result, audit: Result | None
+    experiment: Experiment, result: Result, audit: Result
 ) -> dict[str, list[tuple[str, str]]]:
     """Three lists: the run, its data, its result."""
     data = outcome.data_facts(experiment)
+    classes = len(data["class_names"])
     shape = " × ".join(map(str, experiment.dataset.train.images.shape[1:]))
     run = {
         "method": result["method"],
@@ -165,7 +139,7 @@ def _facts(
         "trained on": f"{data['training_images']:,} of {shape}",
         "clean probe examples": f"{data['probe_images']:,}",
         "tested on": f"{data['evaluation_images']:,} ({result['eval_split']})",
-        "classes": f"{len(data['class_names']):,}",
+        "classes": f"{classes:,}",
         "noise": data["noise_type"],
         "noise rate asked for": _text(data["noise_rate_asked"], "{:g}"),
         "noise rate measured": _text(data["noise_rate"], "{:.4f}"),
@@ -174,49 +148,36 @@ def _facts(
     corrected = data["label_corrections"]
     if corrected:
         of_data["corrected"] = f"{corrected['relabelled']} labels, {corrected['dropped']} left out"
-    top5 = result["top5"] if metrics.top5_tells(len(data["class_names"])) else None
+    folds = f", by {audit['audit_folds']} folds" if audit["audit_folds"] else ""
     measured = {
-        "top-5 accuracy": _text(top5, "{:.4f}"),
-        "calibration error": _text(result["ece"], "{:.4f}"),
-        "accuracy without averaging": _text(result["top1_raw"], "{:.4f}"),
-        "right labels predicted": _text(result["clean_train"], "{:.4f}"),
-        "wrong labels memorised": _text(result["wrong_label_fit"], "{:.4f}"),
-        "wrong labels seen through": _text(result["recovered"], "{:.4f}"),
+        **{m.title: _text(result[m.key], "{:.4f}") for m in measures.shown(Place.PAGE, classes)},
+        "label audit": f"at step {audit['step']:,}{folds}",
+        f"precision at {FIRST}": _text(audit[f"precision_at_{FIRST}"], "{:.4f}"),
     }
-    if audit is not None:
-        folds = f", by {audit['audit_folds']} folds" if audit["audit_folds"] else ""
-        measured["label audit"] = f"at step {audit['step']:,}{folds}"
-        measured[f"precision at {FIRST}"] = _text(audit[f"precision_at_{FIRST}"], "{:.4f}")
     named = {"Run": run, "Data": of_data, "Result": measured}
     return {title: [(k, v) for k, v in pairs.items() if v] for title, pairs in named.items()}
 
 
-def _curves(experiment: Experiment, record: Record) -> list[Html]:
+def _curves(experiment: Experiment, metrics: Columns) -> list[Html]:
     """Learning curves, and what the method logs of itself."""
-    panels = figures.learning_panels(record.metrics)
-    panels += figures.method_panels(record.metrics, experiment.method.curves)
+    panels = [*figures.LEARNING, *figures.method_panels(metrics, experiment.method.curves)]
     drawn = []
     for panel in panels:
-        lines = [
-            Line(name, colour, record.metrics[column])
-            for column, (name, colour) in panel.lines.items()
-            if canvas.is_known(record.metrics.get(column))
-        ]
-        drawn.append(charts.line_chart(panel.title, panel.unit, record.metrics["step"], lines))
+        lines = [Line(*look, metrics[column]) for column, look in panel.known(metrics).items()]
+        if lines:
+            drawn.append(charts.line_chart(panel.title, panel.unit, metrics["step"], lines))
     return drawn
 
 
-def _histograms(audited: Audit | None) -> list[Html]:
+def _histograms(audit: Audit) -> list[Html]:
     """Evidence of right and wrong labels, or where nobody knows of those that look so."""
-    if audited is None:
-        return []
-    known = audited.true >= 0
-    wrong, words = audited.given != audited.true, ("right label", "wrong label")
+    known = audit.true >= 0
+    wrong, words = audit.given != audit.true, ("right label", "wrong label")
     if not known.any():
-        known, wrong = np.ones(len(known), bool), audited.score > THRESHOLD
+        known, wrong = np.ones(len(known), bool), audit.score > THRESHOLD
         words = ("label probably right", "label probably wrong")
     drawn = []
-    shown = {"score": audited.score, **audited.evidence}
+    shown = {"score": audit.score, **audit.evidence}
     for name, values in shown.items():
         if name == "visits" or not isinstance(values, np.ndarray):
             continue
@@ -225,30 +186,21 @@ def _histograms(audited: Audit | None) -> list[Html]:
     return [chart for chart in drawn if chart is not None]
 
 
-def _matrices(experiment: Experiment, estimated: np.ndarray | None) -> list[Html]:
-    names, shown = experiment.dataset.class_names, []
-    table = experiment.folder.read_table(CONFUSION)
-    if table is not None:
-        counts = np.array([table[name] for name in names], np.int64).T
-        shown.append(
-            matrices.square(
-                "Confusion matrix", counts, names, rows="label of the image", columns="predicted"
-            )
-        )
-    if estimated is not None:
-        caption = "Given labels of each class, as the audit estimates them"
-        words = {"rows": "probable class", "columns": "given label"}
-        shown.append(matrices.square(caption, estimated, names, **words))
-    return shown
+def _matrices(names: Sequence[str], confusion: np.ndarray | None, audit: Result) -> list[Html]:
+    shown = []
+    if confusion is not None:
+        words = {"rows": "label of the image", "columns": "predicted"}
+        shown.append(matrices.square("Confusion matrix", confusion, names, **words))
+    caption = "Given labels of each class, as the audit estimates them"
+    words = {"rows": "probable class", "columns": "given label"}
+    estimated = np.array(audit["transition_matrix"])
+    return [*shown, matrices.square(caption, estimated, names, **words)]
 
 
-def _tables(experiment: Experiment, result: Result, audited: Audit | None) -> list[Html]:
+def _tables(experiment: Experiment, result: Result, audit: Audit) -> list[Html]:
     """Accuracy of each class, and of the classes with many, medium and few images."""
     config, counts = experiment.config, experiment.dataset.class_counts
-    suspected = None
-    if audited is not None:
-        wrong = audited.given[audited.score > THRESHOLD]
-        suspected = np.bincount(wrong, minlength=len(counts))
+    suspected = np.bincount(audit.given[audit.score > THRESHOLD], minlength=len(counts))
     group = shots.groups(counts, config.many_shot_above, config.few_shot_below)
     return tables.accuracies(
         experiment.dataset.class_names,
@@ -261,24 +213,15 @@ def _tables(experiment: Experiment, result: Result, audited: Audit | None) -> li
 
 
 def _pictures(experiment: Experiment) -> dict[str, bytes]:
-    """Figures of what the method has learned."""
-    common = (*_COMMON_FIGURES, experiment.config.method)
-    paths = sorted(experiment.folder.figures.glob("*.png"))
-    return {
-        path.stem.replace("_", " "): path.read_bytes()
-        for path in paths
-        if path.stem not in common and not path.stem.endswith("_histogram")
-    }
+    """Figures that the page has no chart for."""
+    paths = run_figures.for_page(experiment)
+    return {path.stem.replace("_", " "): path.read_bytes() for path in paths}
 
 
 def _settings(experiment: Experiment) -> list[tuple[str, str, str]]:
     origins = experiment.settings.origins
     values = experiment.settings.values().items()
     return [(f"--{k}", "unset" if v is None else str(v), origins.get(k, "")) for k, v in values]
-
-
-def _numbers(cells: Iterable[str]) -> np.ndarray:
-    return np.array([float(cell) if cell else np.nan for cell in cells])
 
 
 def _sentence(words: str) -> str:

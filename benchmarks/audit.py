@@ -27,18 +27,19 @@ from pathlib import Path
 import ieg.quiet  # noqa: F401
 
 import numpy as np
+from scipy.special import softmax
+from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from threadpoolctl import threadpool_limits
 
 from benchmarks import peers
 from benchmarks.tables import mean, print_table
-from ieg.commands.folds import SCORES
+from ieg import audit
 from ieg.data.dataset import Dataset, prepare
 from ieg.data.settings import DataSettings
 from ieg.errors import InputError
-from ieg.evaluation import ranking
-from ieg.report import audit
-from ieg.run_folder import LABEL_AUDIT
+from ieg.folds import SCORES
+from ieg.runs.folder import LABEL_AUDIT
 
 DATASETS = ("digits_uniform_0.4", "digits_uniform_0.8", "digits_asymmetric_0.4")
 METHODS = ("supervised", "l2r", "ieg", "fsr")
@@ -127,8 +128,8 @@ def trained(runs: Path, name: str, method: str, seed: int, command: Sequence[str
 def read(path: Path) -> Found:
     """What label_audit.csv says."""
     with open(path, newline="", encoding="utf-8") as file:
-        scores = {int(row["index"]): float(row["score"]) for row in csv.DictReader(file)}
-    return {index: (score, score > audit.THRESHOLD) for index, score in scores.items()}
+        found = {int(row["index"]): float(row["score"]) for row in csv.DictReader(file)}
+    return {index: (score, score > audit.THRESHOLD) for index, score in found.items()}
 
 
 def out_of_fold(run: Path, dataset: Dataset) -> np.ndarray:
@@ -137,7 +138,7 @@ def out_of_fold(run: Path, dataset: Dataset) -> np.ndarray:
     for path in run.glob(f"fold*/{SCORES}"):
         with np.load(path) as arrays:
             logits[arrays["index"]] = arrays["logits"]
-    return np.exp(audit.log_softmax(logits[dataset.train_indices]))
+    return softmax(logits[dataset.train_indices], axis=1)
 
 
 def of_svm(dataset: Dataset, seed: int) -> np.ndarray:
@@ -173,9 +174,9 @@ def _given(dataset: Dataset) -> np.ndarray:
 def _measure(found: Found, indices: Sequence[int], wrong: np.ndarray) -> dict[str, float]:
     score = np.array([found[i][0] for i in indices])
     return {
-        "auroc": ranking.auroc(score, wrong),
-        "average_precision": ranking.average_precision(score, wrong),
-        "f1": ranking.f1(np.array([found[i][1] for i in indices]), wrong),
+        "auroc": roc_auc_score(wrong, score),
+        "average_precision": average_precision_score(wrong, score),
+        "f1": f1_score(wrong, [found[i][1] for i in indices]),
     }
 
 

@@ -24,12 +24,12 @@ import ieg.quiet  # noqa: F401
 
 import numpy as np
 import tensorflow as tf
+from sklearn.metrics import roc_auc_score
 
 from benchmarks.tables import print_table
+from ieg import audit
 from ieg import main as command
-from ieg.evaluation import ranking
-from ieg.report import audit
-from ieg.run_folder import LABEL_AUDIT
+from ieg.runs.folder import LABEL_AUDIT
 
 #: Class → corners; a circle has very many.
 _CORNERS = {"circle": 60, "square": 4, "triangle": 3}
@@ -146,7 +146,7 @@ def _row(run: Path, truth: dict[str, str], changed: dict[str, str]) -> list[str]
     wrong = np.array([changed.get(r["path"], r["given_label"]) != truth[r["path"]] for r in listed])
     scores = np.array([float(row["score"]) for row in listed])
     result = json.loads((run / "result.json").read_text(encoding="utf-8"))
-    auroc = f"{ranking.auroc(scores, wrong):.3f}"
+    auroc = f"{roc_auc_score(wrong, scores):.3f}"
     return [str(wrong.sum()), f"{result['top1']:.3f}", auroc, str(wrong[:20].sum())]
 
 

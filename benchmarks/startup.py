@@ -79,7 +79,7 @@ def _first_step(dataset_dir: str, method: str, network: str) -> None:
     plan = built.method.plan(0, built.state.method_variables)
     (block,) = built.pipeline.batches(built.strategy, 0, 1, plan, block=1)
     built.steps()(block, 0, 0, [0.1]).values.numpy()
-    print(f"peak memory {memory.peak_bytes() / 2**20:,.0f} MB")
+    print(f"peak memory {(memory.peak_bytes() or 0) / 2**20:,.0f} MB")
 
 
 if __name__ == "__main__":

@@ -148,7 +148,7 @@ def peak_bytes(step: Callable[[], None]) -> tuple[int, int | None]:
     before, tensors_before = memory.peak_bytes(), _tensor_bytes("current")
     for _ in range(3):
         step()
-    needed, tensors = memory.peak_bytes() - before, _tensor_bytes("peak")
+    needed, tensors = (memory.peak_bytes() or 0) - (before or 0), _tensor_bytes("peak")
     if tensors is None or tensors_before is None:
         return needed, None
     return needed, tensors - tensors_before

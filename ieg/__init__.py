@@ -5,23 +5,27 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-#: What `ieg.NAME` gives → the module that it is in, or that it is; imported at the first use, since
+#: Public name → the module that holds it, or that it is; imported at the first use, since
 #: TensorFlow takes seconds.
 _LAZY = {
     "InputError": "ieg.errors",
     "RobustClassifier": "ieg.classifier",
     "TrainingStopped": "ieg.errors",
+    "audit": "ieg.audit",
     "losses": "ieg.losses",
     "meta": "ieg.meta",
 }
 
-__all__ = ["InputError", "RobustClassifier", "TrainingStopped", "losses", "meta"]
+#: Those that TensorFlow is not loaded for.
+_LIGHT = {"ieg.audit", "ieg.errors"}
+
+__all__ = ["InputError", "RobustClassifier", "TrainingStopped", "audit", "losses", "meta"]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'ieg' has no attribute {name!r}")
-    if _LAZY[name] != "ieg.errors":
+    if _LAZY[name] not in _LIGHT:
         importlib.import_module("ieg.quiet")
     module = importlib.import_module(_LAZY[name])
     return module if module.__name__ == f"ieg.{name}" else getattr(module, name)

@@ -1,4 +1,4 @@
-"""Checkpoints by step, and clear words when one is missing, damaged or of another network."""
+"""Checkpoints by step, and clear errors for one that is missing, damaged or of another network."""
 
 import contextlib
 import logging
@@ -10,10 +10,10 @@ import tensorflow as tf
 
 from ieg.errors import InputError
 
-#: What TensorFlow raises for a checkpoint that is damaged or cut off.
+#: Errors of TensorFlow for a checkpoint that is damaged or cut off.
 DAMAGED = (ValueError, LookupError, RuntimeError, tf.errors.OpError)
 
-_KEPT = 3
+_MOST = 3
 _PREFIX = "step"
 
 
@@ -31,8 +31,8 @@ class Checkpoints:
     """The checkpoints of one run folder; the last three are kept.
 
     Args:
-      checkpoint: what is saved and restored.
-      folder: where the files go; created at the first save.
+      checkpoint: of all that training changes.
+      folder: of the files; created at the first save.
     """
 
     def __init__(self, checkpoint: tf.train.Checkpoint, folder: Path) -> None:
@@ -51,7 +51,7 @@ class Checkpoints:
         return sorted(_saved(self._folder))
 
     def save(self, step: int) -> None:
-        """Writes a checkpoint; it counts only once it is written whole.
+        """Write a checkpoint; it counts only once it is written whole.
 
         Raises:
           InputError: the folder cannot be written to.
@@ -74,12 +74,12 @@ class Checkpoints:
         if step and step not in steps:
             known = f"there are: {', '.join(map(str, steps))}" if steps else "there is none"
             raise InputError(
-                f"--restore_step={step}: no such checkpoint in {self._folder}; {known}"
+                f"no such checkpoint in {self._folder}; {known}", option="restore_step", value=step
             )
         return step or max(steps, default=0)
 
     def restore(self, step: int = 0) -> int:
-        """Restores one step, or the latest for 0.
+        """Restore one step, or the latest for 0.
 
         Returns:
           the step restored; 0 when there is no checkpoint at all and none was asked for.
@@ -99,28 +99,28 @@ class Checkpoints:
         else:
             return wanted
         others = [s for s in self.steps() if s != wanted]
-        hint = f"; --restore_step={others[-1]} takes another one" if others else ""
+        hint = f"; `restore_step={others[-1]}` takes another one" if others else ""
         raise InputError(f"checkpoint {path} {problem}{hint}")
 
     def forget_after(self, step: int) -> None:
-        """Deletes the checkpoints of later steps, for a run that goes on from an earlier one."""
+        """Delete the checkpoints of later steps, for a run that goes on from an earlier one."""
         saved = _saved(self._folder)
-        kept = sorted(s for s in saved if s <= step)
-        names = [f"{_PREFIX}-{s}" for s in kept]
+        earlier = sorted(s for s in saved if s <= step)
+        names = [f"{_PREFIX}-{s}" for s in earlier]
         tf.compat.v1.train.update_checkpoint_state(
             str(self._folder.absolute()),
             names[-1],
             names,
-            all_model_checkpoint_timestamps=[saved[s] for s in kept],
+            all_model_checkpoint_timestamps=[saved[s] for s in earlier],
             last_preserved_timestamp=0.0,
         )
-        for later in saved.keys() - set(kept):
+        for later in saved.keys() - set(earlier):
             for file in self._folder.glob(f"{_PREFIX}-{later}.*"):
                 file.unlink()
 
     def _manager(self) -> tf.train.CheckpointManager:
         return tf.train.CheckpointManager(
-            self._checkpoint, str(self._folder), max_to_keep=_KEPT, checkpoint_name=_PREFIX
+            self._checkpoint, str(self._folder), max_to_keep=_MOST, checkpoint_name=_PREFIX
         )
 
 

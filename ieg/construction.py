@@ -21,7 +21,7 @@ from ieg.data.pipeline import Pipeline
 from ieg.errors import InputError
 from ieg.methods import Context, Examples, Length
 from ieg.networks import parts, precision, pretrained
-from ieg.run_folder import RunFolder
+from ieg.runs.folder import RunFolder
 from ieg.training import devices as hardware
 from ieg.training.workers import Workers
 from ieg.update import UpdateRule

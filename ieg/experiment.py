@@ -22,7 +22,7 @@ from ieg.evaluation import evaluate
 from ieg.methods import Method, What
 from ieg.networks import parts
 from ieg.passes import Predictor, TrainingPass
-from ieg.run_folder import RunFolder
+from ieg.runs.folder import RunFolder
 from ieg.training import schedules
 from ieg.training.ledger import Ledger
 from ieg.training.state import TrainState

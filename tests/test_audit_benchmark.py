@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from benchmarks import audit as benchmark
-from ieg.commands.folds import SCORES
 from ieg.data.dataset import Dataset
+from ieg.folds import SCORES
 from tests.data import trees
 from tests.datasets import prepare
 from tests.markdown import cells

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ieg.commands import folds
+from ieg import folds
 from ieg.main import main
 from tests import runs
 from tests.data import trees

@@ -76,11 +76,11 @@ def test_a_later_process_deletes_those_of_an_earlier_one(saved: Saved, tmp_path:
 
 
 def test_a_step_that_does_not_exist_is_named_beside_those_that_do(saved: Saved) -> None:
-    with pytest.raises(InputError, match="--restore_step=7: no such checkpoint.*there is none"):
+    with pytest.raises(InputError, match="`restore_step=7`: no such checkpoint.*there is none"):
         saved.checkpoints.find(7)
     saved.save(5, 20)
     for call in (saved.checkpoints.find, saved.checkpoints.restore):
-        with pytest.raises(InputError, match="--restore_step=7: no such.*there are: 5, 20$"):
+        with pytest.raises(InputError, match="`restore_step=7`: no such.*there are: 5, 20$"):
             call(7)
     assert saved.value() == 20
 
@@ -156,7 +156,7 @@ def test_the_number_of_saves_does_not_show_in_a_checkpoint(saved: Saved, tmp_pat
 def test_a_checkpoint_of_another_shape_is_refused(saved: Saved, tmp_path: Path) -> None:
     saved.save(1, 2)
     wider = Saved(tmp_path / "checkpoints", shape=(3,))
-    with pytest.raises(InputError, match="step-2 .*another network; --restore_step=1 takes"):
+    with pytest.raises(InputError, match="step-2 .*another network; `restore_step=1` takes"):
         wider.checkpoints.restore()
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ieg.main import main
-from ieg.report import record
+from ieg.runs import finished
 from tests import runs
 from tests.data import trees
 
@@ -80,7 +80,7 @@ def test_a_folder_is_trained_on_evaluated_and_shown(
     assert {row["suggested_label"] for row in audited.values()} <= set(trees.CLASSES)
     facts = read_json(run, "audit.json")
     assert facts["auroc"] is facts["f1"] is None and facts["true_labels_known"] == 0
-    read = record.read_run(run)
+    read = finished.read_run(run)
     assert read.noise == "unknown" and set(read.examples["true_label"]) == {-1}
     assert "class cat" in command(tmp_path, dataset, *method, "--mode=evaluation")
     assert "saved as" in command(tmp_path, dataset, *method, "--mode=show_data")

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from ieg import audit, folds
+from ieg.audit import agreement
 from ieg.classifier.data import Prepared, raw_input
 from ieg.classifier.saved import Fitted
-from ieg.commands import folds
 from ieg.commands import train as train_command
 from ieg.config import Config
 from ieg.data.files import FileImages
@@ -20,7 +21,6 @@ from ieg.data.images import readable
 from ieg.errors import InputError
 from ieg.experiment import Experiment, build
 from ieg.exporting import card, inference
-from ieg.report import agreement, audit
 from ieg.training.trainer import Interrupted
 
 
@@ -80,7 +80,9 @@ def fitted(experiment: Experiment, prepared: Prepared) -> Fitted:
     else:
         logits, loss = predict(images[rows]), state.ledger.settled_loss()[rows]
     usable = np.flatnonzero(readable(images[rows]))
-    found = audit.estimate(logits[usable], dataset.given_labels[rows[usable]], loss[usable])
+    found = audit.estimate(
+        dataset.given_labels[rows[usable]], logits=logits[usable], running_loss=loss[usable]
+    )
     # Files in the order of the list, arrays in that of the caller.
     places = usable if files else rows[usable]
     suggested = dataset.given_labels[rows if files else np.arange(prepared.size)].copy()

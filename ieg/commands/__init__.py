@@ -1,1 +1,1 @@
-"""What `--mode` chooses: one file per command, with one `run(settings, console)`."""
+"""Commands, chosen by `--mode`: one file each, with one `run(settings, console)`."""

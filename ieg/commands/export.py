@@ -6,24 +6,26 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from ieg.commands.restored import restored
+from ieg.audit import agreement
 from ieg.config import Settings
 from ieg.data.files import FileImages
 from ieg.experiment import Experiment
 from ieg.exporting import card, inference, package
 from ieg.exporting.inference import RawInput
-from ieg.report import agreement
+from ieg.report.announce import announce
+from ieg.restoring import restored
 
 FOLDER = "export"
 
 
 def run(settings: Settings, console: Console) -> int:
-    """Writes `export/` into the run folder; returns the exit status.
+    """Write `export/` into the run folder; returns the exit status.
 
     Raises:
       InputError: see `restored`.
     """
-    experiment, step = restored(settings, console)
+    experiment, step = restored(settings)
+    announce(experiment, console, step)
     tested = experiment.test(experiment.predictor(experiment.state.evaluated_weights()))
     write(experiment, experiment.folder.path / FOLDER, step, tested)
     console.print(
@@ -36,13 +38,13 @@ def run(settings: Settings, console: Console) -> int:
 
 
 def write(experiment: Experiment, folder: Path, step: int, tested: dict[str, Any]) -> None:
-    """Exports the weights that count.
+    """Export the weights that count.
 
     Args:
       experiment: restored, and not trained on afterwards: its current weights are replaced.
       folder: where to.
-      step: where the weights are from.
-      tested: what `evaluate.on_split` says of them.
+      step: of the weights.
+      tested: their measures, see `evaluate.on_split`.
     """
     inference.take_weights(experiment.state.params, experiment.state.evaluated_weights())
     network = inference.standard_copy(experiment.model)
@@ -60,7 +62,7 @@ def write(experiment: Experiment, folder: Path, step: int, tested: dict[str, Any
 
 
 def raw_input(experiment: Experiment) -> RawInput:
-    """What an exported model is given."""
+    """Input of an exported model."""
     images, weak = experiment.dataset.train.images, experiment.dataset.weak
     if weak is None:
         return RawInput(images.shape[1:], str(np.asarray(images).dtype), is_image=False)

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from ieg.commands.restored import restored
 from ieg.config import Settings
 from ieg.data import listing, names
 from ieg.data.files import CHANNELS, FileImages
@@ -13,20 +12,23 @@ from ieg.data.images import readable
 from ieg.errors import InputError
 from ieg.evaluation.confidence import probabilities
 from ieg.experiment import Experiment
+from ieg.report.announce import announce
+from ieg.restoring import restored
 
 
 def run(settings: Settings, console: Console) -> int:
-    """Writes a table into the run folder, one for each input and step; returns the exit status.
+    """Write a table into the run folder, one for each input and step; returns the exit status.
 
     Raises:
       InputError: see `restored`; or there are no images, or the run was trained on something else
-        than colour images.
+        than color images.
     """
     given = settings.config.input
     if given is None:
-        raise InputError("--mode=predict needs images: --input=FOLDER, or a CSV file with paths")
+        raise InputError("`mode=predict` needs images: `input=FOLDER`, or a CSV file with paths")
     root, paths = listing.list_images(Path(given).expanduser())
-    experiment, step = restored(settings, console)
+    experiment, step = restored(settings)
+    announce(experiment, console, step)
     images = _as_trained(experiment, root, paths)
     logits = experiment.predictor(experiment.state.evaluated_weights())(images)
     usable = readable(images)
@@ -51,7 +53,7 @@ def columns(
     Args:
       paths: N names of files.
       p: [N, K] probabilities.
-      usable: [N] bool; of other files nothing is said.
+      usable: [N] bool, false for files without a prediction.
       class_names: K names.
     """
     p = np.where(usable[:, np.newaxis], p, np.nan)
@@ -70,7 +72,7 @@ def _as_trained(experiment: Experiment, root: Path, paths: list[str]) -> FileIma
     shape = trained.shape[1:]
     if experiment.dataset.weak is None or shape[0] != shape[1] or shape[2] != CHANNELS:
         raise InputError(
-            f"--mode=predict reads colour images from files, and {experiment.dataset.name} has "
-            f"examples of shape {'x'.join(map(str, shape))}; --mode=export gives a model for them"
+            f"`mode=predict` reads color images from files, and {experiment.dataset.name} has "
+            f"examples of shape {'x'.join(map(str, shape))}; `mode=export` gives a model for them"
         )
     return listing.to_predict(root, paths, shape[0])

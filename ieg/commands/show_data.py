@@ -20,7 +20,7 @@ MANY_CLASSES = 25  # more than that get fewer examples
 
 
 def run(settings: Settings, console: Console) -> int:
-    """Writes the sheet beside the runs on that data set and prints its path; returns the status.
+    """Write the sheet beside the runs on that data set and prints its path; returns the status.
 
     It is made of the first steps of a run with these settings: the same examples and views. A run
     of that name is neither needed nor touched.
@@ -31,7 +31,7 @@ def run(settings: Settings, console: Console) -> int:
     experiment = build(settings)
     if experiment.dataset.weak is None:
         raise InputError(
-            f"--mode=show_data: the examples of {experiment.dataset.name} are no images, so there "
+            f"`mode=show_data`: the examples of {experiment.dataset.name} are no images, so there "
             "is nothing to look at"
         )
     classes = min(experiment.dataset.num_classes, MOST_CLASSES)
@@ -51,19 +51,14 @@ def run(settings: Settings, console: Console) -> int:
             markup=False,
         )
     path = _path(experiment)
-    try:
-        contact_sheet(
-            {name: found[name] for name in ("weak", "strong") if name in found},
-            found["given"],
-            found["true"],
-            experiment.dataset.class_names,
-            path,
-            title=_title(experiment, found, classes),
-        )
-    except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror}; choose another --checkpoint_path"
-        ) from None
+    contact_sheet(
+        {name: found[name] for name in ("weak", "strong") if name in found},
+        found["given"],
+        found["true"],
+        experiment.dataset.class_names,
+        path,
+        title=_title(experiment, found, classes),
+    )
     console.print(f"saved as {path}", highlight=False, markup=False, soft_wrap=True)
     return 0
 
@@ -85,7 +80,7 @@ def _first_of_each(experiment: Experiment, classes: int, count: int) -> dict[str
         tensors = {"given": batch.label, "true": batch.true_label, **pixels}
         return {name: np.asarray(x) for name, x in tensors.items()}
 
-    # A probe table is not asked for here: what is held out is not what is trained on.
+    # A probe table is not asked for here: held-out examples are not trained on.
     alone = tf.distribute.get_strategy()
     batches = pipeline.batches(alone, 0, pipeline.steps_per_epoch, with_probe=False)
     missing = np.minimum(experiment.dataset.class_counts, count)

@@ -10,35 +10,29 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
-from ieg import memory
-from ieg.commands import audit, folds, outcome, page
-from ieg.commands.announce import announce
-from ieg.commands.restored import refuse_other_data
+from ieg import folds, memory
 from ieg.config import Settings
 from ieg.data import corrections
 from ieg.errors import InputError
-from ieg.evaluation import evaluate
+from ieg.evaluation import evaluate, measures
 from ieg.experiment import Experiment, build, stored_config
-from ieg.report import spreadsheet
-from ieg.run_folder import CONFUSION, LABEL_CORRECTIONS
+from ieg.report import label_audit, outcome, run_figures, spreadsheet
+from ieg.report.announce import announce
+from ieg.report.finish import audit_again, finish
+from ieg.restoring import refuse_other_data
+from ieg.runs.folder import CONFIG, DAMAGED_IMAGES, DATA, LABEL_CORRECTIONS, PARAMETERS, SPLIT
 from ieg.training.schedules import STRETCHING
 from ieg.training.trainer import Interrupted, Trainer
 from ieg.training.workers import together
-
-#: Test metrics that go into metrics.csv and result.json alike.
-_TESTED = (
-    *("top1", "top5", "balanced_accuracy", "many_shot", "medium_shot", "few_shot"),
-    *("ece", "top1_raw", "test_loss", "test_entropy", "test_max_p"),
-)
 
 #: Curves are drawn while a run goes on, but not more often than this.
 SECONDS_BETWEEN_FIGURES = 60.0
 
 
 def run(settings: Settings, console: Console) -> int:
-    """Trains to max_iteration and writes result.json and figures; returns the exit status.
+    """Train to max_iteration and write result.json and figures; returns the exit status.
 
-    With --audit_folds the folds are trained after that, and the labels audited by them.
+    With `audit_folds` the folds are trained after that, and the labels audited by them.
 
     Raises:
       InputError: the settings do not fit together, or the folder belongs to another run.
@@ -64,7 +58,7 @@ def run(settings: Settings, console: Console) -> int:
 
 
 def _train(experiment: Experiment, console: Console) -> int:
-    """Trains, or says that there is nothing left to do; returns the exit status.
+    """Train, or say that there is nothing left to do; returns the exit status.
 
     One of the workers runs it, of which the chief alone prints and writes.
     """
@@ -85,8 +79,9 @@ def _audit_by_folds(experiment: Experiment, console: Console) -> None:
     experiment.folder.open()
     try:
         step = experiment.checkpoints.restore()
-        audit.by_folds(experiment, step, console)
-        page.remake(experiment, console)
+        examples = outcome.examples_table(experiment)
+        audited = label_audit.by_folds(experiment, examples, step, console)
+        audit_again(experiment, audited, console)
     finally:
         experiment.folder.close()
 
@@ -98,7 +93,7 @@ def _checked_result(experiment: Experiment) -> dict[str, Any] | None:
 
 
 def _facts(experiment: Experiment) -> dict[str, Any]:
-    """What config.json holds."""
+    """Content of config.json."""
     return {
         "values": experiment.settings.values(),
         "origins": dict(experiment.settings.origins),
@@ -110,7 +105,7 @@ def _facts(experiment: Experiment) -> dict[str, Any]:
 
 
 def _refuse_other_run(experiment: Experiment) -> None:
-    """A folder goes on only with the settings that it was begun with, and never backwards."""
+    """Refuse a folder that was begun with other settings, or has gone further already."""
     folder = experiment.folder
     before = stored_config(experiment.settings, experiment.fold)
     reached = max(experiment.checkpoints.steps(), default=0)
@@ -118,43 +113,43 @@ def _refuse_other_run(experiment: Experiment) -> None:
         if reached:
             raise InputError(
                 f"{folder.path} has checkpoints but no config.json, so nobody knows the settings "
-                "of that run; give another --checkpoint_path"
+                "of that run; give another `checkpoint_path`"
             )
         return
     old = {**before["values"], "global_batch_size": before.get("global_batch_size")}
     new = {**experiment.settings.experiment(), "global_batch_size": experiment.pipeline.batch_size}
     changed = [
-        f"--{name} was {old[name]} and is {value} now"
+        f"`{name}` was {old[name]} and is {value} now"
         for name, value in new.items()
         if name in old and old[name] != value
     ]
     if changed:
         raise InputError(
             f"{folder.path} belongs to a run with other settings: {'; '.join(changed)}; give the "
-            "same settings, or another --checkpoint_path"
+            "same settings, or another `checkpoint_path`"
         )
     refuse_other_data(experiment, before)
     fold = _facts(experiment)["fold"]
     if before.get("fold") != fold:
         raise InputError(
             f"{folder.path} is audit fold {before.get('fold')}, not {fold}; give as many "
-            "--audit_folds as before, or delete its folders fold1, fold2 and so on"
+            "`audit_folds` as before, or delete its folders fold1, fold2 and so on"
         )
     if reached > experiment.last_step:
         raise InputError(
             f"{folder.path} has reached step {reached} already, which is more than the "
-            f"{experiment.last_step} asked for; give at least as many, or another --checkpoint_path"
+            f"{experiment.last_step} asked for; give at least as many, or another `checkpoint_path`"
         )
 
 
 def _read_folder(experiment: Experiment) -> dict[str, Any] | None:
-    """Reads all that a run goes on from, before anything is changed; returns a finished result.
+    """Read all that a run goes on from, before anything is changed; returns a finished result.
 
     Raises:
       InputError: a file is damaged, or the checkpoint that was asked for does not exist.
     """
-    experiment.checkpoints.find(experiment.config.restore_step)
-    experiment.folder.read_metrics()
+    step = experiment.checkpoints.find(experiment.config.restore_step)
+    experiment.folder.metrics.check(step)
     experiment.folder.read_damaged()
     experiment.folder.read_seconds()
     return experiment.folder.read_result()
@@ -176,7 +171,7 @@ class _Run:
         self.seconds_before = 0.0
 
     def execute(self) -> int:
-        """Trains and reports; returns the exit status."""
+        """Train and report; returns the exit status."""
         self.workers.from_chief(self.folder.open)
         try:
             # Once more, now that no other process can write here.
@@ -208,12 +203,12 @@ class _Run:
         return 0
 
     def _write_start(self) -> None:
-        """What is known of a run before it trains."""
-        self.folder.write_json("config.json", _facts(self.experiment))
-        self.folder.write_row("params.csv", outcome.parameters(self.experiment))
-        self.folder.write_json("data.json", outcome.data_facts(self.experiment))
+        """Write what is known of a run before it trains."""
+        self.folder.write_json(CONFIG, _facts(self.experiment))
+        self.folder.write_row(PARAMETERS, outcome.parameters(self.experiment))
+        self.folder.write_json(DATA, outcome.data_facts(self.experiment))
         if self.experiment.dataset.made_split:
-            self.folder.write_table("split.csv", self.experiment.dataset.made_split)
+            self.folder.write_table(SPLIT, self.experiment.dataset.made_split)
         decisions = self.experiment.config.label_corrections
         if decisions is not None:  # by this copy the run is found when the file has been changed
             text = corrections.content(decisions).decode(errors="surrogateescape")
@@ -221,7 +216,7 @@ class _Run:
         self.events = tf.summary.create_file_writer(str(self.folder.events))
 
     def _restore(self) -> None:
-        """Brings state and records to the same step: the latest checkpoint, or --restore_step."""
+        """Bring state and tables to the same step: the latest checkpoint, or `restore_step`."""
         asked, checkpoints = self.experiment.config.restore_step, self.experiment.checkpoints
         step = self.workers.from_chief(lambda: checkpoints.find(asked))
         self.workers.each(lambda: self._restore_step(step))
@@ -229,7 +224,7 @@ class _Run:
             self.folder.forget_result()
             if asked:
                 checkpoints.forget_after(step)
-            self.folder.cut_metrics(step)
+            self.folder.metrics.cut(step)
         if self.experiment.dataset.damage is not None:
             found = self.folder.read_damaged().items()
             self.experiment.dataset.damage.add({os.fsencode(path): why for path, why in found})
@@ -247,13 +242,13 @@ class _Run:
             )
 
     def _restore_step(self, step: int) -> None:
-        """Restores what the chief has decided on; 0 leaves all at the start."""
+        """Restore the step that the chief has decided on; 0 leaves all at the start."""
         if not step:
             return
         if step not in self.experiment.checkpoints.steps():
             raise InputError(
                 f"no checkpoint of step {step} in {self.folder.path}, where the chief has one; "
-                "--checkpoint_path must be a folder that all workers see"
+                "`checkpoint_path` must be a folder that all workers see"
             )
         self.experiment.checkpoints.restore(step)
 
@@ -267,16 +262,16 @@ class _Run:
         self._list_damaged()
 
     def _list_damaged(self) -> None:
-        """Which image files could not be decoded up to now."""
+        """Write which image files could not be decoded up to now."""
         damage = self.experiment.dataset.damage
         if damage is not None and damage.count and self.workers.is_chief:
-            self.folder.write_table("damaged_images.csv", damage.table())
+            self.folder.write_table(DAMAGED_IMAGES, damage.table())
 
     def _seconds(self) -> float:
         return self.seconds_before + time.monotonic() - self.started
 
     def _test(self) -> dict[str, Any]:
-        """What `evaluate.on_split` says of the weights that count, and top1_raw of the others."""
+        """Measures of the test images for the weights that count, and top1_raw of the others."""
         tested = self.experiment.test(self.averaged)
         raw = tested
         if self.experiment.state.average:
@@ -293,7 +288,7 @@ class _Run:
             "seconds": self._seconds(),
             "learning_rate": learning_rate,
             **training,
-            **{name: tested[name] for name in _TESTED},
+            **_measured(tested),
             **evaluate.on_training_labels(self.averaged, dataset, self.subset),
         }
         if self.workers.is_chief:
@@ -301,11 +296,11 @@ class _Run:
 
     def _report(self, row: Mapping[str, Any]) -> None:
         step = int(row["step"])
-        self.folder.add_metrics(row)
+        self.folder.metrics.add(row)
         if self.experiment.config.write_xlsx:
-            outcome.write_sheets(self.experiment)
+            run_figures.write_sheets(self.experiment)
         if time.monotonic() - self.drawn > SECONDS_BETWEEN_FIGURES:
-            outcome.draw_curves(self.experiment)
+            run_figures.draw_evaluations(self.experiment)
             self.drawn = time.monotonic()
         with self.events.as_default(step):
             for name, value in row.items():
@@ -321,7 +316,7 @@ class _Run:
         )
 
     def _finish(self, trainer: Trainer) -> None:
-        """result.json, examples.csv, the figures, the label audit and the page of all that."""
+        """Write result.json, the tables, the figures, the label audit and the page."""
         experiment, dataset = self.experiment, self.experiment.dataset
         tested, indices = self._test(), dataset.train_indices
         logits = self.averaged(dataset.train.images[indices])
@@ -332,37 +327,30 @@ class _Run:
             "examples_per_second": trainer.examples_per_second(),
             "peak_memory_bytes": memory.peak_bytes(),
             "damaged_images": None if dataset.damage is None else dataset.damage.count,
-            **{name: tested[name] for name in _TESTED},
+            **_measured(tested),
             "per_class": tested["per_class"],
             **evaluate.label_fit(logits, dataset, indices),
         }
         # The others stay until all is written: without them the chief would be told to stop.
-        self.workers.from_chief(lambda: self._write_result(result, tested, logits))
+        self.workers.from_chief(lambda: self._write_result(result, tested["confusion"], logits))
 
     def _write_result(
-        self, result: dict[str, Any], tested: Mapping[str, Any], logits: np.ndarray
+        self, result: dict[str, Any], confusion: list[list[int]], logits: np.ndarray
     ) -> None:
-        experiment, folder = self.experiment, self.folder
-        result |= outcome.best(folder.read_metrics())
-        record = outcome.record(experiment, folder.read_metrics())
-        folder.write_table("examples.csv", dict(record.examples))
-        outcome.draw(experiment, tested["confusion"], record)
-        if experiment.fold is None:
-            classes = experiment.dataset.class_names
-            folder.write_table(CONFUSION, outcome.confusion_table(tested, classes))
-            confusion, step = tested["confusion"], experiment.last_step
-            audit.by_itself(experiment, logits, confusion, step, self.console)
-            page.write(experiment, result)
-        else:
-            folds.save(experiment)
-        folder.write_json("result.json", result)
+        result = finish(self.experiment, result, confusion, logits, self.console)
         self.console.print(
             f"done: top-1 {result['top1']:.4f} (best {result['top1_best']:.4f} at step "
-            f"{result['best_step']}) after {result['seconds']:.0f} s; results in {folder.path}",
+            f"{result['best_step']}) after {result['seconds']:.0f} s; results in "
+            f"{self.folder.path}",
             highlight=False,
             markup=False,
             soft_wrap=True,
         )
+
+
+def _measured(tested: Mapping[str, Any]) -> dict[str, Any]:
+    """Measures of the test images in the order of metrics.csv and result.json."""
+    return {measure.key: tested[measure.key] for measure in measures.ON_TEST}
 
 
 def _by_length(experiment: Experiment) -> list[str]:

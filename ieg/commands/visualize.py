@@ -2,24 +2,25 @@
 
 from rich.console import Console
 
-from ieg.commands import outcome
-from ieg.commands.restored import restored
 from ieg.config import Settings
+from ieg.report import outcome, run_figures
+from ieg.report.announce import announce
+from ieg.restoring import restored
 
 
 def run(settings: Settings, console: Console) -> int:
-    """Writes the figures of a checkpoint and prints their paths; returns the exit status.
+    """Write the figures of a checkpoint and print their paths; returns the exit status.
 
     They go into a folder of their own, so that those of the end of training stay.
 
     Raises:
       InputError: see `restored`.
     """
-    experiment, step = restored(settings, console)
-    folder = experiment.folder
-    rows = [row for row in folder.read_metrics() if (row["step"] or 0) <= step]
-    record = outcome.record(experiment, rows)
-    paths = outcome.draw_method(experiment, record, folder.figures / f"step{step}")
+    experiment, step = restored(settings)
+    announce(experiment, console, step)
+    folder, examples = experiment.folder, outcome.examples_table(experiment)
+    record = run_figures.record(experiment, folder.metrics.columns(step), examples)
+    paths = run_figures.draw_method(experiment, record, folder.figures / f"step{step}")
     for path in paths:
         console.print(f"saved as {path}", highlight=False, markup=False, soft_wrap=True)
     if not paths:

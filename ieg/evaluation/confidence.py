@@ -1,9 +1,10 @@
-"""How sure a network is of images, and how far that is from their labels, in plain NumPy."""
+"""Confidence of a network in its predictions, and its loss on labels."""
 
 import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import log_softmax
 
 
 def mean_loss(logits: ArrayLike, labels: ArrayLike) -> float:
@@ -26,7 +27,7 @@ def probabilities(logits: ArrayLike) -> NDArray[np.float64]:
     return np.exp(_log_softmax(logits))
 
 
-def normalised_entropy(logits: ArrayLike) -> float:
+def normalized_entropy(logits: ArrayLike) -> float:
     """Mean of H(p) / log K: 0 for certainty, 1 for the same probability of all classes.
 
     Args:
@@ -56,6 +57,6 @@ def mean_max_probability(logits: ArrayLike) -> float:
 
 def _log_softmax(logits: ArrayLike) -> NDArray[np.float64]:
     wide = np.asarray(logits, np.float64)  # [N, K]
-    with np.errstate(invalid="ignore"):  # inf - inf is nan, which stays in the mean
-        wide = wide - wide.max(axis=1, keepdims=True)
-        return wide - np.log(np.exp(wide).sum(axis=1, keepdims=True))
+    # Of SciPy's result for +inf only a part is nan, and the mean is to be.
+    unusable = (np.isnan(wide) | (wide == np.inf)).any(axis=1, keepdims=True)
+    return log_softmax(np.where(unusable, np.nan, wide), axis=1)

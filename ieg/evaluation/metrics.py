@@ -1,4 +1,4 @@
-"""Accuracies, calibration and label-noise measures, in plain NumPy.
+"""Accuracies and calibration.
 
 A network that diverged gives NaN logits. They never count as a hit: `predicted_classes` answers
 -1 for such a row, and every function here takes -1 as "no class was predicted", which is wrong.
@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import softmax
 
 FloatArray = NDArray[np.floating]
 IntArray = NDArray[np.int64]
@@ -23,11 +24,6 @@ def predicted_classes(logits: ArrayLike) -> IntArray:
     """
     rows = _as_logits(logits)
     return np.where(np.isnan(rows).any(axis=1), -1, rows.argmax(axis=1)).astype(np.int64)
-
-
-def top5_tells(num_classes: int) -> bool:
-    """Whether top-5 accuracy is worth showing: of five classes the best five are all."""
-    return num_classes > 5
 
 
 def top_k_accuracy(logits: ArrayLike, labels: ArrayLike, k: int) -> float:
@@ -50,7 +46,7 @@ def top_k_accuracy(logits: ArrayLike, labels: ArrayLike, k: int) -> float:
     lower_index = np.arange(rows.shape[1]) < labels[:, None]  # [N, K]
     ahead = (rows > own) | ((rows == own) & lower_index)  # [N, K]
     hit = (ahead.sum(axis=1) < k) & ~np.isnan(rows).any(axis=1)
-    return _mean(hit)
+    return mean(hit)
 
 
 def per_class_accuracy(
@@ -65,27 +61,34 @@ def per_class_accuracy(
     Returns:
       [K] float64 in [0, 1]; nan for a class without examples.
     """
+    from sklearn.metrics import recall_score  # takes a second, which not all users of this need
+
     predicted, true = _as_predictions_and_labels(predictions, labels, num_classes)
-    examples = np.bincount(true, minlength=num_classes)
-    hits = np.bincount(true[predicted == true], minlength=num_classes)
-    accuracy = np.full(num_classes, np.nan)
-    np.divide(hits, examples, out=accuracy, where=examples > 0)
-    return accuracy
+    if not len(true):
+        return np.full(num_classes, np.nan)
+    classes = np.arange(num_classes)
+    return recall_score(true, predicted, labels=classes, average=None, zero_division=np.nan)
 
 
 def balanced_accuracy(predictions: ArrayLike, labels: ArrayLike, num_classes: int) -> float:
     """Mean of the accuracies of the classes that have examples, each class counting the same.
 
+    scikit-learn's `balanced_accuracy_score`, without its warning where -1 or a class without
+    examples is predicted.
+
     Args and range are those of `per_class_accuracy`; nan without examples.
     """
     accuracy = per_class_accuracy(predictions, labels, num_classes)
-    return _mean(accuracy[~np.isnan(accuracy)])
+    return mean(accuracy[~np.isnan(accuracy)])
 
 
 def expected_calibration_error(logits: ArrayLike, labels: ArrayLike, bins: int = 15) -> float:
-    """How far the confidence of a network is from its accuracy.
+    """Distance of the confidence of a network from its accuracy.
 
-    ECE = Σ_m |B_m|/N · |accuracy(B_m) - confidence(B_m)|        Guo et al. 2017, eq. 3
+    ECE = Σ_m |B_m|/N · |accuracy(B_m) - confidence(B_m)|
+
+    Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", ICML 2017
+    (arXiv 1706.04599), eq. 3.
 
     B_m holds the examples whose largest softmax probability lies in ((m-1)/M, m/M].
 
@@ -101,7 +104,9 @@ def expected_calibration_error(logits: ArrayLike, labels: ArrayLike, bins: int =
     rows, labels = _as_logits_and_labels(logits, labels)
     if not len(labels):
         return math.nan
-    confidence = _softmax(rows).max(axis=1)  # [N]; one nan makes the sum below nan
+    with np.errstate(invalid="ignore"):  # inf - inf is nan
+        p = softmax(rows.astype(np.float64), axis=1)
+    confidence = p.max(axis=1)  # [N]; one nan makes the sum below nan
     hit = rows.argmax(axis=1) == labels
     inner_edges = np.linspace(0.0, 1.0, bins + 1)[1:-1]
     bin_of = np.searchsorted(inner_edges, confidence, side="left")  # an edge belongs to its left
@@ -119,55 +124,17 @@ def confusion_matrix(predictions: ArrayLike, labels: ArrayLike, num_classes: int
     Returns:
       [K, K] int64: rows are labels, columns are predictions.
     """
+    from sklearn import metrics
+
     predicted, true = _as_predictions_and_labels(predictions, labels, num_classes)
-    made = predicted >= 0
-    cells = true[made] * num_classes + predicted[made]
-    counts = np.bincount(cells, minlength=num_classes**2).astype(np.int64)
-    return counts.reshape(num_classes, num_classes)
+    if not len(true):
+        return np.zeros([num_classes, num_classes], np.int64)
+    return metrics.confusion_matrix(true, predicted, labels=np.arange(num_classes))
 
 
-def label_noise_accuracies(
-    predictions: ArrayLike, given_labels: ArrayLike, true_labels: ArrayLike
-) -> dict[str, float | None]:
-    """What a network made of right and of wrong training labels.
-
-    Args:
-      predictions: [N] int, -1 for none.
-      given_labels: [N] int, the labels that the network was trained with.
-      true_labels: [N] int, -1 where unknown; such examples are left out.
-    Returns:
-      Fractions in [0, 1], None where there is no such example:
-      wrong_label_fit: wrongly labelled examples predicted as their given label (memorised);
-      clean_train: rightly labelled examples predicted as their label;
-      recovered: wrongly labelled examples predicted as their true label.
-    """
-    predicted = _as_classes(predictions, "predictions", lowest=-1)
-    given = _as_classes(given_labels, "given_labels", lowest=0)
-    true = _as_classes(true_labels, "true_labels", lowest=-1)
-    _check_same_length(predictions=predicted, given_labels=given, true_labels=true)
-    clean = given == true
-    wrong = (true >= 0) & ~clean
-    return {
-        "wrong_label_fit": _mean_or_none(predicted[wrong] == given[wrong]),
-        "clean_train": _mean_or_none(predicted[clean] == given[clean]),
-        "recovered": _mean_or_none(predicted[wrong] == true[wrong]),
-    }
-
-
-def _softmax(logits: FloatArray) -> NDArray[np.float64]:
-    wide: NDArray[np.float64] = logits.astype(np.float64)
-    with np.errstate(invalid="ignore"):  # inf - inf is nan, which the caller looks for
-        wide = np.exp(wide - wide.max(axis=1, keepdims=True))
-    wide /= wide.sum(axis=1, keepdims=True)
-    return wide
-
-
-def _mean(values: NDArray[np.float64] | NDArray[np.bool_]) -> float:
+def mean(values: NDArray[np.float64] | NDArray[np.bool_]) -> float:
+    """Mean of an array; nan of an empty one."""
     return float(values.mean()) if values.size else math.nan
-
-
-def _mean_or_none(values: NDArray[np.bool_]) -> float | None:
-    return float(values.mean()) if values.size else None
 
 
 def _as_logits(logits: ArrayLike) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Classes told by the direction of their mean feature instead of by a classifier."""
+"""Classification by the direction of class means instead of by a classifier."""
 
 from typing import Any
 

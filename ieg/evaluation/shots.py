@@ -12,7 +12,8 @@ def shot_accuracy(
     """Mean of the accuracies of the classes in each group, every class counting the same.
 
     A class is in "many" with more than `many` training images, in "few" with fewer than `few`, else
-    in "medium": both limits themselves are medium (Liu et al. 2019).
+    in "medium": both limits themselves are medium. Liu et al., "Large-Scale Long-Tailed
+    Recognition in an Open World", CVPR 2019 (arXiv 1904.05160).
 
     Args:
       per_class: [K] float in [0, 1], nan for a class without test images, which counts nowhere.
@@ -36,7 +37,7 @@ def shot_accuracy(
 
 
 def groups(counts: ArrayLike, many: int = 100, few: int = 20) -> dict[str, NDArray[np.bool_]]:
-    """Which classes are in "many", "medium" and "few".
+    """Classes with many, medium and few training images.
 
     Args:
       counts: [K] int, training images of each class.

@@ -1,4 +1,4 @@
-"""The model card: what an exported model is, on what it was trained, and how good it is."""
+"""Model card: the origin, the training data and the accuracy of an exported model."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -6,36 +6,29 @@ from typing import Any, NamedTuple
 import ieg
 from ieg.data import names
 from ieg.data.dataset import Dataset
-from ieg.evaluation import metrics
+from ieg.evaluation import measures
+from ieg.evaluation.measures import Place
 from ieg.exporting.inference import RawInput
-
-#: What the card calls the measures of `evaluate.on_split`.
-_MEASURES = {
-    "top1": "top-1 accuracy",
-    "top5": "top-5 accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "ece": "expected calibration error",
-}
 
 
 class Facts(NamedTuple):
-    """What a card says.
+    """Contents of a card.
 
     Attributes:
       data: name of the data set.
       method, network: names.
-      examples: how many the model was trained on, and how many clean ones it had besides.
+      examples: numbers of training examples and of clean probe examples.
       class_names: K names.
       class_counts: [K] training examples per given label.
-      step: where in the run the weights are from.
-      averaged: whether they are the moving average.
-      accuracy: name of a measure → value, empty when nothing was measured.
-      measured_on: what that was measured on, in words.
-      noise: what is known or estimated about wrong labels, in words.
-      takes: what the model takes, in words.
+      step: of the run that the weights are from.
+      averaged: true if they are the moving average.
+      accuracy: title of a measure → value, empty when nothing was measured.
+      measured_on: the examples that it was measured on, in words.
+      noise: share of wrong labels as known or estimated, in words.
+      takes: input of the model, in words.
       example: Python expression for one such input.
       settings: every setting of the run that is set.
-      note: what a reader of results must know about the data, or None.
+      note: on the data, for a reader of results, or None.
     """
 
     data: str
@@ -68,11 +61,11 @@ def of_run(
     """The card of a model that a run has trained.
 
     Args:
-      dataset: what it was trained on.
+      dataset: the training and test data.
       settings: flag → value, those that define the run.
       step, averaged, noise: see `Facts`.
-      tested: what `evaluate.on_split` says of the weights; None: there was nothing to test on.
-      raw: what the model is given.
+      tested: measures of `evaluate.on_split`; None: there was nothing to test on.
+      raw: input of the model.
     """
     takes, example = _takes(raw)
     measured_on = "Not measured: there were no examples to test on."
@@ -85,9 +78,7 @@ def of_run(
     notes, done = [dataset.note], dataset.corrections
     if done is not None:
         notes.append(f"{done.relabelled} labels corrected and {done.dropped} examples left out")
-    shown = {**_MEASURES}
-    if not metrics.top5_tells(dataset.num_classes):
-        del shown["top5"]
+    shown = measures.shown(Place.CARD, dataset.num_classes)
     facts = Facts(
         data=dataset.name,
         note=", ".join(filter(None, notes)) or None,
@@ -98,7 +89,7 @@ def of_run(
         class_counts=dataset.class_counts.tolist(),
         step=step,
         averaged=averaged,
-        accuracy={title: tested[name] for name, title in shown.items()} if tested else {},
+        accuracy={m.title: tested[m.key] for m in shown} if tested else {},
         measured_on=measured_on,
         noise=noise,
         takes=takes,
@@ -109,7 +100,7 @@ def of_run(
 
 
 def _takes(raw: RawInput) -> tuple[str, str]:
-    """What a model takes, in words and as an example in Python."""
+    """Input of a model, in words and as an example in Python."""
     shape = ", ".join(map(str, raw.shape))
     if raw.any_size:
         sides = "x".join(map(str, raw.shape[:2]))
@@ -185,6 +176,6 @@ def text(facts: Facts) -> str:
 
 
 def _cell(value: Any) -> str:
-    """What a cell of a table may hold: a bar would end it, a line break the row."""
+    """Text as a cell of a table, which a bar would end, as a line break would the row."""
     words = " ".join(str(value).split())
     return words.replace("|", "\\|")

@@ -13,14 +13,14 @@ from ieg.networks.layers import OwnLayer
 
 
 class RawInput(NamedTuple):
-    """What a model is given, and how it becomes what the network sees.
+    """Input of a model, and its way to the input of the network.
 
     Attributes:
       shape: of one example as the network sees it: (H, W, C) pixels, or anything else.
       dtype: of the input, "uint8" or "float32" for pixels in 0 .. 255.
-      is_image: whether the values are pixels; others reach the network as they are.
-      any_size: whether images of any size come, whose middle is brought to H = W.
-      mean: of each colour in [0, 1]: the network sees the difference from it; None for [-1, 1].
+      is_image: true if the values are pixels; others reach the network as they are.
+      any_size: true if images of any size come, whose middle is brought to H = W.
+      mean: of each color in [0, 1]: the network sees the difference from it; None for [-1, 1].
       scaling: mean and standard deviation of each feature, which are taken off; None for features
         that reach the network as they are.
     """
@@ -37,8 +37,8 @@ def probability_model(network: keras.Model, raw: RawInput) -> keras.Model:
     """Raw examples [B, ...] → probabilities [B, K]; it shares the variables of `network`.
 
     Args:
-      network: what `RawInput` describes → logits.
-      raw: what comes in.
+      network: input as the network sees it → logits.
+      raw: input of the model.
     """
     shape = (None, None, raw.shape[-1]) if raw.any_size else raw.shape
     inputs = keras.Input(shape, dtype=raw.dtype, name="examples")
@@ -62,7 +62,7 @@ def standard_copy(network: keras.Model) -> keras.Model:
     """The same network of Keras' own layers alone, in float32, with weights of its own.
 
     Args:
-      network: one of `ieg.networks`, whose own layers say what stands for them.
+      network: one of `ieg.networks`, whose own layers know their standard counterparts.
     """
     pairs: list[tuple[Any, Any]] = []
 
@@ -87,7 +87,7 @@ def standard_copy(network: keras.Model) -> keras.Model:
 
 
 def take_weights(params: list[tf.Variable], weights: list[tf.Variable]) -> None:
-    """Sets the network's variables to others, such as their averages.
+    """Set the network's variables to others, such as their averages.
 
     Args:
       params: trainable variables of the network.

@@ -1,7 +1,7 @@
 """The middle of photographs of any size, as tests look at it, in operations that Keras saves.
 
-What `ieg.augment.area.middle` and `tf.image.resize(antialias=True)` make of image files, written as
-two matrix products: a Keras layer cannot hold TensorFlow's functions without code of ours.
+The same as `ieg.augment.area.middle` and `tf.image.resize(antialias=True)` for image files, written
+as two matrix products: a Keras layer cannot hold TensorFlow's functions without code of ours.
 """
 
 from typing import Any
@@ -44,9 +44,9 @@ def _shares(places: Any, start: Any, size: Any, side: int) -> Any:
     """[B, side, H] share of each input place (counted from 1) in each output place."""
     places = places - start  # within the square, counted from 1
     step = size / float(side)  # [B, 1]
-    centres = step * np.arange(0.5, side, dtype=np.float32)[np.newaxis]  # [B, side]
+    centers = step * np.arange(0.5, side, dtype=np.float32)[np.newaxis]  # [B, side]
     inside = ops.logical_and(places > 0.0, places <= size)  # [B, H]
-    distance = ops.abs(ops.expand_dims(places - 0.5, 1) - ops.expand_dims(centres, 2))
+    distance = ops.abs(ops.expand_dims(places - 0.5, 1) - ops.expand_dims(centers, 2))
     share = ops.relu(1.0 - distance / ops.expand_dims(ops.maximum(step, 1.0), 2))
     share = share * ops.expand_dims(ops.cast(inside, "float32"), 1)
     return share / ops.sum(share, axis=2, keepdims=True)

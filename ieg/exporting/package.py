@@ -1,24 +1,22 @@
-"""The folder `export/`: the model in two formats, its classes, and a card that says what it is."""
+"""The folder `export/`: the model in two formats, its classes, and a model card."""
 
 import json
-import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-from ieg.errors import InputError
+from ieg import atomic
 
 
 def write(folder: Path, model: keras.Model, class_names: Sequence[str], card: str) -> None:
-    """Writes model.keras, saved_model/, classes.json and README.md; an older export is replaced.
+    """Write model.keras, saved_model/, classes.json and README.md; an older export is replaced.
 
     The new folder takes the place of the old one only when it is complete.
 
     Args:
-      folder: where to; the folder above it exists.
+      folder: to write; the folder above it exists.
       model: raw examples → probabilities, see `inference.probability_model`.
       class_names: K names, in the order of the probabilities. Bytes of a folder's name that are no
         UTF-8, which none of these files can hold, become an escape such as `\\udcff`.
@@ -27,22 +25,12 @@ def write(folder: Path, model: keras.Model, class_names: Sequence[str], card: st
       InputError: the folder cannot be written.
     """
     names, card = [_utf8(name) for name in class_names], _utf8(card)
-    new, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
-    try:
-        for leftover in (new, old):
-            shutil.rmtree(leftover, ignore_errors=True)
-        new.mkdir(parents=True)
+    with atomic.replacing_folder(folder) as new:
         model.save(new / "model.keras")
         _saved_model(new / "saved_model", model, names)
         classes = json.dumps(names, ensure_ascii=False, indent=2)
         (new / "classes.json").write_text(f"{classes}\n", encoding="utf-8")
         (new / "README.md").write_text(card, encoding="utf-8")
-        if folder.exists():
-            os.replace(folder, old)
-        os.replace(new, folder)
-        shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
-        raise InputError(f"cannot write {folder}: {error.strerror or error}") from None
 
 
 def _utf8(text: str) -> str:

@@ -222,12 +222,14 @@ class DynamicLoss(Method):
 
     def draw(self, record: Record, folder: Path) -> list[Path]:
         """Trust by rank and class, and margins, of the parts that are switched on."""
-        from ieg.report import learned_loss  # loads matplotlib, which no other command waits for
+        from ieg.methods.dynamic import (
+            figures,  # loads matplotlib, which no other command waits for
+        )
 
         paths = []
         if self.options.dynamic_corrector:
             paths.append(folder / f"rank_weights.{record.figure_format}")
-            learned_loss.rank_weights(
+            figures.rank_weights(
                 self.trust_table(record.variables),
                 self._used_ranks(record.variables["rank"].numpy()),
                 record.class_names,
@@ -239,7 +241,7 @@ class DynamicLoss(Method):
         if self.options.dynamic_margin:
             paths.append(folder / f"margins.{record.figure_format}")
             values = self.margins(record.variables)
-            learned_loss.class_margins(values, record.class_names, paths[-1], title=record.title)
+            figures.class_margins(values, record.class_names, paths[-1], title=record.title)
         return paths
 
     def _used_ranks(self, rank: np.ndarray) -> np.ndarray:

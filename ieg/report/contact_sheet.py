@@ -1,7 +1,7 @@
-"""A contact sheet: a few training images of each class, the way that training sees them.
+"""Contact sheet: a few training images of each class, the way that training sees them.
 
-The pixels of small images are enlarged by a whole number and land on whole pixels of the sheet:
-what augmentation did to each can be seen.
+The pixels of small images are enlarged by a whole number and land on whole pixels of the sheet, so
+that the effect of augmentation on each can be seen.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from ieg.report import canvas
+from ieg.drawing import canvas
 
 ROWS_PER_BLOCK = 25  # more classes go on beside them
 
@@ -116,12 +116,12 @@ class _Layout(NamedTuple):
 def _resized(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """[N, h, w, 3] of a size that can be looked at."""
     count, height, width, _ = images.shape
-    coloured = np.broadcast_to(images, (count, height, width, 3))
+    colored = np.broadcast_to(images, (count, height, width, 3))
     if max(height, width) <= _LARGEST_CELL:
         times = max(1, _SMALLEST_CELL // max(height, width))
-        return coloured.repeat(times, axis=1).repeat(times, axis=2)
+        return colored.repeat(times, axis=1).repeat(times, axis=2)
     step = -(-max(height, width) // _LARGEST_CELL)
-    whole = coloured[:, : height // step * step, : width // step * step]
+    whole = colored[:, : height // step * step, : width // step * step]
     squares = whole.reshape(count, height // step, step, width // step, step, 3)
     return squares.mean(axis=(2, 4)).astype(np.uint8)
 
@@ -157,8 +157,8 @@ def _write_names(axes: Axes, layout: _Layout, row: int, name: str, views: Sequen
         for column in range(layout.columns):
             for view, title in enumerate(views):
                 x, _ = layout.corner(row, column, view)
-                centre = x + layout.width / 2
-                axes.text(centre, y - 3, title, fontsize=7, color="0.45", ha="center", va="bottom")
+                center = x + layout.width / 2
+                axes.text(center, y - 3, title, fontsize=7, color="0.45", ha="center", va="bottom")
 
 
 def _write_true(
@@ -167,10 +167,10 @@ def _write_true(
     """The true label below an example, and a frame around it where the given one is wrong."""
     x, y = layout.corner(*place)
     width, height = layout.example_width(), layout.height
-    colour, weight = (canvas.VERMILLION, "bold") if wrong else ("0.45", "normal")
-    centre, below = x + width / 2, y + height + 4
+    color, weight = (canvas.VERMILLION, "bold") if wrong else ("0.45", "normal")
+    center, below = x + width / 2, y + height + 4
     name = _cut(name, width + _GAP)
-    axes.text(centre, below, name, fontsize=8, ha="center", va="top", color=colour, weight=weight)
+    axes.text(center, below, name, fontsize=8, ha="center", va="top", color=color, weight=weight)
     if wrong:
         frame = Rectangle((x - 2, y - 2), width + 4, height + 4)
         frame.set(fill=False, edgecolor=canvas.VERMILLION, linewidth=2)

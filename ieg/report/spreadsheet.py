@@ -1,22 +1,21 @@
-"""Tables as an .xlsx file, for those who want one; needs openpyxl, which is optional."""
+"""Tables as an .xlsx file; needs openpyxl, which is optional."""
 
 import importlib.util
-import io
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ieg import atomic
 from ieg.errors import InputError
 
 
 def require() -> None:
-    """Raises InputError when openpyxl is not installed."""
+    """Raise InputError when openpyxl is not installed."""
     if importlib.util.find_spec("openpyxl") is None:
-        raise InputError("--write_xlsx needs openpyxl: pip install openpyxl (or ieg[xlsx])")
+        raise InputError("needs openpyxl: pip install openpyxl (or ieg[xlsx])", option="write_xlsx")
 
 
 def write(path: Path, sheets: Mapping[str, Mapping[str, Sequence[float | None]]]) -> None:
-    """Writes one sheet per table, under its name when it is complete.
+    """Write one sheet per table.
 
     Args:
       path: the file; one of that name is replaced.
@@ -35,10 +34,5 @@ def write(path: Path, sheets: Mapping[str, Mapping[str, Sequence[float | None]]]
         for row in zip(*columns.values(), strict=True):
             sheet.append(row)
         sheet.freeze_panes = "A2"
-    content, temporary = io.BytesIO(), path.with_name(f".{path.name}.tmp")
-    book.save(content)
-    try:
-        temporary.write_bytes(content.getvalue())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from None
+    with atomic.replacing(path) as temporary:
+        book.save(temporary)

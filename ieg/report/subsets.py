@@ -1,18 +1,14 @@
-"""What a run says of right and wrong labels over its course: the curves that ProSelfLC is read by.
+"""Curves of right and wrong labels over the course of a run, as ProSelfLC is read by them.
 
 Four groups of images, none of them augmented: the test images; the training images with a wrong
-label, measured against that label (memorised) and against the true one (corrected); and those with
+label, measured against that label (memorized) and against the true one (corrected); and those with
 a right label.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-import numpy as np
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
-
-from ieg.report import canvas
+from ieg.drawing import canvas
+from ieg.drawing.panels import Panel
 
 TEST, NOISY, CLEAN, CORRECTED = (
     "clean_test",
@@ -21,8 +17,8 @@ TEST, NOISY, CLEAN, CORRECTED = (
     "cleaned_noisy_subset",
 )
 
-#: Quantity → group of images → column of metrics.csv. How sure a network is does not depend on the
-#: label, so that both readings of the noisy subset share a column.
+#: Quantity → group of images → column of metrics.csv. Entropy and largest probability do not depend
+#: on the label, so that both readings of the noisy subset share a column.
 COLUMNS: Mapping[str, Mapping[str, str]] = {
     "accuracy": {
         TEST: "top1",
@@ -70,30 +66,22 @@ _LOOKS = {
     TEST: ("test images", canvas.BLACK),
     CLEAN: ("training images, right label", canvas.BLUE),
     CORRECTED: ("wrong label: true class (corrected)", canvas.GREEN),
-    NOISY: ("wrong label: as labelled (memorised)", canvas.VERMILLION),
+    NOISY: ("wrong label: as labeled (memorized)", canvas.VERMILLION),
 }
 _BOTH = "training images, wrong label"
-Metrics = Mapping[str, NDArray[np.float64]]
 
 
-def subset_curves(metrics: Metrics, path: Path | str, *, title: str = "") -> Figure | None:
-    """Accuracy, loss, entropy and largest probability of the groups of images.
-
-    Args:
-      metrics: column of metrics.csv → [evaluations] float, nan where unknown; `step` is needed.
-      path: the file to write; its ending says the format.
-      title: what was run.
-    Returns:
-      the figure; None, and no file, when nothing is known of any group.
-    Raises:
-      InputError: the ending of the path is no image format.
-    """
-    panels = {
-        _TITLES[quantity]: _lines_of(columns)
-        for quantity, columns in COLUMNS.items()
-        if any(canvas.is_known(metrics.get(column)) for column in columns.values())
+def _lines_of(columns: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Column → name and color; a column of two groups is drawn once, under a name of both."""
+    shared = columns[NOISY] == columns[CORRECTED]
+    return {
+        columns[group]: (_BOTH if shared and group == NOISY else name, color)
+        for group, (name, color) in _LOOKS.items()
     }
-    return _draw(metrics, panels, path, title)
+
+
+#: Accuracy, loss, entropy and largest probability of the groups of images.
+PANELS = tuple(Panel(*_TITLES[name], _lines_of(columns)) for name, columns in COLUMNS.items())
 
 
 def sheets(rows: Sequence[Mapping[str, float | None]]) -> dict[str, dict[str, list[float | None]]]:
@@ -113,32 +101,3 @@ def sheets(rows: Sequence[Mapping[str, float | None]]) -> dict[str, dict[str, li
     known = [name for name in METADATA if any(row.get(name) is not None for row in rows)]
     metadata = {name: [row.get(name) for row in rows] for name in known}
     return {**tables, "metadata": {**places, **metadata}}
-
-
-def _lines_of(columns: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """Column → name and colour; a column of two groups is drawn once, under a name of both."""
-    shared = columns[NOISY] == columns[CORRECTED]
-    return {
-        columns[group]: (_BOTH if shared and group == NOISY else name, colour)
-        for group, (name, colour) in _LOOKS.items()
-    }
-
-
-def _draw(
-    metrics: Metrics,
-    panels: Mapping[tuple[str, str], Mapping[str, tuple[str, str]]],
-    path: Path | str,
-    title: str,
-) -> Figure | None:
-    if not panels:
-        return None
-    figure, all_axes = canvas.panels(len(panels), title)
-    for axes, ((heading, unit), lines) in zip(all_axes, panels.items(), strict=True):
-        axes.set_title(heading, fontsize=11)
-        axes.set_ylabel(unit)
-        for column, (name, colour) in lines.items():
-            if canvas.is_known(metrics.get(column)):
-                canvas.draw_curve(axes, metrics["step"], metrics[column], label=name, color=colour)
-        canvas.legend(axes)
-    canvas.save(figure, path)
-    return figure

@@ -20,39 +20,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ieg import atomic
 from ieg.errors import InputError
+from ieg.evaluation import measures
+from ieg.evaluation.measures import Place
 from ieg.report import published
+from ieg.runs import files, find_results, read_result
+from ieg.runs.folder import DATA
 
-#: What runs of one row have in common, beside their settings.
+#: Keys that runs of one row have in common, beside their settings.
 IDENTITY = ("dataset", "data_note", "eval_split", "method", "network", "steps")
 
-#: What every result.json must say.
-REQUIRED = ("dataset", "method", "network", "steps", "seed")
-
-#: Key in result.json → column title.
-METRICS = {
-    "top1": "top-1, last step",
-    "top1_best": "top-1, best step",
-    "wrong_label_fit": "fit to wrong labels",
-    "recovered": "recovered",
-    "balanced_accuracy": "balanced accuracy",
-    "many_shot": "many-shot",
-    "medium_shot": "medium-shot",
-    "few_shot": "few-shot",
-}
-
-#: Those that say nothing new where all classes have about as many images.
-LONG_TAIL = ("balanced_accuracy", "many_shot", "medium_shot", "few_shot")
-
-#: Which step a published number was measured at → column title.
+#: Step that a published number was measured at → column title.
 PUBLISHED = {
     "last": "published, last step",
     "best": "published, best step",
     "": "published, step not stated",
 }
 
-#: Type of noise in data.json → what its ratio R in a data set's name means. Written here, since a
-#: table should not wait for TensorFlow, which the noise types import.
+#: Type of noise in data.json → meaning of its ratio R in the name of a data set. Written here,
+#: since a table should not wait for TensorFlow, which the noise types import.
 NOISE = {
     "uniform": "each label is redrawn with probability R from all K classes: R·(K−1)/K are wrong",
     "symmetric": "an exact share R of the labels becomes one of the other K−1 classes",
@@ -66,6 +53,7 @@ NOISE = {
     "unknown": "nobody has said which labels are right",
 }
 
+_MEASURES = measures.shown(Place.TABLE)
 _MOST_LISTED_SEEDS = 5
 _LONGEST_CELL = 40
 
@@ -73,7 +61,7 @@ Result = Mapping[str, Any]
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints the table and writes the CSV file; returns the exit status."""
+    """Print the table and write the CSV file; returns the exit status."""
     parser = _OneLineParser(
         prog="python -m ieg.report.table", description=__doc__.split("\n")[0], allow_abbrev=False
     )
@@ -98,13 +86,11 @@ def read_results(folder: Path) -> list[dict[str, Any]]:
       InputError: there is none, or one cannot be read.
     """
     results = []
-    for path in sorted(folder.rglob("result.json")):
-        result, data = _read_object(path), path.with_name("data.json")
-        if result.get("fold") is not None:  # a part of another run, see --audit_folds
+    for run in find_results(folder):
+        result = read_result(run)
+        if result is None or result.get("fold") is not None:  # a fold is a part of another run
             continue
-        if missing := [key for key in REQUIRED if key not in result]:
-            raise InputError(f"cannot read {path}: it does not say {', '.join(missing)}")
-        facts = _read_object(data) if data.exists() else {}
+        facts = files.read_json(run / DATA) or {}
         results.append(result | {"noise_type": facts.get("noise_type")})
     if not results:
         raise InputError(f"no finished run below {folder}")
@@ -117,7 +103,7 @@ class Row:
 
     Attributes:
       results: contents of their result.json files, by seed.
-      settings: what sets them apart from other rows that look alike, flag → value.
+      settings: those that set them apart from other rows that look alike, name → value.
     """
 
     results: tuple[Result, ...]
@@ -134,7 +120,7 @@ class Row:
 
 
 def rows_of(results: Sequence[Result]) -> list[Row]:
-    """Groups runs by everything but their seed; sorted by data set, method, network and steps.
+    """Group runs by everything but their seed; sorted by data set, method, network and steps.
 
     Args:
       results: contents of result.json files.
@@ -171,24 +157,24 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def write_csv(rows: Sequence[Row], path: Path) -> None:
-    """The same for programs: always the same columns, full precision, empty where unknown.
+    """Write the table for programs: the same columns always, full precision, empty if unknown.
 
     Args:
       rows: what `rows_of` gives.
       path: the file; one of that name is replaced.
     """
-    metrics = (*METRICS, "noise_rate", "seconds")
+    keys = [*(measure.key for measure in _MEASURES), "noise_rate", "seconds"]
     names = [*IDENTITY, "noise_type", "settings", "seeds"]
-    names += [f"{key}_{what}" for key in metrics for what in ("mean", "std")]
+    names += [f"{key}_{statistic}" for key in keys for statistic in ("mean", "std")]
     names += [f"published_{epoch or 'unstated'}" for epoch in published.EPOCHS]
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    with atomic.text(path) as file:
         writer = csv.DictWriter(file, names, lineterminator="\n")
         writer.writeheader()
         for row in rows:
             line = {key: row.first.get(key) for key in (*IDENTITY, "noise_type")}
             line["settings"] = _settings(row)
             line["seeds"] = " ".join(str(run["seed"]) for run in row.results)
-            for key in metrics:
+            for key in keys:
                 if known := row.known(key):
                     line[f"{key}_mean"] = statistics.mean(known)
                     line[f"{key}_std"] = statistics.pstdev(known)
@@ -207,7 +193,7 @@ class _Notes:
         self._numbers: dict[str, int] = {}
 
     def mark(self, text: str) -> str:
-        """What stands in a cell for a text."""
+        """Mark that stands in a cell for a text."""
         return f"[{self._numbers.setdefault(text, len(self._numbers) + 1)}]"
 
     def lines(self) -> list[str]:
@@ -228,10 +214,12 @@ def _cells(row: Row, notes: _Notes) -> dict[str, str]:
         "settings": _settings_cell(row, notes),
         "seeds": _seeds(row),
     }
-    for key, title in METRICS.items():
-        shown = key not in LONG_TAIL or _is_long_tailed(row)
-        cells[title] = _mean(row.known(key), digits=3, spread=True) if shown else ""
-        for epoch in {"top1": ["last"], "top1_best": ["best", ""]}.get(key, []):
+    for measure in _MEASURES:
+        told = not measure.long_tailed or _is_long_tailed(row)
+        cells[measure.heading] = (
+            _mean(row.known(measure.key), digits=3, spread=True) if told else ""
+        )
+        for epoch in {"top1": ["last"], "top1_best": ["best", ""]}.get(measure.key, []):
             cells[PUBLISHED[epoch]] = _published_cell(beside, epoch, notes)
     return cells | {"seconds": _mean(row.known("seconds"), digits=0)}
 
@@ -241,7 +229,7 @@ def _is_long_tailed(row: Row) -> bool:
 
 
 def _legend(rows: Sequence[Row], titles: Sequence[str]) -> list[str]:
-    """What the columns mean, and how each noise type that occurs is defined."""
+    """Meaning of the columns, and definition of each noise type that occurs."""
     lines = ["- mean ± standard deviation over seeds; the best step is picked on the test images"]
     kinds = dict.fromkeys(row.first.get("noise_type") for row in rows)
     lines += [
@@ -281,7 +269,7 @@ def _settings_cell(row: Row, notes: _Notes) -> str:
 
 
 def _published_cell(found: Sequence[published.Published], epoch: str, notes: _Notes) -> str:
-    """Numbers with their notes; what several sources say stands once."""
+    """Numbers with their notes; a number of several sources stands once."""
     marks: dict[str, str] = {}
     for line in found:
         if line.epoch == epoch:
@@ -316,16 +304,6 @@ def _mean(known: Sequence[float], *, digits: int, spread: bool = False) -> str:
     if not spread or len(known) == 1:
         return mean
     return f"{mean} ± {statistics.pstdev(known):.{digits}f}"
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"cannot read {path}: {error}") from None
-    if not isinstance(content, dict):
-        raise InputError(f"cannot read {path}: it must hold a JSON object")
-    return content
 
 
 class _OneLineParser(argparse.ArgumentParser):

@@ -12,7 +12,7 @@ from ieg.data import fasta
 from ieg.data.dataset import Dataset
 from ieg.errors import InputError
 from ieg.main import main
-from ieg.report.record import read_run
+from ieg.runs.finished import read_run
 from tests import runs
 from tests.data import trees
 from tests.datasets import prepare

@@ -16,13 +16,13 @@ ENTROPY = 0.80182
 def test_by_hand() -> None:
     assert confidence.mean_loss(LOGITS, [1, 0]) == pytest.approx(-math.log(0.2) / 2)
     assert confidence.mean_loss(LOGITS, [0, 2]) == pytest.approx((1000 - math.log(0.7)) / 2)
-    found = confidence.normalised_entropy(LOGITS)
+    found = confidence.normalized_entropy(LOGITS)
     assert found == pytest.approx(ENTROPY / math.log(3) / 2, rel=1e-4)
     assert confidence.mean_max_probability(LOGITS) == pytest.approx((0.7 + 1) / 2)
 
 
 def test_equal_logits_are_as_uncertain_as_can_be() -> None:
-    assert confidence.normalised_entropy(np.zeros((2, 5))) == pytest.approx(1)
+    assert confidence.normalized_entropy(np.zeros((2, 5))) == pytest.approx(1)
     assert confidence.mean_max_probability(np.zeros((2, 5))) == pytest.approx(0.2)
 
 
@@ -30,7 +30,7 @@ def test_equal_logits_are_as_uncertain_as_can_be() -> None:
 def test_nan_where_there_is_no_softmax(logits: np.ndarray) -> None:
     labels = np.zeros(len(logits), np.int64)
     assert math.isnan(confidence.mean_loss(logits, labels))
-    assert math.isnan(confidence.normalised_entropy(logits))
+    assert math.isnan(confidence.normalized_entropy(logits))
     assert math.isnan(confidence.mean_max_probability(logits))
 
 

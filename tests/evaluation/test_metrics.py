@@ -143,32 +143,3 @@ class TestConfusionMatrix:
 
     def test_empty(self) -> None:
         np.testing.assert_array_equal(metrics.confusion_matrix([], [], 2), np.zeros((2, 2)))
-
-
-class TestLabelNoise:
-    def test_hand_computed(self) -> None:
-        true = [0, 0, 1, 1, 2, 2, 2, -1]
-        given = [0, 0, 1, 0, 0, 1, 1, 2]  # three right, four wrong, one unknown
-        predicted = [0, 1, 1, 0, 2, 2, 0, 2]  # of the wrong: memorised, recovered twice, neither
-        found = metrics.label_noise_accuracies(predicted, given, true)
-        assert found == {"wrong_label_fit": 1 / 4, "clean_train": 2 / 3, "recovered": 2 / 4}
-
-    def test_none_where_there_is_no_such_example(self) -> None:
-        clean = metrics.label_noise_accuracies([0, 0], [0, 1], [0, 1])
-        assert clean == {"wrong_label_fit": None, "clean_train": 0.5, "recovered": None}
-        wrong = metrics.label_noise_accuracies([0, 0], [0, 1], [1, 0])
-        assert wrong == {"wrong_label_fit": 0.5, "clean_train": None, "recovered": 0.5}
-
-    def test_without_true_labels_nothing_is_known(self) -> None:
-        found = metrics.label_noise_accuracies([-1, 1], [0, 1], [-1, -1])
-        assert set(found.values()) == {None}
-
-    def test_no_prediction_is_wrong(self) -> None:
-        found = metrics.label_noise_accuracies([-1, -1], [0, 1], [0, 0])
-        assert found == {"wrong_label_fit": 0.0, "clean_train": 0.0, "recovered": 0.0}
-
-    def test_says_what_is_wrong(self) -> None:
-        with pytest.raises(ValueError, match="given_labels must be at least 0, got -1 to 1"):
-            metrics.label_noise_accuracies([0, 0], [-1, 1], [0, 0])
-        with pytest.raises(ValueError, match="'true_labels': 1"):
-            metrics.label_noise_accuracies([0, 0], [0, 1], [0])

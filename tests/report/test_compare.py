@@ -3,10 +3,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from ieg.report import compare
+from ieg.runs import read_run
 
 WriteRun = Callable[..., Path]
 
@@ -98,3 +101,58 @@ def test_as_a_module(write_run: WriteRun) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert cells(done.stdout, "l2r")[1] == "0.900"
+
+
+class TestNamesAndSetting:
+    def test_the_method_is_enough_when_methods_differ(self, write_run: WriteRun) -> None:
+        runs = [read_run(write_run(m, method=m, seed=i)) for i, m in enumerate(["l2r", "ieg"])]
+        assert compare.names_of(runs) == ["l2r", "ieg"]
+
+    def test_what_differs_is_added(self, write_run: WriteRun) -> None:
+        # Measured rates differ a little between seeds; only the rate asked for is a setting.
+        seeds = [read_run(write_run(f"s{i}", seed=i, noise_rate=0.4 + i / 100)) for i in (1, 2)]
+        assert compare.names_of(seeds) == ["l2r, seed 1", "l2r, seed 2"]
+        rates = [read_run(write_run(f"r{r}", noise_rate_asked=r)) for r in (0.2, 0.4)]
+        assert compare.names_of(rates) == ["l2r, noise 0.2", "l2r, noise 0.4"]
+
+    def test_the_folder_when_nothing_differs(self, write_run: WriteRun) -> None:
+        folders = [write_run("a"), write_run("b"), write_run("c", method="ieg")]
+        names = compare.names_of([read_run(folder) for folder in folders])
+        assert names == [f"l2r, {folders[0]}", f"l2r, {folders[1]}", "ieg"]
+
+    def test_setting_names_each_value_once(self, write_run: WriteRun) -> None:
+        results: list[dict[str, Any]] = [
+            {},
+            {"network": "resnet29"},
+            {"noise_rate": None, "noise_rate_asked": 0.4},
+        ]
+        runs = [read_run(write_run(str(i), **result)) for i, result in enumerate(results)]
+        expected = "digits_uniform_0.4, noise rate 0.398 / 0.400, network cnn / resnet29"
+        assert compare.setting_of(runs) == expected
+
+    def test_unknown_noise(self, write_run: WriteRun) -> None:
+        run = read_run(write_run(noise_rate=None, noise_rate_asked=None))
+        assert compare.setting_of([run]) == "digits_uniform_0.4, noise rate unknown, network cnn"
+
+
+class TestWeights:
+    LABELS = {"index": [0, 1, 2], "given_label": [0, 1, 1], "true_label": [0, 0, ""]}  # noqa: RUF012
+
+    def test_only_known_true_labels_and_finite_weights(self, write_run: WriteRun) -> None:
+        examples = {
+            "index": [0, 1, 2, 3],
+            "given_label": [0, 1, 1, 1],
+            "true_label": [0, 0, "", 1],
+            "weight": [0.5, 0.1, 0.7, ""],
+        }
+        found = compare.weights_of(read_run(write_run(examples=examples)))
+        assert found is not None
+        np.testing.assert_array_equal(found[0], [0.5, 0.1])
+        np.testing.assert_array_equal(found[1], [False, True])
+
+    @pytest.mark.parametrize("weight", [None, ["", "", 0.5]])
+    def test_none_without_a_usable_weight(
+        self, write_run: WriteRun, weight: list[object] | None
+    ) -> None:
+        examples = self.LABELS if weight is None else self.LABELS | {"weight": weight}
+        assert compare.weights_of(read_run(write_run(examples=examples))) is None

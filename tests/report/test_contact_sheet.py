@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from ieg.drawing import canvas
 from ieg.errors import InputError
-from ieg.report import canvas
 from ieg.report.contact_sheet import ROWS_PER_BLOCK, contact_sheet
 
 NAMES = ("cat", "dog", "bird")

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
+from ieg.drawing import canvas, histogram, panels
 from ieg.errors import InputError
-from ieg.report import canvas, figures
-from ieg.report.record import read_run
+from ieg.report import compare, figures
+from ieg.runs import read_run
 
 WriteRun = Callable[..., Path]
 NAN = float("nan")
@@ -47,7 +48,7 @@ def pixels_of(path: Path) -> tuple[int, int]:
 class TestLearningCurves:
     def test_three_panels_with_the_numbers_given(self, tmp_path: Path) -> None:
         path = tmp_path / "curves.png"
-        figure = figures.learning_curves(METRICS, path, title="digits, noise rate 0.398")
+        figure = panels.draw(METRICS, figures.LEARNING, path, title="digits, noise rate 0.398")
         accuracy, loss, fit = figure.axes
         assert figure.get_suptitle() == "digits, noise rate 0.398"
         assert curves_of(accuracy) == {
@@ -56,25 +57,20 @@ class TestLearningCurves:
         }
         assert curves_of(loss) == {"loss": [[100, 2.0], [200, 1.0], [300, 0.5]]}
         assert list(curves_of(fit).values()) == [[[100, 0.1], [300, 0.3]]]
-        assert legend_of(fit) == ["wrong label: predicts it (memorised)"]
+        assert legend_of(fit) == ["wrong label: predicts it (memorized)"]
         assert all(axes.get_xlabel() and axes.get_ylabel() for axes in figure.axes)
         width, height = figure.get_size_inches() * 120
         assert pixels_of(path) == (round(width), round(height))
 
     def test_no_third_panel_without_true_labels(self, tmp_path: Path) -> None:
         metrics = METRICS | {"wrong_label_fit": np.full(3, NAN)}
-        figure = figures.learning_curves(metrics, tmp_path / "curves.png")
+        figure = panels.draw(metrics, figures.LEARNING, tmp_path / "curves.png")
         assert [axes.get_title() for axes in figure.axes] == ["Test accuracy", "Training loss"]
 
     def test_a_single_evaluation_is_visible(self, tmp_path: Path) -> None:
         metrics = {name: values[:1] for name, values in METRICS.items()}
-        figure = figures.learning_curves(metrics, tmp_path / "curves.png")
+        figure = panels.draw(metrics, figures.LEARNING, tmp_path / "curves.png")
         assert {line.get_marker() for axes in figure.axes for line in axes.lines} == {"o"}
-
-    def test_nothing_known(self, tmp_path: Path) -> None:
-        with pytest.raises(InputError, match="expected numbers in one of top1_raw, top1, loss"):
-            figures.learning_curves({"step": np.arange(3.0)}, tmp_path / "curves.png")
-        assert list(tmp_path.iterdir()) == []
 
 
 class TestMethodCurves:
@@ -84,12 +80,14 @@ class TestMethodCurves:
         "Nothing known": {"gone": "gone"},
     }
 
-    def test_panels_as_asked_for_in_the_colours_of_clean_and_wrong(self, tmp_path: Path) -> None:
+    def test_panels_as_asked_for_in_the_colors_of_clean_and_wrong(self, tmp_path: Path) -> None:
         numbers = {"margin_clean": [1, 2, 3], "margin_wrong": [0, -1, -2], "purity": [0.5, NAN, 1]}
         metrics = METRICS | {name: np.array(v, float) for name, v in numbers.items()}
         metrics["gone"] = np.full(3, NAN)
         path = tmp_path / "fsr.png"
-        figure = figures.method_curves(metrics, self.CURVES, path, title="fsr on digits")
+        figure = panels.draw(
+            metrics, figures.method_panels(metrics, self.CURVES), path, title="fsr on digits"
+        )
         assert figure is not None and pixels_of(path)
         margin, dictionary = figure.axes
         assert [axes.get_title() for axes in figure.axes] == ["Margin", "Dictionary"]
@@ -100,7 +98,7 @@ class TestMethodCurves:
 
     def test_nothing_known(self, tmp_path: Path) -> None:
         path = tmp_path / "fsr.png"
-        assert figures.method_curves(METRICS, self.CURVES, path) is None
+        assert panels.draw(METRICS, figures.method_panels(METRICS, self.CURVES), path) is None
         assert not path.exists()
 
 
@@ -143,12 +141,12 @@ class TestCleanAndWrongHistogram:
         wrong = [False, False, False, True, True, True]
         figure = figures.clean_and_wrong_histogram(values, wrong, "loss (nats)", path)
         (axes,) = figure.axes
-        clean, memorised = outlines_of(axes)
-        bins = figures.HISTOGRAM_BINS
+        clean, memorized = outlines_of(axes)
+        bins = histogram.BINS
         assert (clean[0], clean[bins // 4]) == pytest.approx((2 / 3, 1 / 3))
-        assert memorised[-1] == 1.0
+        assert memorized[-1] == 1.0
         assert clean.sum() == pytest.approx(1)
-        assert memorised.sum() == pytest.approx(1)
+        assert memorized.sum() == pytest.approx(1)
         assert legend_of(axes) == [
             "clean label: 3 examples, mean 0.333",
             "wrong label: 2 examples, mean 4",
@@ -196,7 +194,7 @@ class TestComparison:
         plain = write_run("plain", method="supervised")
         weighted = write_run("weighted", examples=self.WEIGHTED)
         path = tmp_path / "comparison.png"
-        figure = figures.comparison([read_run(plain), read_run(weighted)], path)
+        figure = compare.comparison([read_run(plain), read_run(weighted)], path)
         left, right = figure.axes
         assert figure.get_suptitle() == "digits_uniform_0.4, noise rate 0.398, network cnn"
         line = [[100, 0.5], [200, 0.8], [300, 0.9]]
@@ -211,7 +209,7 @@ class TestComparison:
     def test_no_long_name_is_cut_off(self, write_run: WriteRun, tmp_path: Path) -> None:
         long = {"dataset": "folder:" + "images/" * 20, "method": "my_method_" * 8}
         run = read_run(write_run(examples=self.WEIGHTED, **long))
-        figure = figures.comparison([run], tmp_path / "comparison.png")
+        figure = compare.comparison([run], tmp_path / "comparison.png")
         (left, right), bounds = figure.axes, figure.bbox
         legend, (heading,) = left.get_legend(), figure.texts
         assert legend is not None
@@ -221,50 +219,11 @@ class TestComparison:
             assert bounds.y0 <= extent.y0 < extent.y1 <= bounds.y1, artist
 
     def test_one_panel_when_no_run_has_weights(self, write_run: WriteRun, tmp_path: Path) -> None:
-        figure = figures.comparison([read_run(write_run())], tmp_path / "comparison.png")
+        figure = compare.comparison([read_run(write_run())], tmp_path / "comparison.png")
         assert [axes.get_title() for axes in figure.axes] == ["Test accuracy"]
 
     def test_no_two_of_eight_runs_look_the_same(self, write_run: WriteRun, tmp_path: Path) -> None:
         runs = [read_run(write_run(f"seed{i}", seed=i)) for i in range(8)]
-        figure = figures.comparison(runs, tmp_path / "comparison.png")
+        figure = compare.comparison(runs, tmp_path / "comparison.png")
         looks = {(line.get_color(), line.get_linestyle()) for line in figure.axes[0].lines}
         assert len(looks) == 8
-
-
-class TestSave:
-    def test_makes_folders_replaces_and_leaves_nothing_else(self, tmp_path: Path) -> None:
-        path = tmp_path / "figures" / "empty.png"
-        figure, _ = canvas.panels(1, "first")
-        canvas.save(figure, path)
-        path.write_bytes(b"old")
-        canvas.save(figure, path)
-        assert pixels_of(path) == (660, 480)
-        assert list(path.parent.iterdir()) == [path]
-
-    def test_a_failed_rename_keeps_the_old_file(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def fail(*_: object) -> None:
-            raise OSError("disk is full")
-
-        path = tmp_path / "figure.png"
-        path.write_bytes(b"old")
-        monkeypatch.setattr("os.replace", fail)
-        with pytest.raises(OSError, match="disk is full"):
-            canvas.save(canvas.panels(1, "")[0], path)
-        assert path.read_bytes() == b"old"
-        assert list(tmp_path.iterdir()) == [path]
-
-    def test_the_ending_says_the_format(self, tmp_path: Path) -> None:
-        figure, _ = canvas.panels(1, "")
-        for name, start in (("a.PDF", b"%PDF"), ("b.png", b"\x89PNG"), ("c", b"\x89PNG")):
-            canvas.save(figure, tmp_path / name)
-            assert (tmp_path / name).read_bytes().startswith(start), name
-
-    def test_says_what_is_wrong(self, tmp_path: Path) -> None:
-        figure, _ = canvas.panels(1, "")
-        with pytest.raises(InputError, match=r"must end in one of .*png.*; got .*a\.txt"):
-            canvas.save(figure, tmp_path / "a.txt")
-        with pytest.raises(InputError, match=r"must be a file; .* is a folder"):
-            canvas.save(figure, tmp_path)
-        assert list(tmp_path.iterdir()) == []

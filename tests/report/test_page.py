@@ -12,7 +12,8 @@ import pytest
 import tensorflow as tf
 
 from ieg.data.files import Damage, FileImages
-from ieg.report import canvas, thumbnails
+from ieg.drawing import canvas
+from ieg.report import thumbnails
 from ieg.report.page import charts, matrices, tables
 from ieg.report.page.document import render
 from ieg.report.page.markup import Html, element, join, json_block

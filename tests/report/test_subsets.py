@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ieg.drawing import panels
 from ieg.errors import InputError
 from ieg.report import spreadsheet, subsets
 
@@ -24,14 +25,14 @@ def curves(axes):
 
 
 def test_panels_of_what_is_known(tmp_path: Path) -> None:
-    figure = subsets.subset_curves(METRICS, tmp_path / "subsets.pdf", title="a run")
+    figure = panels.draw(METRICS, subsets.PANELS, tmp_path / "subsets.pdf")
     assert (tmp_path / "subsets.pdf").read_bytes().startswith(b"%PDF")
     accuracy, entropy = figure.axes
     assert (accuracy.get_title(), entropy.get_title()) == ("Accuracy", "Entropy of predictions")
     assert curves(accuracy) == {
         "test images": [0.5, 0.7],
         "wrong label: true class (corrected)": [0.4, 0.6],
-        "wrong label: as labelled (memorised)": [0.1],
+        "wrong label: as labeled (memorized)": [0.1],
     }
     # Both readings of the noisy subset are one line, named after the images.
     assert curves(entropy) == {
@@ -42,7 +43,7 @@ def test_panels_of_what_is_known(tmp_path: Path) -> None:
 
 def test_nothing_is_drawn_of_nothing(tmp_path: Path) -> None:
     steps = {"step": METRICS["step"]}
-    assert subsets.subset_curves(steps, tmp_path / "a.png") is None
+    assert panels.draw(steps, subsets.PANELS, tmp_path / "a.png") is None
     assert not list(tmp_path.iterdir())
 
 
@@ -81,6 +82,6 @@ def test_a_file_for_spreadsheets(tmp_path: Path) -> None:
 
 def test_without_openpyxl_it_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"^--write_xlsx needs openpyxl: pip install openpyxl"):
+    with pytest.raises(InputError, match=r"^`write_xlsx`: needs openpyxl: pip install openpyxl"):
         spreadsheet.write(tmp_path / "record.xlsx", {})
     assert not list(tmp_path.iterdir())

@@ -233,8 +233,8 @@ def test_command_reads_folders_and_writes_csv(tmp_path, capsys):
     [
         (None, "no finished run below"),
         ("{", "cannot read"),
-        ("[]", "must hold a JSON object"),
-        ('{"dataset": "digits"}', "does not say method, network, steps, seed"),
+        ("[]", "does not hold a JSON object"),
+        ('{"dataset": "digits"}', "'method' is missing"),
     ],
 )
 def test_bad_folder_is_one_line(tmp_path, capsys, content, part):

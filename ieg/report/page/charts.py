@@ -1,7 +1,7 @@
 """Line charts and histograms as inline SVG: a few kilobytes each, sharp at any size.
 
-Colours are classes of the style sheet, so that they fit light and dark. Lines differ in their
-dashes too, and legends say the last value, so that nothing is told by colour alone.
+Colors are classes of the style sheet, so that they fit light and dark. Lines differ in their
+dashes too, and legends say the last value, so that nothing is told by color alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,8 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from ieg.report import canvas, figures
+from ieg.drawing import canvas
+from ieg.drawing import histogram as bins
 from ieg.report.page.markup import Html, element
 
 Values = NDArray[np.float64]
@@ -21,10 +22,10 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 12, 10, 38
 
 
 class Line(NamedTuple):
-    """A curve: `name` in the legend, `colour` one of `canvas.COLOURS`, [n] values, nan unknown."""
+    """A curve: `name` in the legend, `color` one of `canvas.COLORS`, [n] values, nan unknown."""
 
     name: str
-    colour: str
+    color: str
     values: Values
 
 
@@ -56,7 +57,7 @@ def line_chart(title: str, unit: str, steps: Values, lines: Sequence[Line]) -> H
     marks, names = [], []
     for line in lines:
         finite = np.isfinite(line.values)
-        look = f"line {_colour(line.colour)}"
+        look = f"line {_color(line.color)}"
         points = zip(x.place(steps[finite]), y.place(line.values[finite]), strict=True)
         path = "L".join(f"{a:.1f} {b:.1f}" for a, b in points)
         if finite.sum() == 1:  # a path of one point shows nothing
@@ -68,7 +69,7 @@ def line_chart(title: str, unit: str, steps: Values, lines: Sequence[Line]) -> H
 
 
 def histogram(title: str, groups: Mapping[str, Values]) -> Html | None:
-    """Which share of each group has which values.
+    """Histograms of a value within groups.
 
     Args:
       title: what the values are.
@@ -80,9 +81,8 @@ def histogram(title: str, groups: Mapping[str, Values]) -> Html | None:
     finite = {name: values for name, values in finite.items() if len(values)}
     if not finite:
         return None
-    edges = np.histogram_bin_edges(np.concatenate(list(finite.values())), figures.HISTOGRAM_BINS)
-    shares = [np.histogram(values, edges)[0] / len(values) for values in finite.values()]
-    logarithmic = figures.log_scale_helps(shares)
+    edges, shares = bins.shares(list(finite.values()))
+    logarithmic = bins.log_scale_helps(shares)
     bottom = _HEIGHT - _BOTTOM
     if logarithmic:
         least = min(share[share > 0].min() for share in shares)
@@ -95,7 +95,7 @@ def histogram(title: str, groups: Mapping[str, Values]) -> Html | None:
     x = _Scale(float(edges[0]), float(edges[-1]), _LEFT, _WIDTH - _RIGHT)
     marks, names = [], []
     for number, (name, values) in enumerate(finite.items()):
-        look = f"bars {_colour(canvas.COLOURS[number])}"
+        look = f"bars {_color(canvas.COLORS[number])}"
         marks.append(element("path", d=_outline(x, y, edges, heights[number]), class_=look))
         names.append((look, f"{name}: {len(values):,}, mean {values.mean():.3g}"))
     unit = "share of the group" + (", logarithmic" if logarithmic else "")
@@ -166,5 +166,5 @@ def _chart(title: str, unit: str, marks: Sequence[Html], names: Sequence[tuple[s
     )
 
 
-def _colour(colour: str) -> str:
-    return f"c{canvas.COLOURS.index(colour)}"
+def _color(color: str) -> str:
+    return f"c{canvas.COLORS.index(color)}"

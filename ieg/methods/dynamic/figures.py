@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from ieg.report import canvas
+from ieg.drawing import canvas
 
 #: More classes than that are the rows of one picture instead of panels.
 MOST_PANELS = 100
@@ -26,11 +26,11 @@ def rank_weights(
     measured: ArrayLike | None = None,
     title: str = "",
 ) -> Figure:
-    """How far a label is trusted by the rank of its loss: a panel per class up to 100 of them.
+    """Trust in a label by the rank of its loss: a panel per class up to 100 of them.
 
     Args:
       table: [R, K] in [0, 1], trust in label k at rank r.
-      used: [R, K] bool, whether any example has that rank; small classes leave ranks out, of
+      used: [R, K] bool, true if an example has that rank; small classes leave ranks out, of
         which training says nothing.
       class_names: K names.
       path: the file to write.
@@ -66,8 +66,8 @@ def rank_weights(
             name = "true share of right labels in the class"
             axes.axvline(where, color=canvas.GREEN, linestyle="--", linewidth=1, label=name)
         ranks = np.arange(count)
-        for marks, colour in ((~known[:, k], "0.8"), (known[:, k], canvas.BLUE)):
-            axes.scatter(ranks[marks], trust[marks, k], s=9, color=colour, linewidths=0, zorder=2)
+        for marks, color in ((~known[:, k], "0.8"), (known[:, k], canvas.BLUE)):
+            axes.scatter(ranks[marks], trust[marks, k], s=9, color=color, linewidths=0, zorder=2)
     for axes in panels[-columns:]:
         axes.set_xlabel("loss rank", fontsize=9)
     figure.supylabel("trust in the given label", fontsize=9)
@@ -79,7 +79,7 @@ def rank_weights(
 def class_margins(
     margins: ArrayLike, class_names: Sequence[str], path: Path | str, *, title: str = ""
 ) -> Figure:
-    """What is added to the logits of each class, less the mean, which means nothing.
+    """Margins that are added to the logits of each class, less their mean, which means nothing.
 
     Args:
       margins: [K].

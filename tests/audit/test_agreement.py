@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ieg.report import agreement
+from ieg.audit import agreement
 
 
 def test_agreement_by_hand() -> None:

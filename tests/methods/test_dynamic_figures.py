@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ieg.drawing import canvas
 from ieg.errors import InputError
-from ieg.report import canvas, learned_loss
+from ieg.methods.dynamic import figures
 
 
 def names(count: int) -> list[str]:
@@ -19,7 +20,7 @@ def test_a_panel_for_each_class_with_its_trust_and_the_clean_share(tmp_path: Pat
     used[7:, 2] = False
     path = tmp_path / "rank_weights.png"
     measured = [0.5, 0.6, 0.7, 0.8]
-    figure = learned_loss.rank_weights(
+    figure = figures.rank_weights(
         table, used, names(4), path, clean_share=0.6, measured=measured, title="some run"
     )
     assert path.read_bytes().startswith(b"\x89PNG")
@@ -43,7 +44,7 @@ def test_a_panel_for_each_class_with_its_trust_and_the_clean_share(tmp_path: Pat
 @pytest.mark.parametrize(("classes", "visible"), [(1, 1), (14, 14), (23, 23), (101, 2)])
 def test_any_number_of_classes_can_be_drawn(tmp_path: Path, classes: int, visible: int) -> None:
     table = np.tile(np.linspace(1, 0, 6)[:, np.newaxis], [1, classes])
-    figure = learned_loss.rank_weights(
+    figure = figures.rank_weights(
         table, table >= 0, names(classes), tmp_path / "figure.png", clean_share=0.8
     )
     # Above 100 classes: one picture and the bar of its colours.
@@ -53,7 +54,7 @@ def test_any_number_of_classes_can_be_drawn(tmp_path: Path, classes: int, visibl
 
 
 def test_margins_are_drawn_less_their_mean(tmp_path: Path) -> None:
-    figure = learned_loss.class_margins([3.0, 1.0, 2.0], names(3), tmp_path / "margins.png")
+    figure = figures.class_margins([3.0, 1.0, 2.0], names(3), tmp_path / "margins.png")
     drawn = figure.axes[0].lines[-1]
     np.testing.assert_allclose(drawn.get_ydata(), [1, -1, 0])
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == names(3)
@@ -61,14 +62,14 @@ def test_margins_are_drawn_less_their_mean(tmp_path: Path) -> None:
 
 def test_marks_that_do_not_fit_the_table_are_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"expected 2 names and marks \[5, 2\]"):
-        learned_loss.rank_weights(
+        figures.rank_weights(
             np.ones([5, 2]), np.ones([4, 2]), names(2), tmp_path / "a.png", clean_share=1
         )
 
 
 def test_another_ending_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="a figure must end in one of"):
-        learned_loss.class_margins([1.0, 2.0], names(2), tmp_path / "margins.doc")
+        figures.class_margins([1.0, 2.0], names(2), tmp_path / "margins.doc")
 
 
 def test_a_grid_shares_its_axes_and_hides_what_is_left_over() -> None:

@@ -1,10 +1,8 @@
-"""What all figures share: colours, empty panels, a curve, and writing the file.
+"""Canvas of all figures: colors, empty panels, a curve, and writing the file.
 
 No pyplot: figures can be made from any thread, and nothing is left open.
 """
 
-import io
-import os
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,12 +16,14 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import EngFormatter, MaxNLocator
 from numpy.typing import NDArray
 
+from ieg import atomic
 from ieg.errors import InputError
 
-# Okabe and Ito (2008): colour-blind readers can tell them apart. Too pale for lines: their yellow.
+# Okabe and Ito, "Color Universal Design", 2008: color-blind readers can tell them apart. Their
+# yellow is too pale for lines.
 BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 PURPLE, SKY, BLACK = "#CC79A7", "#56B4E9", "#000000"
-COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK)
+COLORS = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK)
 DPI = 120
 MOST_MARKED_POINTS = 30
 
@@ -59,7 +59,7 @@ def grid(
     Args:
       count, columns: how many, and how many side by side.
       size: width and height of a panel in inches.
-      title: what was run.
+      title: of the figure.
     """
     columns = min(columns, count)
     rows = -(-count // columns)
@@ -81,7 +81,7 @@ def _style(all_axes: Iterable[Axes]) -> None:
 
 
 def is_known(values: NDArray[np.float64] | None) -> bool:
-    """Whether a column is there and has at least one finite number."""
+    """True if a column is there and has at least one finite number."""
     return values is not None and bool(np.isfinite(values).any())
 
 
@@ -109,13 +109,13 @@ def legend(axes: Axes) -> None:
 
 
 def save(figure: Figure, path: Path | str) -> None:
-    """Writes beside the target and renames: nobody ever sees half a file.
+    """Write the file of a figure; it appears under its name when it is complete.
 
     Args:
       figure: what to write.
       path: its ending says the format (none: PNG); missing folders are made.
     Raises:
-      InputError: the ending is no image format, or the path is a folder.
+      InputError: the ending is no image format, the path is a folder, or it cannot be written.
     """
     target = Path(path)
     image_format = target.suffix[1:].lower() or "png"
@@ -124,12 +124,9 @@ def save(figure: Figure, path: Path | str) -> None:
         raise InputError(f"a figure must end in one of {', '.join(formats)}; got {target}")
     if target.is_dir():
         raise InputError(f"a figure must be a file; {target} is a folder")
-    image = io.BytesIO()
-    figure.savefig(image, format=image_format, dpi=DPI)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        unfinished.write_bytes(image.getvalue())
-        os.replace(unfinished, target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {target}: {error.strerror}") from None
+    with atomic.replacing(target) as unfinished:
+        figure.savefig(unfinished, format=image_format, dpi=DPI)

@@ -1,4 +1,4 @@
-"""`--audit_folds=K`: the same run on K parts left out in turn, so that none scores what it learned.
+"""Audit folds: the same run on K parts left out in turn, so that none scores what it learned.
 
 Fold k lives in the sub-folder fold<k> of the run, goes on like any other run, and leaves the logits
 of the part that it left out.
@@ -15,7 +15,7 @@ from ieg.data.holdout import Fold
 from ieg.errors import InputError
 from ieg.experiment import Experiment, build, folder_of
 
-#: What a fold leaves: the examples that it left out, and the logits of its network for them.
+#: File of a fold: the examples that it left out, and the logits of its network for them.
 SCORES = "out_of_fold.npz"
 
 
@@ -27,7 +27,7 @@ def of(settings: Settings) -> list[Fold]:
     """
     count = settings.config.audit_folds
     if count == 1:
-        raise InputError("--audit_folds=1: must be at least 2, or 0 for none")
+        raise InputError("must be at least 2, or 0 for none", option="audit_folds", value=1)
     return [Fold(number, count) for number in range(1, count + 1)]
 
 
@@ -38,7 +38,7 @@ def build_one(settings: Settings, fold: Fold) -> Experiment:
 
 
 def train(settings: Settings, console: Console, train_one: Callable[[Experiment], int]) -> int:
-    """Trains the folds that have not been trained yet, one after the other.
+    """Train the folds that have not been trained yet, one after the other.
 
     Args:
       settings: of the run.
@@ -70,7 +70,7 @@ def train(settings: Settings, console: Console, train_one: Callable[[Experiment]
 
 
 def save(experiment: Experiment) -> None:
-    """Writes what the trained network of a fold makes of the examples that it left out."""
+    """Write the logits of the trained network of a fold for the examples that it left out."""
     held_out = experiment.dataset.held_out
     assert held_out is not None
     predict = experiment.predictor(experiment.state.evaluated_weights())
@@ -99,14 +99,16 @@ def out_of_fold(experiment: Experiment) -> np.ndarray:
             together[rows], scored[rows] = logits, True
         except FileNotFoundError:
             raise InputError(
-                f"{path.parent} has not been trained; --mode=train does that"
+                f"{path.parent} has not been trained; `mode=train` does that"
             ) from None
         except (OSError, ValueError, IndexError, KeyError) as error:
             raise InputError(f"{path} is damaged: {error}; delete its folder") from None
     if not scored.all():
         raise InputError(
-            f"--audit_folds={experiment.config.audit_folds}: these folds score {scored.sum():,} of "
-            f"{len(scored):,} labels, because {experiment.folder.path} has been trained with more; "
-            "give as many --audit_folds as before"
+            f"these folds score {scored.sum():,} of {len(scored):,} labels, because "
+            f"{experiment.folder.path} has been trained with more; give as many `audit_folds` as "
+            "before",
+            option="audit_folds",
+            value=experiment.config.audit_folds,
         )
     return together

@@ -1,22 +1,22 @@
-"""What `--mode=evaluation` says of a network's features: nearest centroids, and the features."""
+"""Features of a network: saved as files, and measured by nearest centroids."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from rich.console import Console
-from rich.table import Table
 
 from ieg.data.images import readable
 from ieg.evaluation import metrics, nearest_centroid
 from ieg.experiment import Experiment
+from ieg.report.accuracies import accuracies
 
 
 class Outputs(NamedTuple):
-    """What a network makes of the plain images of a split.
+    """Outputs of a network for the images of a split, not augmented.
 
     Attributes:
-      features: [N, D] what its classifier sees.
+      features: [N, D] input of its classifier.
       labels: [N] int in [0, K): given ones of training images, true ones of others.
       predictions: [N] the classifier's, int in [0, K), or -1 for none.
     """
@@ -29,15 +29,15 @@ class Outputs(NamedTuple):
 def measure(
     experiment: Experiment, weights: dict[str, list[tf.Variable]], step: int, console: Console
 ) -> dict[str, dict[str, Any]]:
-    """Accuracy of nearest centroids, and files of features, as far as the flags ask for them.
+    """Accuracy of nearest centroids, and files of features, as far as the settings ask for them.
 
     Args:
-      experiment: whose checkpoint is restored.
+      experiment: restored.
       weights: by name; features are saved of those that come last.
       step: of the checkpoint.
       console: where to print.
     Returns:
-      name of the weights → what `nearest_centroid.on_split` says; nothing when nobody asked.
+      name of the weights → measures of `nearest_centroid.on_split`; nothing when nobody asked.
     """
     config, num_classes = experiment.config, experiment.dataset.num_classes
     if not (config.nearest_centroid or config.save_features):
@@ -62,7 +62,7 @@ def measure(
             many_above=config.many_shot_above,
             few_below=config.few_shot_below,
         )
-    _print(measured, console)
+    console.print(accuracies("nearest centroid", measured, experiment.dataset.class_names))
     return measured
 
 
@@ -78,21 +78,6 @@ def _outputs(experiment: Experiment, weights: list[tf.Variable]) -> dict[str, Ou
     found = {}
     for split, (images, labels) in splits.items():
         outputs = features(images), labels, metrics.predicted_classes(logits(images))
-        kept = readable(images)
-        found[split] = Outputs(*(values[kept] for values in outputs))
+        usable = readable(images)
+        found[split] = Outputs(*(values[usable] for values in outputs))
     return found
-
-
-def _print(measured: dict[str, dict[str, Any]], console: Console) -> None:
-    table = Table("nearest centroid", *measured)
-    titles = {
-        "top1": "top-1",
-        "balanced_accuracy": "balanced accuracy",
-        "many_shot": "many-shot classes",
-        "medium_shot": "medium-shot classes",
-        "few_shot": "few-shot classes",
-    }
-    for key, title in titles.items():
-        cells = (m[key] for m in measured.values())
-        table.add_row(title, *("n/a" if a is None else f"{a:.4f}" for a in cells))
-    console.print(table)

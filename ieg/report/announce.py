@@ -1,4 +1,4 @@
-"""What a command is going to do, printed before it starts."""
+"""Announcement of a command: method, data, network, settings, printed before it starts."""
 
 import math
 from typing import Any
@@ -15,8 +15,14 @@ from ieg.experiment import Experiment
 _LARGEST_PRINTED_MATRIX = 20
 
 
-def announce(experiment: Experiment, console: Console) -> None:
-    """Prints method, data, network, devices, steps, where results go, and every setting."""
+def announce(experiment: Experiment, console: Console, step: int | None = None) -> None:
+    """Print method, data, network, devices, steps, where results go, and every setting.
+
+    Args:
+      experiment: built.
+      console: where to print.
+      step: of the checkpoint that has been restored; None: of none.
+    """
     config, dataset = experiment.config, experiment.dataset
     data = ", ".join(filter(None, (dataset.name, dataset.note)))
     shape = "x".join(map(str, dataset.train.images.shape[1:]))
@@ -34,7 +40,7 @@ def announce(experiment: Experiment, console: Console) -> None:
         ),
         "noise": _noise_line(experiment),
         **({"corrected": _corrections_line(dataset.corrections)} if dataset.corrections else {}),
-        "classes": f"{_counts(dataset)}",
+        "classes": _counts(dataset),
         "network": (
             f"{config.network_name}, {_trainable(experiment.model):,} trainable parameters, "
             f"from {experiment.start}"
@@ -51,6 +57,8 @@ def announce(experiment: Experiment, console: Console) -> None:
         console.print(f"{title:9s} {text}", highlight=False, markup=False, soft_wrap=True)
     _print_transition(experiment, console)
     _print_settings(experiment, console)
+    if step is not None:
+        console.print(f"checkpoint of step {step}", highlight=False, markup=False)
 
 
 def _trainable(model: keras.Model) -> int:

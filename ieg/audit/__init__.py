@@ -1,0 +1,20 @@
+"""Label audit: which given labels are probably wrong, for the outputs of any model.
+
+`estimate` scores labels, `measure` says how well scores find wrong labels where the truth is known,
+and `agreement` says from held-out examples whether the model has learned enough for its scores to
+mean anything. Arrays in, arrays out; nothing here needs TensorFlow.
+
+>>> import numpy as np
+>>> from ieg import audit
+>>> probabilities = np.array([[0.95, 0.05]] * 5 + [[0.05, 0.95]] * 5)
+>>> labels = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1, 1])
+>>> found = audit.estimate(labels, probabilities=probabilities)
+>>> np.flatnonzero(found.score > audit.THRESHOLD), found.suggested[4]
+(array([4]), np.int64(0))
+"""
+
+from ieg.audit import agreement
+from ieg.audit.quality import FIRST, measure
+from ieg.audit.scores import THRESHOLD, Estimate, estimate
+
+__all__ = ["FIRST", "THRESHOLD", "Estimate", "agreement", "estimate", "measure"]

@@ -1,0 +1,26 @@
+"""ieg.audit as a library of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+WITHOUT_TENSORFLOW = """
+import sys
+import ieg
+from ieg.audit import agreement
+found = ieg.audit.estimate([0, 1, 1], probabilities=[[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])
+ieg.audit.measure(found.score, [False, False, True])
+agreement.measure([[1, 0], [1, 1]])
+print(sorted({"tensorflow", "keras"} & sys.modules.keys()))
+"""
+
+
+def test_it_works_without_tensorflow() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TENSORFLOW],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")

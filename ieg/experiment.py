@@ -9,11 +9,9 @@ import keras
 import tensorflow as tf
 from rich.console import Console
 
-from ieg import config as configuration
 from ieg import construction
 from ieg.checkpoints import Checkpoints
 from ieg.config import Config
-from ieg.data import names
 from ieg.data.dataset import Dataset
 from ieg.data.holdout import Fold
 from ieg.data.pipeline import Pipeline
@@ -197,36 +195,6 @@ def folder_of(config: Config, fold: Fold | None = None) -> RunFolder:
         config.run.seed,
     )
     return folder if fold is None else RunFolder(folder.path / f"fold{fold.number}")
-
-
-def stored_config(config: Config, fold: Fold | None = None) -> dict[str, Any] | None:
-    """What config.json of the run with these settings holds, or None when there is no such run.
-
-    Raises:
-      InputError: the file cannot be read, does not say all that defines the experiment, or says
-        what only a caller in Python can give.
-    """
-    folder = folder_of(config, fold)
-    stored = folder.read_config()
-    if stored is None:
-        return None
-    asked, values = config.experiment(), stored["values"]
-    if "dataset" in values:  # older runs have it as it was typed
-        values["dataset"] = names.absolute(str(values["dataset"]))
-    facts = sorted(values.keys() - configuration.option_names() - asked.keys())
-    if facts:
-        raise InputError(
-            f"{folder.path} belongs to a run through Python with {' and '.join(facts)}, which no "
-            "option says: go on with the same ieg.RobustClassifier"
-        )
-    missing = asked.keys() - values.keys()
-    # Another loss has other options; that it is another one is said where values are compared.
-    if missing and values.get("loss", asked.get("loss")) == asked.get("loss"):
-        raise InputError(
-            f"{folder.path / 'config.json'} lacks {', '.join(sorted(missing))}, which defines the "
-            "run; put the file right, or give another `checkpoint_path`"
-        )
-    return stored
 
 
 def build(config: Config, fold: Fold | None = None) -> Experiment:

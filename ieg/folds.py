@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from rich.console import Console
 
-from ieg.config import Settings
+from ieg.config import Config
 from ieg.data.holdout import Fold
 from ieg.errors import InputError
 from ieg.experiment import Experiment, build, folder_of
@@ -19,43 +19,46 @@ from ieg.experiment import Experiment, build, folder_of
 SCORES = "out_of_fold.npz"
 
 
-def of(settings: Settings) -> list[Fold]:
+def of(config: Config) -> list[Fold]:
     """The folds that were asked for.
 
     Raises:
       InputError: a single one, which would leave nothing to train on.
     """
-    count = settings.config.audit_folds
+    count = config.evaluation.audit_folds
     if count == 1:
         raise InputError("must be at least 2, or 0 for none", option="audit_folds", value=1)
     return [Fold(number, count) for number in range(1, count + 1)]
 
 
-def build_one(settings: Settings, fold: Fold) -> Experiment:
+def build_one(config: Config, fold: Fold) -> Experiment:
     """Data, network, method and state of a fold; to go back to a step is for the run itself."""
-    config = dataclasses.replace(settings.config, restore_step=0)
-    return build(dataclasses.replace(settings, config=config), fold)
+    run = dataclasses.replace(config.run, restore_step=0)
+    return build(dataclasses.replace(config, run=run), fold)
 
 
-def train(settings: Settings, console: Console, train_one: Callable[[Experiment], int]) -> int:
+def train(
+    first: Experiment, config: Config, console: Console, train_one: Callable[[Experiment], int]
+) -> int:
     """Train the folds that have not been trained yet, one after the other.
 
     Args:
-      settings: of the run.
+      first: of the first fold, which has been built already.
+      config: of the run.
       console: where to print.
       train_one: trains, or goes on; returns the exit status, 0 at once for a finished run.
     Returns:
       the first status that is not 0, or 0.
     """
-    if settings.config.pretrained_ckpt is not None:
+    if config.network.pretrained_ckpt is not None:
         console.print(
             "note: if the weights that each fold starts from were trained on these images, no fold "
             "scores what it has not seen",
             highlight=False,
             soft_wrap=True,
         )
-    for fold in of(settings):
-        experiment = build_one(settings, fold)
+    for fold in of(config):
+        experiment = first if fold == first.fold else build_one(config, fold)
         held_out = experiment.dataset.held_out
         assert held_out is not None  # of a fold there always is
         console.print(
@@ -88,7 +91,7 @@ def out_of_fold(experiment: Experiment) -> np.ndarray:
     indices = experiment.dataset.train_indices
     together = np.full([len(indices), experiment.dataset.num_classes], np.nan, np.float32)
     scored = np.zeros(len(indices), bool)
-    for fold in of(experiment.settings):
+    for fold in of(experiment.config):
         path = folder_of(experiment.config, fold).path / SCORES
         try:
             with np.load(path, allow_pickle=False) as arrays:
@@ -109,6 +112,6 @@ def out_of_fold(experiment: Experiment) -> np.ndarray:
             f"{experiment.folder.path} has been trained with more; give as many `audit_folds` as "
             "before",
             option="audit_folds",
-            value=experiment.config.audit_folds,
+            value=experiment.config.evaluation.audit_folds,
         )
     return together

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ieg import config as configuration
-from ieg.config import Settings
+from ieg.config import Config
+from ieg.data import names
+from ieg.data.holdout import Fold
 from ieg.errors import InputError
-from ieg.experiment import Experiment, build, folder_of, stored_config
+from ieg.experiment import Experiment, build, folder_of
 
 
-def restored(settings: Settings) -> tuple[Experiment, int]:
+def restored(config: Config) -> tuple[Experiment, int]:
     """Build a run and restore the checkpoint that was asked for.
 
     Settings that were not typed come from the run's own config.json.
@@ -21,12 +23,111 @@ def restored(settings: Settings) -> tuple[Experiment, int]:
       InputError: there is no such run or checkpoint, a typed setting contradicts the run, or its
         data are not those that it was trained on.
     """
-    experiment = build(_settings_of_the_run(settings))
+    experiment = build(_settings_of_the_run(config))
     folder = experiment.folder
     refuse_other_data(experiment, folder.read_config() or {})
     if not experiment.checkpoints.steps():
         raise InputError(f"{folder.path} has no checkpoint yet")
-    return experiment, experiment.checkpoints.restore(settings.config.restore_step)
+    return experiment, experiment.checkpoints.restore(config.run.restore_step)
+
+
+def checked_result(experiment: Experiment) -> dict[str, Any] | None:
+    """The result of a finished run, of a folder that this run may go on with."""
+    _refuse_other_run(experiment)
+    return _read_folder(experiment)
+
+
+def config_json(experiment: Experiment) -> dict[str, Any]:
+    """Content of config.json."""
+    return {
+        "values": experiment.config.values(),
+        "origins": dict(experiment.config.origins),
+        "global_batch_size": experiment.pipeline.batch_size,
+        "data_digest": experiment.dataset.digest,
+        "fold": None if experiment.fold is None else str(experiment.fold),
+        "max_iteration": experiment.last_step,
+    }
+
+
+def _refuse_other_run(experiment: Experiment) -> None:
+    """Refuse a folder that was begun with other settings, or has gone further already."""
+    folder = experiment.folder
+    before = stored_config(experiment.config, experiment.fold)
+    reached = max(experiment.checkpoints.steps(), default=0)
+    if before is None:
+        if reached:
+            raise InputError(
+                f"{folder.path} has checkpoints but no config.json, so nobody knows the settings "
+                "of that run; give another `checkpoint_path`"
+            )
+        return
+    old = {**before["values"], "global_batch_size": before.get("global_batch_size")}
+    new = {**experiment.config.experiment(), "global_batch_size": experiment.pipeline.batch_size}
+    changed = [
+        f"`{name}` was {old[name]} and is {value} now"
+        for name, value in new.items()
+        if name in old and old[name] != value
+    ]
+    if changed:
+        raise InputError(
+            f"{folder.path} belongs to a run with other settings: {'; '.join(changed)}; give the "
+            "same settings, or another `checkpoint_path`"
+        )
+    refuse_other_data(experiment, before)
+    fold = config_json(experiment)["fold"]
+    if before.get("fold") != fold:
+        raise InputError(
+            f"{folder.path} is audit fold {before.get('fold')}, not {fold}; give as many "
+            "`audit_folds` as before, or delete its folders fold1, fold2 and so on"
+        )
+    if reached > experiment.last_step:
+        raise InputError(
+            f"{folder.path} has reached step {reached} already, which is more than the "
+            f"{experiment.last_step} asked for; give at least as many, or another `checkpoint_path`"
+        )
+
+
+def _read_folder(experiment: Experiment) -> dict[str, Any] | None:
+    """Read all that a run goes on from, before anything is changed; returns a finished result.
+
+    Raises:
+      InputError: a file is damaged, or the checkpoint that was asked for does not exist.
+    """
+    step = experiment.checkpoints.find(experiment.config.run.restore_step)
+    experiment.folder.metrics.check(step)
+    experiment.folder.read_damaged()
+    experiment.folder.read_seconds()
+    return experiment.folder.read_result()
+
+
+def stored_config(config: Config, fold: Fold | None = None) -> dict[str, Any] | None:
+    """What config.json of the run with these settings holds, or None when there is no such run.
+
+    Raises:
+      InputError: the file cannot be read, does not say all that defines the experiment, or says
+        what only a caller in Python can give.
+    """
+    folder = folder_of(config, fold)
+    stored = folder.read_config()
+    if stored is None:
+        return None
+    asked, values = config.experiment(), stored["values"]
+    if "dataset" in values:  # older runs have it as it was typed
+        values["dataset"] = names.absolute(str(values["dataset"]))
+    facts = sorted(values.keys() - configuration.option_names() - asked.keys())
+    if facts:
+        raise InputError(
+            f"{folder.path} belongs to a run through Python with {' and '.join(facts)}, which no "
+            "option says: go on with the same ieg.RobustClassifier"
+        )
+    missing = asked.keys() - values.keys()
+    # Another loss has other options; that it is another one is said where values are compared.
+    if missing and values.get("loss", asked.get("loss")) == asked.get("loss"):
+        raise InputError(
+            f"{folder.path / 'config.json'} lacks {', '.join(sorted(missing))}, which defines the "
+            "run; put the file right, or give another `checkpoint_path`"
+        )
+    return stored
 
 
 def refuse_other_data(experiment: Experiment, before: Mapping[str, Any]) -> None:
@@ -46,17 +147,17 @@ def refuse_other_data(experiment: Experiment, before: Mapping[str, Any]) -> None
         )
 
 
-def _settings_of_the_run(settings: Settings) -> Settings:
+def _settings_of_the_run(config: Config) -> Config:
     """The run's own settings under what was typed now.
 
     Raises:
       InputError: no run in that folder, or a typed value that the run was not trained with.
     """
-    folder = folder_of(settings.config)
-    stored = stored_config(settings)
+    folder = folder_of(config)
+    stored = stored_config(config)
     if stored is None:
         others = "`network_name`, `seed` and `checkpoint_path`"
-        if settings.config.label_corrections is not None:
+        if config.data.label_corrections is not None:
             others = "`network_name`, `seed`, `checkpoint_path` and `label_corrections`"
         raise InputError(
             f"no run in {folder.path}; train one first, or give its `dataset`, `method`, {others}"
@@ -64,11 +165,11 @@ def _settings_of_the_run(settings: Settings) -> Settings:
     values = {name: value for name, value in stored["values"].items() if value is not None}
     values.pop("distribution_strategy", None)  # the devices of the run may be far away
     typed = {
-        name: settings.values()[name]
-        for name, origin in settings.origins.items()
+        name: config.values()[name]
+        for name, origin in config.origins.items()
         if origin == "command line"
     }
-    defining = settings.experiment()
+    defining = config.experiment()
     for name, value in typed.items():
         before = stored["values"].get(name, value)
         if name in defining and before != value:

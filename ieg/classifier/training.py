@@ -40,6 +40,8 @@ def train(config: Config, console: Console, *, keep: bool) -> Experiment:
         experiment, status = train_command.trained(config, console)
         if status:
             _stop(status - 128)
+        if int(experiment.state.step.numpy()) < experiment.last_step:  # another process trained it
+            experiment.checkpoints.restore()
         return experiment
     if config.evaluation.audit_folds:
         raise InputError("goes with run_folder, where folds are kept", option="audit_folds")

@@ -1,1 +1,1 @@
-"""Commands, chosen by `--mode`: one file each, with one `run(settings, console)`."""
+"""Commands, chosen by `--mode`: one file each, with one `run(config, console)`."""

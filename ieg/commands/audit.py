@@ -2,23 +2,23 @@
 
 from rich.console import Console
 
-from ieg.config import Settings
+from ieg.config import Config
 from ieg.report import label_audit, outcome
 from ieg.report.announce import announce
 from ieg.report.finish import audit_again
 from ieg.restoring import restored
 
 
-def run(settings: Settings, console: Console) -> int:
+def run(config: Config, console: Console) -> int:
     """Write label_audit.csv, audit.json and the page anew; returns the exit status.
 
     Raises:
       InputError: see `restored`; or a fold has not been trained.
     """
-    experiment, step = restored(settings)
+    experiment, step = restored(config)
     announce(experiment, console, step)
     examples = outcome.examples_table(experiment)
-    if experiment.config.audit_folds:
+    if experiment.config.evaluation.audit_folds:
         audited = label_audit.by_folds(experiment, examples, step, console)
     else:
         predict = experiment.predictor(experiment.state.evaluated_weights())

@@ -2,20 +2,20 @@
 
 from rich.console import Console
 
-from ieg.config import Settings
+from ieg.config import Config
 from ieg.report import representation
 from ieg.report.accuracies import accuracies
 from ieg.report.announce import announce
 from ieg.restoring import restored
 
 
-def run(settings: Settings, console: Console) -> int:
+def run(config: Config, console: Console) -> int:
     """Print and save the accuracy of raw and averaged weights; returns the exit status.
 
     Raises:
       InputError: see `restored`.
     """
-    experiment, step = restored(settings)
+    experiment, step = restored(config)
     announce(experiment, console, step)
     weights = {"raw": experiment.state.params}
     if experiment.state.average:
@@ -24,7 +24,7 @@ def run(settings: Settings, console: Console) -> int:
     console.print(accuracies("", measured, experiment.dataset.class_names, each_class=True))
     for name, centroids in representation.measure(experiment, weights, step, console).items():
         measured[name]["nearest_centroid"] = centroids
-    name = f"evaluation_step{step}_{experiment.config.eval_split}.json"
+    name = f"evaluation_step{step}_{experiment.config.data.eval_split}.json"
     experiment.folder.write_json(name, {"step": step, **measured})
     console.print(
         f"saved as {experiment.folder.path / name}", highlight=False, markup=False, soft_wrap=True

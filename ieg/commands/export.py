@@ -7,7 +7,7 @@ import numpy as np
 from rich.console import Console
 
 from ieg.audit import agreement
-from ieg.config import Settings
+from ieg.config import Config
 from ieg.data.files import FileImages
 from ieg.experiment import Experiment
 from ieg.exporting import card, inference, package
@@ -18,13 +18,13 @@ from ieg.restoring import restored
 FOLDER = "export"
 
 
-def run(settings: Settings, console: Console) -> int:
+def run(config: Config, console: Console) -> int:
     """Write `export/` into the run folder; returns the exit status.
 
     Raises:
       InputError: see `restored`.
     """
-    experiment, step = restored(settings)
+    experiment, step = restored(config)
     announce(experiment, console, step)
     tested = experiment.test(experiment.predictor(experiment.state.evaluated_weights()))
     write(experiment, experiment.folder.path / FOLDER, step, tested)
@@ -51,7 +51,7 @@ def write(experiment: Experiment, folder: Path, step: int, tested: dict[str, Any
     model = inference.probability_model(network, raw_input(experiment))
     text = card.of_run(
         experiment.dataset,
-        experiment.settings.experiment(),
+        experiment.config.experiment(),
         step=step,
         averaged=bool(experiment.state.average),
         tested=tested,

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from ieg.config import Settings
+from ieg.config import Config
 from ieg.data import listing, names
 from ieg.data.files import CHANNELS, FileImages
 from ieg.data.images import readable
@@ -16,18 +16,18 @@ from ieg.report.announce import announce
 from ieg.restoring import restored
 
 
-def run(settings: Settings, console: Console) -> int:
+def run(config: Config, console: Console) -> int:
     """Write a table into the run folder, one for each input and step; returns the exit status.
 
     Raises:
       InputError: see `restored`; or there are no images, or the run was trained on something else
         than color images.
     """
-    given = settings.config.input
+    given = config.run.input
     if given is None:
         raise InputError("`mode=predict` needs images: `input=FOLDER`, or a CSV file with paths")
     root, paths = listing.list_images(Path(given).expanduser())
-    experiment, step = restored(settings)
+    experiment, step = restored(config)
     announce(experiment, console, step)
     images = _as_trained(experiment, root, paths)
     logits = experiment.predictor(experiment.state.evaluated_weights())(images)

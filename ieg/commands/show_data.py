@@ -8,7 +8,7 @@ import tensorflow as tf
 from rich.console import Console
 
 from ieg.augment.weak import to_pixels
-from ieg.config import Settings
+from ieg.config import Config
 from ieg.data.pipeline import Batch
 from ieg.errors import InputError
 from ieg.experiment import Experiment, build
@@ -19,7 +19,7 @@ MOST_CLASSES = 100
 MANY_CLASSES = 25  # more than that get fewer examples
 
 
-def run(settings: Settings, console: Console) -> int:
+def run(config: Config, console: Console) -> int:
     """Write the sheet beside the runs on that data set and prints its path; returns the status.
 
     It is made of the first steps of a run with these settings: the same examples and views. A run
@@ -28,7 +28,7 @@ def run(settings: Settings, console: Console) -> int:
     Raises:
       InputError: the settings do not fit together, or the file cannot be written.
     """
-    experiment = build(settings)
+    experiment = build(config)
     if experiment.dataset.weak is None:
         raise InputError(
             f"`mode=show_data`: the examples of {experiment.dataset.name} are no images, so there "
@@ -45,7 +45,7 @@ def run(settings: Settings, console: Console) -> int:
     if "strong" not in found:
         with_strong = [name for name in METHODS.names() if METHODS.get(name).needs.strong]
         console.print(
-            f"{experiment.config.method} sees no strong view; to see one: "
+            f"{experiment.config.run.method} sees no strong view; to see one: "
             + ", ".join(f"--method={name}" for name in with_strong),
             highlight=False,
             markup=False,
@@ -101,9 +101,11 @@ def _title(experiment: Experiment, found: Mapping[str, np.ndarray], classes: int
     config, dataset = experiment.config, experiment.dataset
     known = "all" if (dataset.true_labels >= 0).all() else "those that are known"
     of_all = f"{dataset.noise.measured or 0:.1%} of {known}"
-    how = f"--method={config.method}" + (f" --aug_type={config.aug_type}" * ("strong" in found))
+    how = f"--method={config.run.method}" + (
+        f" --aug_type={config.data.aug_type}" * ("strong" in found)
+    )
     sentences = [
-        f"{dataset.name}, seed {config.seed}, as {how} sees it in its first steps.",
+        f"{dataset.name}, seed {config.run.seed}, as {how} sees it in its first steps.",
         "Each row is a given label;",
         f"below each image is its true one, framed where they differ ({of_all})."
         if dataset.noise.measured is not None
@@ -119,4 +121,6 @@ def _title(experiment: Experiment, found: Mapping[str, np.ndarray], classes: int
 def _path(experiment: Experiment) -> Path:
     """In the folder of the data set, above those of networks and runs."""
     config = experiment.config
-    return experiment.folder.path.parents[2] / f"images_{config.method}_seed{config.seed}.png"
+    return (
+        experiment.folder.path.parents[2] / f"images_{config.run.method}_seed{config.run.seed}.png"
+    )

@@ -11,15 +11,15 @@ import tensorflow as tf
 from rich.console import Console
 
 from ieg import folds, memory
-from ieg.config import Settings
+from ieg.config import Config
 from ieg.data import corrections
 from ieg.errors import InputError
 from ieg.evaluation import evaluate, measures
-from ieg.experiment import Experiment, build, stored_config
+from ieg.experiment import Experiment, build
 from ieg.report import label_audit, outcome, run_figures, spreadsheet
 from ieg.report.announce import announce
 from ieg.report.finish import audit_again, finish
-from ieg.restoring import refuse_other_data
+from ieg.restoring import checked_result, config_json
 from ieg.runs.folder import CONFIG, DAMAGED_IMAGES, DATA, LABEL_CORRECTIONS, PARAMETERS, SPLIT
 from ieg.training.schedules import STRETCHING
 from ieg.training.trainer import Interrupted, Trainer
@@ -29,7 +29,7 @@ from ieg.training.workers import together
 SECONDS_BETWEEN_FIGURES = 60.0
 
 
-def run(settings: Settings, console: Console) -> int:
+def run(config: Config, console: Console) -> int:
     """Train to max_iteration and write result.json and figures; returns the exit status.
 
     With `audit_folds` the folds are trained after that, and the labels audited by them.
@@ -38,23 +38,29 @@ def run(settings: Settings, console: Console) -> int:
       InputError: the settings do not fit together, or the folder belongs to another run.
       TrainingStopped: the loss is not finite.
     """
-    if settings.config.write_xlsx:
+    return trained(config, console)[1]
+
+
+def trained(config: Config, console: Console) -> tuple[Experiment, int]:
+    """Do the same, and return the experiment beside the exit status."""
+    if config.run.write_xlsx:
         spreadsheet.require()
-    asked = folds.of(settings)
-    with together(several=settings.config.distribution_strategy == "multi_worker_mirrored"):
-        experiment = build(settings)
+    asked, first_fold = folds.of(config), None
+    with together(several=config.training.distribution_strategy == "multi_worker_mirrored"):
+        experiment = build(config)
         if not experiment.workers.is_chief:
             console = Console(quiet=True)
-        experiment.workers.from_chief(lambda: _checked_result(experiment))
-        for fold in asked[:1]:  # of which there are none on several workers
-            _checked_result(folds.build_one(settings, fold))
+        experiment.workers.from_chief(lambda: checked_result(experiment))
+        if asked:  # of which there are none on several workers
+            first_fold = folds.build_one(config, asked[0])
+            checked_result(first_fold)
         announce(experiment, console)
         status = _train(experiment, console)
-        if asked and not status:
-            status = folds.train(settings, console, lambda fold: _train(fold, console))
+        if first_fold is not None and not status:
+            status = folds.train(first_fold, config, console, lambda fold: _train(fold, console))
             if not status:
                 _audit_by_folds(experiment, console)
-    return status
+    return experiment, status
 
 
 def _train(experiment: Experiment, console: Console) -> int:
@@ -62,8 +68,8 @@ def _train(experiment: Experiment, console: Console) -> int:
 
     One of the workers runs it, of which the chief alone prints and writes.
     """
-    result = experiment.workers.from_chief(lambda: _checked_result(experiment))
-    going_back = experiment.config.restore_step > 0
+    result = experiment.workers.from_chief(lambda: checked_result(experiment))
+    going_back = experiment.config.run.restore_step > 0
     if result is not None and result["steps"] == experiment.last_step and not going_back:
         console.print(
             f"finished already: top-1 {result['top1']:.4f} after {result['steps']} steps; "
@@ -86,75 +92,6 @@ def _audit_by_folds(experiment: Experiment, console: Console) -> None:
         experiment.folder.close()
 
 
-def _checked_result(experiment: Experiment) -> dict[str, Any] | None:
-    """The result of a finished run, of a folder that this run may go on with."""
-    _refuse_other_run(experiment)
-    return _read_folder(experiment)
-
-
-def _facts(experiment: Experiment) -> dict[str, Any]:
-    """Content of config.json."""
-    return {
-        "values": experiment.settings.values(),
-        "origins": dict(experiment.settings.origins),
-        "global_batch_size": experiment.pipeline.batch_size,
-        "data_digest": experiment.dataset.digest,
-        "fold": None if experiment.fold is None else str(experiment.fold),
-        "max_iteration": experiment.last_step,
-    }
-
-
-def _refuse_other_run(experiment: Experiment) -> None:
-    """Refuse a folder that was begun with other settings, or has gone further already."""
-    folder = experiment.folder
-    before = stored_config(experiment.settings, experiment.fold)
-    reached = max(experiment.checkpoints.steps(), default=0)
-    if before is None:
-        if reached:
-            raise InputError(
-                f"{folder.path} has checkpoints but no config.json, so nobody knows the settings "
-                "of that run; give another `checkpoint_path`"
-            )
-        return
-    old = {**before["values"], "global_batch_size": before.get("global_batch_size")}
-    new = {**experiment.settings.experiment(), "global_batch_size": experiment.pipeline.batch_size}
-    changed = [
-        f"`{name}` was {old[name]} and is {value} now"
-        for name, value in new.items()
-        if name in old and old[name] != value
-    ]
-    if changed:
-        raise InputError(
-            f"{folder.path} belongs to a run with other settings: {'; '.join(changed)}; give the "
-            "same settings, or another `checkpoint_path`"
-        )
-    refuse_other_data(experiment, before)
-    fold = _facts(experiment)["fold"]
-    if before.get("fold") != fold:
-        raise InputError(
-            f"{folder.path} is audit fold {before.get('fold')}, not {fold}; give as many "
-            "`audit_folds` as before, or delete its folders fold1, fold2 and so on"
-        )
-    if reached > experiment.last_step:
-        raise InputError(
-            f"{folder.path} has reached step {reached} already, which is more than the "
-            f"{experiment.last_step} asked for; give at least as many, or another `checkpoint_path`"
-        )
-
-
-def _read_folder(experiment: Experiment) -> dict[str, Any] | None:
-    """Read all that a run goes on from, before anything is changed; returns a finished result.
-
-    Raises:
-      InputError: a file is damaged, or the checkpoint that was asked for does not exist.
-    """
-    step = experiment.checkpoints.find(experiment.config.restore_step)
-    experiment.folder.metrics.check(step)
-    experiment.folder.read_damaged()
-    experiment.folder.read_seconds()
-    return experiment.folder.read_result()
-
-
 class _Run:
     """One process' part of a run."""
 
@@ -165,9 +102,8 @@ class _Run:
         self.folder = experiment.folder
         self.averaged = experiment.predictor(experiment.state.evaluated_weights())
         self.raw = experiment.predictor(experiment.state.params)
-        self.subset = evaluate.train_subset(
-            experiment.dataset, experiment.config.train_eval_size, experiment.config.seed
-        )
+        size, seed = experiment.config.evaluation.train_eval_size, experiment.config.run.seed
+        self.subset = evaluate.train_subset(experiment.dataset, size, seed)
         self.seconds_before = 0.0
 
     def execute(self) -> int:
@@ -175,7 +111,7 @@ class _Run:
         self.workers.from_chief(self.folder.open)
         try:
             # Once more, now that no other process can write here.
-            self.workers.from_chief(lambda: _checked_result(self.experiment))
+            self.workers.from_chief(lambda: checked_result(self.experiment))
             self._restore()
             if self.workers.is_chief:
                 self._write_start()
@@ -191,7 +127,7 @@ class _Run:
         except Interrupted as stop:
             self.console.print(
                 f"stopped at step {stop.step} of {self.experiment.last_step}; all is saved in "
-                f"{self.folder.path}\nto go on: {_command(self.experiment.settings)}",
+                f"{self.folder.path}\nto go on: {_command(self.experiment.config)}",
                 highlight=False,
                 markup=False,
                 soft_wrap=True,
@@ -204,12 +140,12 @@ class _Run:
 
     def _write_start(self) -> None:
         """Write what is known of a run before it trains."""
-        self.folder.write_json(CONFIG, _facts(self.experiment))
+        self.folder.write_json(CONFIG, config_json(self.experiment))
         self.folder.write_row(PARAMETERS, outcome.parameters(self.experiment))
         self.folder.write_json(DATA, outcome.data_facts(self.experiment))
         if self.experiment.dataset.made_split:
             self.folder.write_table(SPLIT, self.experiment.dataset.made_split)
-        decisions = self.experiment.config.label_corrections
+        decisions = self.experiment.config.data.label_corrections
         if decisions is not None:  # by this copy the run is found when the file has been changed
             text = corrections.content(decisions).decode(errors="surrogateescape")
             self.folder.write_text(LABEL_CORRECTIONS, text)
@@ -217,7 +153,7 @@ class _Run:
 
     def _restore(self) -> None:
         """Bring state and tables to the same step: the latest checkpoint, or `restore_step`."""
-        asked, checkpoints = self.experiment.config.restore_step, self.experiment.checkpoints
+        asked, checkpoints = self.experiment.config.run.restore_step, self.experiment.checkpoints
         step = self.workers.from_chief(lambda: checkpoints.find(asked))
         self.workers.each(lambda: self._restore_step(step))
         if self.workers.is_chief:
@@ -297,7 +233,7 @@ class _Run:
     def _report(self, row: Mapping[str, Any]) -> None:
         step = int(row["step"])
         self.folder.metrics.add(row)
-        if self.experiment.config.write_xlsx:
+        if self.experiment.config.run.write_xlsx:
             run_figures.write_sheets(self.experiment)
         if time.monotonic() - self.drawn > SECONDS_BETWEEN_FIGURES:
             run_figures.draw_evaluations(self.experiment)
@@ -356,18 +292,20 @@ def _measured(tested: Mapping[str, Any]) -> dict[str, Any]:
 def _by_length(experiment: Experiment) -> list[str]:
     """What becomes another when a run is made longer."""
     schedule = None
-    if experiment.config.lr_schedule in STRETCHING:
-        schedule = f"{experiment.config.lr_schedule} now stretches over more steps, so the "
+    if experiment.config.training.lr_schedule in STRETCHING:
+        schedule = (
+            f"{experiment.config.training.lr_schedule} now stretches over more steps, so the "
+        )
         schedule += "learning rate jumps back up"
     return list(filter(None, (schedule, experiment.method.by_length())))
 
 
-def _command(settings: Settings) -> str:
+def _command(config: Config) -> str:
     """What to type to go on with the same run: the same flags, from the latest checkpoint."""
     typed = {
         name: value
-        for name, value in settings.values().items()
-        if settings.origins[name] == "command line" and value is not None
+        for name, value in config.values().items()
+        if config.origins[name] == "command line" and value is not None
     }
     typed.pop("restore_step", None)
     flags = [f"--{name}={value}" for name, value in typed.items()]

@@ -2,13 +2,13 @@
 
 from rich.console import Console
 
-from ieg.config import Settings
+from ieg.config import Config
 from ieg.report import outcome, run_figures
 from ieg.report.announce import announce
 from ieg.restoring import restored
 
 
-def run(settings: Settings, console: Console) -> int:
+def run(config: Config, console: Console) -> int:
     """Write the figures of a checkpoint and print their paths; returns the exit status.
 
     They go into a folder of their own, so that those of the end of training stay.
@@ -16,7 +16,7 @@ def run(settings: Settings, console: Console) -> int:
     Raises:
       InputError: see `restored`.
     """
-    experiment, step = restored(settings)
+    experiment, step = restored(config)
     announce(experiment, console, step)
     folder, examples = experiment.folder, outcome.examples_table(experiment)
     record = run_figures.record(experiment, folder.metrics.columns(step), examples)

@@ -23,7 +23,7 @@ def announce(experiment: Experiment, console: Console, step: int | None = None) 
       console: where to print.
       step: of the checkpoint that has been restored; None: of none.
     """
-    config, dataset = experiment.config, experiment.dataset
+    config, run, dataset = experiment.config, experiment.config.run, experiment.dataset
     data = ", ".join(filter(None, (dataset.name, dataset.note)))
     shape = "x".join(map(str, dataset.train.images.shape[1:]))
     pipeline, replicas = experiment.pipeline, experiment.strategy.num_replicas_in_sync
@@ -32,18 +32,18 @@ def announce(experiment: Experiment, console: Console, step: int | None = None) 
     workers = f" on {experiment.workers.count} workers" if experiment.workers.count > 1 else ""
     exact = ", deterministic" if experiment.deterministic else ""
     lines = {
-        f"ieg {ieg.__version__}": f"{config.mode} with method {config.method}, seed {config.seed}",
+        f"ieg {ieg.__version__}": f"{run.mode} with method {run.method}, seed {run.seed}",
         "data": (
             f"{data}: {len(dataset.train_indices):,} training {what} {shape} in "
             f"{dataset.num_classes} classes, {dataset.probe_size} clean probe {what}, "
-            f"{len(dataset.evaluation.labels):,} {config.eval_split} {what}"
+            f"{len(dataset.evaluation.labels):,} {config.data.eval_split} {what}"
         ),
         "noise": _noise_line(experiment),
         **({"corrected": _corrections_line(dataset.corrections)} if dataset.corrections else {}),
         "classes": _counts(dataset),
         "network": (
-            f"{config.network_name}, {_trainable(experiment.model):,} trainable parameters, "
-            f"from {experiment.start}"
+            f"{config.network.network_name}, {_trainable(experiment.model):,} trainable "
+            f"parameters, from {experiment.start}"
         ),
         "devices": f"{replicas} {kind} replica{'s' if replicas > 1 else ''}{workers}{exact}",
         "steps": (
@@ -112,8 +112,8 @@ def _print_transition(experiment: Experiment, console: Console) -> None:
 def _print_settings(experiment: Experiment, console: Console) -> None:
     """Every value that is set with where it came from, grouped by origin."""
     groups: dict[str, list[str]] = {}
-    values: dict[str, Any] = experiment.settings.values()
-    for name, origin in experiment.settings.origins.items():
+    values: dict[str, Any] = experiment.config.values()
+    for name, origin in experiment.config.origins.items():
         if values[name] is not None:
             groups.setdefault(origin, []).append(f"{name}={values[name]}")
     for origin, settings in groups.items():

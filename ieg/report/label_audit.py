@@ -152,7 +152,7 @@ def _audit(
     known = true >= 0
     facts = {
         "step": step,
-        "audit_folds": 0 if running_loss is not None else experiment.config.audit_folds,
+        "audit_folds": 0 if running_loss is not None else experiment.config.evaluation.audit_folds,
         "examples": len(given),
         "suspicious": int(np.sum(found.score > audit.THRESHOLD)),
         "noise_rate": found.noise_rate,

@@ -17,20 +17,20 @@ from ieg.runs import Row
 def identity(experiment: Experiment) -> dict[str, Any]:
     """Keys of result.json that tell runs apart."""
     config, noise = experiment.config, experiment.dataset.noise
-    settings = {k: v for k, v in experiment.settings.experiment().items() if k != "seed"}
-    if config.label_corrections is not None:
-        settings["label_corrections"] = corrections.digest(config.label_corrections)
+    settings = {k: v for k, v in experiment.config.experiment().items() if k != "seed"}
+    if config.data.label_corrections is not None:
+        settings["label_corrections"] = corrections.digest(config.data.label_corrections)
     for name in settings:
         if name.endswith("_ckpt") and settings[name]:
             # Runs of several seeds that build on one run each are repetitions of one experiment.
-            settings[name] = re.sub(rf"seed{config.seed}(?=/|$)", "seed*", settings[name])
+            settings[name] = re.sub(rf"seed{config.run.seed}(?=/|$)", "seed*", settings[name])
     return {
-        "method": config.method,
+        "method": config.run.method,
         "dataset": experiment.dataset.name,
         "data_note": experiment.dataset.note,
-        "network": config.network_name,
-        "seed": config.seed,
-        "eval_split": config.eval_split,
+        "network": config.network.network_name,
+        "seed": config.run.seed,
+        "eval_split": config.data.eval_split,
         "fold": None if experiment.fold is None else str(experiment.fold),
         "noise_rate_asked": noise.asked,
         "noise_rate": noise.measured,
@@ -108,7 +108,7 @@ def examples_table(experiment: Experiment) -> dict[str, Any]:
 def parameters(experiment: Experiment) -> dict[str, Any]:
     """The row of params.csv: every setting, and what they come to in steps."""
     return {
-        **experiment.settings.values(),
+        **experiment.config.values(),
         "total_iterations": experiment.last_step,
         "warmup_iterations": experiment.warmup_steps(),
     }

@@ -40,27 +40,27 @@ def measure(
       name of the weights → measures of `nearest_centroid.on_split`; nothing when nobody asked.
     """
     config, num_classes = experiment.config, experiment.dataset.num_classes
-    if not (config.nearest_centroid or config.save_features):
+    if not (config.evaluation.nearest_centroid or config.evaluation.save_features):
         return {}
     seen = {name: _outputs(experiment, values) for name, values in weights.items()}
-    if config.save_features:
+    if config.evaluation.save_features:
         for split, outputs in seen[list(weights)[-1]].items():
             name = f"features_step{step}_{split}.npz"
             experiment.folder.write_arrays(name, outputs._asdict())
             path = experiment.folder.path / name
             console.print(f"features in {path}", highlight=False, markup=False, soft_wrap=True)
-    if not config.nearest_centroid:
+    if not config.evaluation.nearest_centroid:
         return {}
     measured = {}
     for name, both in seen.items():
-        train, tested = both["train"], both[config.eval_split]
+        train, tested = both["train"], both[config.data.eval_split]
         centroids = nearest_centroid.class_means(train.features, train.labels, num_classes)
         measured[name] = nearest_centroid.on_split(
             nearest_centroid.predict(tested.features, centroids),
             tested.labels,
             experiment.dataset.class_counts,
-            many_above=config.many_shot_above,
-            few_below=config.few_shot_below,
+            many_above=config.evaluation.many_shot_above,
+            few_below=config.evaluation.few_shot_below,
         )
     console.print(accuracies("nearest centroid", measured, experiment.dataset.class_names))
     return measured
@@ -72,7 +72,7 @@ def _outputs(experiment: Experiment, weights: list[tf.Variable]) -> dict[str, Ou
     indices, tested = dataset.train_indices, dataset.evaluation
     splits = {
         "train": (dataset.train.images[indices], dataset.given_labels[indices]),
-        experiment.config.eval_split: (tested.images, tested.labels),
+        experiment.config.data.eval_split: (tested.images, tested.labels),
     }
     features, logits = experiment.predictor(weights, "features"), experiment.predictor(weights)
     found = {}

@@ -42,12 +42,12 @@ class Drawing:
     @property
     def title(self) -> str:
         """Method, data and the split that accuracy is measured on."""
-        split = self.experiment.config.eval_split
+        split = self.experiment.config.data.eval_split
         return f"{title(self.experiment)}, accuracy on {split} images"
 
     def path(self, name: str) -> Path:
         """The file of a figure."""
-        return self.folder / f"{name}.{self.experiment.config.figure_format}"
+        return self.folder / f"{name}.{self.experiment.config.run.figure_format}"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def _subsets(drawing: Drawing) -> list[Path]:
 def _logged(drawing: Drawing) -> list[Path]:
     """The scalars that the method logs of itself."""
     experiment, metrics = drawing.experiment, drawing.metrics
-    path = drawing.path(experiment.config.method)
+    path = drawing.path(experiment.config.run.method)
     shown = figures.method_panels(metrics, experiment.method.curves)
     return [path] if panels.draw(metrics, shown, path, title=title(experiment)) else []
 
@@ -160,7 +160,7 @@ def draw_method(experiment: Experiment, record: Record, folder: Path) -> list[Pa
 
 def for_page(experiment: Experiment) -> list[Path]:
     """PNG files in the folder of figures that report.html shows."""
-    method = experiment.config.method
+    method = experiment.config.run.method
     hidden = [figure.name.format(method=method) for figure in FIGURES if not figure.on_page]
     return [
         path
@@ -185,15 +185,15 @@ def record(experiment: Experiment, metrics: panels.Columns, examples: Mapping[st
         class_names=experiment.dataset.class_names,
         noise_rate=noise.measured if noise.asked is None else noise.asked,
         title=title(experiment),
-        figure_format=experiment.config.figure_format,
+        figure_format=experiment.config.run.figure_format,
     )
 
 
 def title(experiment: Experiment) -> str:
     """Method with its loss, data and noise rate."""
     config, dataset = experiment.config, experiment.dataset
-    loss = experiment.settings.values().get("loss")
-    method = config.method if loss is None else f"{config.method} ({loss})"
+    loss = experiment.config.values().get("loss")
+    method = config.run.method if loss is None else f"{config.run.method} ({loss})"
     rate = "unknown" if dataset.noise.measured is None else f"{dataset.noise.measured:.3f}"
     return f"{method} on {dataset.name}, noise rate {rate}"
 

@@ -84,7 +84,7 @@ def _audit(experiment: Experiment, audited: LabelAudit) -> Audit:
 
 def _earlier(experiment: Experiment) -> list[dict[str, str]]:
     """The decisions that the labels of the run were corrected by."""
-    if experiment.config.label_corrections is None:
+    if experiment.config.data.label_corrections is None:
         return []
     rows = corrections.read(experiment.folder.path / LABEL_CORRECTIONS)
     return [
@@ -201,7 +201,9 @@ def _tables(experiment: Experiment, result: Result, audit: Audit) -> list[Html]:
     """Accuracy of each class, and of the classes with many, medium and few images."""
     config, counts = experiment.config, experiment.dataset.class_counts
     suspected = np.bincount(audit.given[audit.score > THRESHOLD], minlength=len(counts))
-    group = shots.groups(counts, config.many_shot_above, config.few_shot_below)
+    group = shots.groups(
+        counts, config.evaluation.many_shot_above, config.evaluation.few_shot_below
+    )
     return tables.accuracies(
         experiment.dataset.class_names,
         counts,
@@ -219,8 +221,8 @@ def _pictures(experiment: Experiment) -> dict[str, bytes]:
 
 
 def _settings(experiment: Experiment) -> list[tuple[str, str, str]]:
-    origins = experiment.settings.origins
-    values = experiment.settings.values().items()
+    origins = experiment.config.origins
+    values = experiment.config.values().items()
     return [(f"--{k}", "unset" if v is None else str(v), origins.get(k, "")) for k, v in values]
 
 

@@ -94,7 +94,7 @@ def test_all_must_have_the_same_addresses() -> None:
             worker.result()
         assert str(refused.value) == (
             f"worker 1 was given the addresses {everyone[0]}, {everyone[2]} and worker 0 "
-            f"{everyone[0]}, {everyone[1]}; give all of them the same cluster"
+            f"{everyone[0]}, {everyone[1]}; give all workers the same cluster"
         )
 
 

@@ -136,7 +136,7 @@ OUT_OF_RANGE = [
 DO_NOT_FIT = [
     ("--method=l2r --probe_dataset_hold_ratio=0", "needs clean probe data", "above 0"),
     ("--method=ieg --probe_dataset_hold_ratio=0", "needs clean probe data", "is FSR"),
-    ("--method=ieg --aug_type=autoaug", "colour", "--aug_type=randaug"),
+    ("--method=ieg --aug_type=autoaug", "color", "--aug_type=randaug"),
     ("--method=ieg --aug_type=strong", "must be one of autoaug"),
     ("--method=supervised --ce_factor=1", "no option of --method=supervised"),
     ("--loss=mae --gce_q=0.5", "--gce_q is no option of --loss=mae"),

@@ -63,7 +63,7 @@ def test_all_go_when_all_are_there_and_leave_their_ports() -> None:
     [
         ((0,), "worker 1 at {1}, worker 2 at {2}"),
         ((1,), "worker 0 at {0}"),
-        ((0, 1), "worker 2 at {2}|worker 0 at {0}(, who waits for others)?"),
+        ((0, 1), "worker 2 at {2}|worker 0 at {0}(, which waits for others)?"),
     ],
 )
 def test_it_gives_up_and_says_who_is_missing(places: tuple[int, ...], missing: str) -> None:
@@ -94,7 +94,7 @@ def test_all_must_have_the_same_addresses() -> None:
             worker.result()
         assert str(refused.value) == (
             f"worker 1 was given the addresses {everyone[0]}, {everyone[2]} and worker 0 "
-            f"{everyone[0]}, {everyone[1]}; give all of them the same cluster"
+            f"{everyone[0]}, {everyone[1]}; give all workers the same cluster"
         )
 
 

@@ -1,4 +1,4 @@
-"""Random numbers as a function of (seed, purpose, step): no hidden state, so nothing to restore."""
+"""Random numbers as a function of (seed, purpose, step): no hidden state, nothing to restore."""
 
 import zlib
 
@@ -11,26 +11,29 @@ def _entropy(seed: int, purpose: str) -> list[int]:
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:
-    """A NumPy generator of its own for each purpose: drawing more for one leaves the others alone.
+    """NumPy generator of its own for each purpose: drawing more for one leaves the others alone.
 
     Args:
-      seed: the run's seed, at least 0.
-      purpose: what the numbers are for, such as "noise".
+      seed: seed of the run, at least 0.
+      purpose: a name for the use of the numbers, such as "noise".
+
+    >>> generator(7, "noise").integers(100) == generator(7, "noise").integers(100)
+    np.True_
     """
     return np.random.default_rng(_entropy(seed, purpose))
 
 
 def words(seed: int, purpose: str, count: int) -> np.ndarray:
-    """[count] uint32 that stand for (seed, purpose), for seeds of compiled code."""
+    """Seed words [count] uint32 from (seed, purpose), for random numbers in compiled code."""
     return np.random.SeedSequence(_entropy(seed, purpose)).generate_state(count, np.uint32)
 
 
 def stateless_seed(seed: int, purpose: str, step: tf.Tensor) -> tf.Tensor:
-    """[2] int32, the seed that `tf.random.stateless_*` takes for this purpose at this step.
+    """Seed [2] int32 of `tf.random.stateless_*` for a purpose at a step.
 
     Args:
       seed, purpose: as for `generator`.
-      step: scalar integer tensor, the 0-based iteration.
+      step: scalar integer tensor, 0-based step of the run.
     """
     word = words(seed, purpose, 1).view(np.int32)[0]
     return tf.stack([tf.constant(word, tf.int32), tf.cast(step, tf.int32)])

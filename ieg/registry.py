@@ -1,4 +1,4 @@
-"""Things found by name: to add one is to add one file to the package that holds its kind."""
+"""Registries of methods, losses, networks and the like: one file in a package adds one entry."""
 
 import difflib
 import importlib
@@ -12,13 +12,13 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Name → entry, filled by decorators in the modules of one package.
+    """Entries by name, filled by decorators in the modules of one package.
 
-    The modules are imported at the first look-up, so that a new file is enough for a new entry.
+    The modules are imported at the first look-up, so a new file is enough for a new entry.
 
     Args:
-      kind: what an entry is called in error messages, such as "network".
-      package: the package whose modules register entries.
+      kind: word for an entry in error messages, such as "network".
+      package: name of the package whose modules register entries.
     """
 
     def __init__(self, kind: str, package: str) -> None:
@@ -28,10 +28,10 @@ class Registry(Generic[T]):
         self._complete = False
 
     def register(self, name: str) -> Callable[[T], T]:
-        """Decorator: enters what it decorates as `name`.
+        """Decorator that registers an object as `name`.
 
         Raises:
-          ValueError: the name is taken, which is a mistake in the code, not of the user.
+          ValueError: the name is taken; a mistake in the code, not of the user.
         """
 
         def add(entry: T) -> T:
@@ -43,15 +43,15 @@ class Registry(Generic[T]):
         return add
 
     def names(self) -> list[str]:
-        """All names, sorted."""
+        """All registered names, sorted."""
         self._import_modules()
         return sorted(self._entries)
 
     def get(self, name: str) -> T:
-        """The entry of that name.
+        """Look up an entry by name.
 
         Raises:
-          InputError: there is none; the message lists those that there are.
+          InputError: there is none; the message lists all names.
         """
         self._import_modules()
         if name not in self._entries:
@@ -62,11 +62,11 @@ class Registry(Generic[T]):
         return self._entries[name]
 
     def entries(self) -> dict[str, T]:
-        """What is registered by now."""
+        """Entries registered so far, without importing further modules."""
         return dict(self._entries)
 
     def restore(self, entries: dict[str, T]) -> None:
-        """Goes back to earlier `entries`."""
+        """Replace all entries by those of an earlier `entries()`."""
         self._entries = dict(entries)
 
     def _import_modules(self) -> None:

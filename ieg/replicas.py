@@ -1,4 +1,4 @@
-"""What couples the replicas of one global batch; with one replica every function is the identity.
+"""Sums, means and gathers over the replicas of a global batch; the identity with one replica.
 
 Called in replica context (inside `strategy.run`). Scalars that belong to a batch are handled as
 shares: each replica holds its part of a sum over the global batch, and `total` adds the parts.
@@ -19,12 +19,12 @@ _of_thread = threading.local()
 
 @contextlib.contextmanager
 def scope(name: str) -> Iterator[None]:
-    """How far the batch reaches within the block.
+    """Context that sets the batch for the functions of this module.
 
     Args:
-      name: "global", over all replicas; or "replica", so that every function here is the identity
-        and each replica takes its own part for the whole. `shares` of what it finds then make up a
-        mean over replicas.
+      name: "global": the batches of all replicas together. "replica": each replica takes its own
+        part for the whole, and every function here is the identity; the `shares` of its results
+        then add up to a mean over replicas.
     """
     before, _of_thread.alone = _is_alone(), name == "replica"
     try:
@@ -34,11 +34,11 @@ def scope(name: str) -> Iterator[None]:
 
 
 def shares(values: Any, name: str) -> Any:
-    """What was found in a `scope` of that name, as shares of the global batch.
+    """Results of a `scope` as shares of the global batch.
 
     Args:
       values: a tensor or a tree of tensors.
-      name: with "replica" all are divided by the number of replicas.
+      name: name of the scope; for "replica" the values are divided by the number of replicas.
     """
     if name == "global" or count() == 1:
         return values
@@ -57,7 +57,7 @@ def count() -> int:
 
 
 def total(values: Any) -> Any:
-    """Sum over replicas of every tensor of a tree; the same on each replica afterwards."""
+    """Sum over replicas of every tensor of a tree; equal on all replicas."""
     if count() == 1:
         return values
     context = tf.distribute.get_replica_context()
@@ -65,7 +65,7 @@ def total(values: Any) -> Any:
 
 
 def mean(values: Any) -> Any:
-    """Mean over replicas of every tensor of a tree."""
+    """Mean over replicas of every tensor of a tree; equal on all replicas."""
     if count() == 1:
         return values
     context = tf.distribute.get_replica_context()
@@ -73,7 +73,7 @@ def mean(values: Any) -> Any:
 
 
 def gather(values: tf.Tensor) -> tf.Tensor:
-    """[B, ...] of each replica → [global batch, ...], replica by replica."""
+    """Concatenate [B, ...] of all replicas to [global batch, ...]."""
     if count() == 1:
         return values
     together = tf.distribute.get_replica_context().all_gather(_placed(values), axis=0)
@@ -81,12 +81,12 @@ def gather(values: tf.Tensor) -> tf.Tensor:
 
 
 def _placed(values: Any) -> Any:
-    """The same on this replica's device, as collectives want it; a batch has none by itself."""
+    """Place values on the device of this replica, as collectives need; a batch has none itself."""
     return tf.nest.map_structure(tf.identity, values)
 
 
 def collect(strategy: tf.distribute.Strategy, values: Any) -> np.ndarray:
-    """In no replica's context: [B, ...] of each, also on other workers → [global batch, ...]."""
+    """`gather` outside of replicas: [B, ...] of all replicas and workers as one NumPy array."""
     return np.asarray(_collector(strategy)(values))
 
 
@@ -96,13 +96,15 @@ def _collector(strategy: tf.distribute.Strategy) -> Callable[[Any], tf.Tensor]:
 
 
 def differentiable_gather(values: tf.Tensor) -> tf.Tensor:
-    """`gather` of what has a gradient, which adds up what all replicas make of it.
+    """`gather` with a gradient: the sum of the gradients of all replicas.
 
-    So a loss of the gathered batch is handled as shares: with 1 / count of it on each replica every
-    row gets the gradient of the whole.
+    A loss of the gathered batch is thus handled as shares: with 1 / count of it on each replica
+    every row gets the gradient of the whole.
 
     Args:
-      values: [B, ...] float, as many on every replica.
+      values: [B, ...] float, of the same shape on every replica.
+    Returns:
+      [B · replicas, ...].
     """
     if count() == 1:
         return values
@@ -116,12 +118,12 @@ def differentiable_gather(values: tf.Tensor) -> tf.Tensor:
 
 
 def batch_mean(values: tf.Tensor) -> tf.Tensor:
-    """This replica's share of the mean over the global batch.
+    """Share of this replica in the mean over the global batch.
 
     share_r = Σ_{i in replica r} values_i / (B · replicas)
 
     Args:
-      values: [B] per example; every replica holds the same number.
+      values: [B] per example; B is the same on every replica.
     Returns:
       scalar; the shares of all replicas add up to the mean.
     """
@@ -129,18 +131,20 @@ def batch_mean(values: tf.Tensor) -> tf.Tensor:
 
 
 def global_mean(values: tf.Tensor) -> tf.Tensor:
-    """Mean over all entries of all replicas; the same on each, and differentiable.
+    """Mean over all entries of all replicas, differentiable.
 
-    The gradient adds up what all replicas make of it, as for a sum of their losses.
+    Its gradient is the sum of the gradients of all replicas, as for a sum of their losses.
 
     Args:
-      values: any shape, the same on every replica.
+      values: a tensor of the same shape on every replica.
+    Returns:
+      scalar, equal on all replicas.
     """
     return total(tf.reduce_mean(values) / count())
 
 
 def own_rows(size: int) -> tf.Tensor:
-    """[size] int32: where this replica's rows stand in a gathered [size · replicas, ...] batch."""
+    """Row numbers [size] int32 of this replica in a gathered [size · replicas, ...] batch."""
     if count() == 1:
         return tf.range(size)
     replica = tf.distribute.get_replica_context().replica_id_in_sync_group
@@ -148,13 +152,13 @@ def own_rows(size: int) -> tf.Tensor:
 
 
 def equal_weights(like: tf.Tensor) -> tf.Tensor:
-    """[B] float32 of 1 / (B · replicas) for [B, ...]: they sum to one over the global batch."""
+    """Equal weights [B] float32 for [B, ...]: 1 / (B · replicas), which sums to 1 over replicas."""
     size = tf.shape(like)[0]
     return tf.fill([size], 1 / tf.cast(size * count(), tf.float32))
 
 
 def assign(variables: Sequence[tf.Variable], values: Sequence[tf.Tensor]) -> None:
-    """Writes values that are equal on all replicas, without reducing them once more.
+    """Assign values that are equal on all replicas, without reducing them once more.
 
     A plain `assign` would either be refused (aggregation NONE) or average equal numbers, which
     rounds for three replicas.
@@ -172,7 +176,7 @@ def assign(variables: Sequence[tf.Variable], values: Sequence[tf.Tensor]) -> Non
 
 
 def scatter_add(variable: tf.Variable, indices: tf.Tensor, values: tf.Tensor) -> None:
-    """variable[indices_i] += values_i, for arguments that are equal on all replicas.
+    """Add at indices, variable[indices_i] += values_i, for arguments equal on all replicas.
 
     Args:
       variable: [N, ...].
@@ -183,9 +187,15 @@ def scatter_add(variable: tf.Variable, indices: tf.Tensor, values: tf.Tensor) ->
 
 
 def scatter_update(variable: tf.Variable, indices: tf.Tensor, values: tf.Tensor) -> None:
-    """variable[indices_i] = values_i, likewise; of an index that comes twice the last value stays.
+    """Write at indices, variable[indices_i] = values_i, for arguments equal on all replicas.
 
-    Which one the op itself would keep is not defined on GPUs, and replicas write copies each.
+    The last value of a repeated index stays: the order of the op itself is not defined on GPUs, and
+    each replica writes its own copy.
+
+    Args:
+      variable: [N, ...].
+      indices: [B] int32.
+      values: [B, ...].
     """
     place = tf.range(tf.size(indices))
     comes_again = (indices == indices[:, tf.newaxis]) & (place > place[:, tf.newaxis])

@@ -120,7 +120,7 @@ def test_one_replica_equals_two(typed, tmp_path):
 @pytest.mark.parametrize(
     "typed", [{"method": "supervised"}, {"method": "l2r", "l2r_warmup_epochs": 0}], ids=str
 )
-def test_synchronised_batch_norm_is_that_of_the_global_batch(typed, tmp_path):
+def test_synchronized_batch_norm_is_that_of_the_global_batch(typed, tmp_path):
     # Two steps: each multiplies what sums of other sizes have rounded apart.
     flags = {"steps": 2, "network_name": "cnn", **typed}
     one, _ = train("none", 40, tmp_path, **flags)

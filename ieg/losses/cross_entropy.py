@@ -58,9 +58,10 @@ def soft_targets(given: tf.Tensor, other: tf.Tensor, trust: tf.Tensor) -> tf.Ten
     Returns:
       [B, K].
 
-    >>> given, guess = tf.constant([[1.0, 0.0]]), tf.constant([[0.5, 0.5]])
-    >>> print(soft_targets(given, guess, tf.constant([0.25])).numpy())
-    [[0.625 0.375]]
+    >>> given, other = tf.constant([[1.0, 0.0]] * 2), tf.constant([[0.5, 0.5]] * 2)
+    >>> print(soft_targets(given, other, tf.constant([0.25, 0.5])).numpy())
+    [[0.625 0.375]
+     [0.75  0.25 ]]
     """
     share = tf.reshape(tf.broadcast_to(trust, tf.shape(given)[:1]), [-1, 1])
     return share * given + (1 - share) * other

@@ -1,4 +1,4 @@
-"""The look-ahead gradient, and weights made from it."""
+"""Meta-gradients of a look-ahead, and example weights made from them."""
 
 from ieg.meta.gradient import (
     InnerProblem,

@@ -1,4 +1,4 @@
-"""Adam as a pure function, for what is learned beside the network."""
+"""Adam as a pure function, for parameters that are learned beside the network."""
 
 from collections.abc import Sequence
 
@@ -18,24 +18,38 @@ def adam(
     betas: tuple[float, float] = (0.9, 0.999),
     epsilon: float = 1e-8,
 ) -> tuple[Tensors, Tensors, Tensors]:
-    """One update, with ε outside the bias correction.
+    """One update of Adam, with ε outside the bias correction.
 
     m ← β1 m + (1 - β1) g,  v ← β2 v + (1 - β2) g²
-    θ ← θ - lr · m / (1 - β1^t) / (√(v / (1 - β2^t)) + ε)        Kingma and Ba 2015, algorithm 1
+    θ ← θ - lr · m / (1 - β1^t) / (√(v / (1 - β2^t)) + ε)
 
     Keras adds ε before the correction of v, which matters for gradients as small as those of a
     look-ahead.
 
+    Source: Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015 (arXiv
+    1412.6980), algorithm 1.
+
     Args:
-      params: θ.
-      gradients: g, one for each.
-      means, squares: m and v, likewise; zeros at first.
-      updates: scalar integer, t - 1: how many there have been.
-      learning_rate: above 0.
+      params: θ, float tensors.
+      gradients: g, one per parameter.
+      means, squares: m and v, one per parameter; zeros at first.
+      updates: scalar integer, number of earlier updates, t - 1.
+      learning_rate: lr > 0.
       betas: β1, β2 in [0, 1).
       epsilon: ε > 0.
     Returns:
       new params, means and squares.
+    Raises:
+      ValueError: the lists differ in length.
+
+    The first update moves a parameter by the learning rate:
+
+    >>> zero = [tf.zeros([])]
+    >>> params, _, _ = adam(
+    ...     [tf.constant(1.0)], [tf.constant(0.5)], zero, zero, tf.constant(0), learning_rate=0.1
+    ... )
+    >>> print(params[0].numpy().round(3))
+    0.9
     """
     beta1, beta2 = betas
     t = tf.cast(updates + 1, tf.float32)

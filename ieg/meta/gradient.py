@@ -1,4 +1,4 @@
-"""The exact gradient of a look-ahead: what a virtual training step would do to another loss.
+"""The exact gradient of a look-ahead: the effect of a virtual training step on another loss.
 
 Inner objective  I(θ, φ) = h(Z(θ), φ) + wd(θ), look-ahead  θ'(φ) = θ - α (μ m + ∇_θ I(θ, φ)),
 outer loss  O(θ'). With v = ∇O(θ'),
@@ -6,12 +6,16 @@ outer loss  O(θ'). With v = ∇O(θ'),
     dO/dφ = -α ∂/∂φ ⟨∇_θ I(θ, φ), v⟩ = -α ∂/∂φ ⟨∂h/∂Z (Z, φ), Ż⟩,    Ż = J_Z(θ) v
 
 since h sees the network only through its outputs Z and wd does not depend on φ. So one
-forward-mode pass gives Ż, and what remains is a small gradient through the head. Nested tapes give
-the same number through a second reverse pass; they serve networks without a forward mode.
+forward-mode pass gives Ż, and a small gradient through the head remains. Nested tapes give the same
+number through a second reverse pass; they serve networks without a forward mode.
 
-The look-ahead is that of L2R (Ren et al. 2018, algorithm 1, lines 4 to 9) with the momentum of IEG
-(Zhang et al. 2020, section 3.1); the middle form holds because differentiation in φ and the inner
-product with a constant v commute, the last by the chain rule through Z.
+The middle form holds because differentiation in φ and the inner product with a constant v commute,
+the last by the chain rule through Z.
+
+The look-ahead is that of L2R: Ren, Zeng, Yang and Urtasun, "Learning to Reweight Examples for
+Robust Deep Learning", ICML 2018 (arXiv 1803.09050), algorithm 1, lines 4 to 9. Its momentum is that
+of IEG: Zhang, Zhang, Arık, Lee and Pfister, "Distilling Effective Supervision from Severe Label
+Noise", CVPR 2020 (arXiv 1910.00701), section 3.1.
 
 With several replicas h and O are shares of sums over the global batch. Only ∇_θ I and v are added
 up; the result for per-example φ belongs to the examples of this replica, and for φ that the
@@ -32,11 +36,11 @@ Tensors = list[tf.Tensor]
 
 @dataclass(frozen=True)
 class InnerProblem:
-    """The virtual training step.
+    """Virtual training step of a look-ahead.
 
     Attributes:
       predict: parameters → outputs Z, a tensor or a tree of tensors (logits of several views).
-        Changes nothing: moving statistics are the caller's.
+        Without side effects: moving statistics are the caller's.
       loss: (Z, φ) → this replica's share of h, a scalar.
       stepsize: α > 0.
       decay: coefficient of ½‖θ_j‖² for each parameter; None for no decay.
@@ -45,10 +49,10 @@ class InnerProblem:
       moving: indices of the parameters that take the step; None for all.
       loss_is_zero: h(Z, φ) vanishes for every Z at this φ, as a weighted sum does at weights zero;
         forward mode then spares the inner backward pass.
-      scale: what all passes through the network are multiplied with and their results divided by,
-        for networks in float16, where small numbers are lost.
-      apart: forward mode's pass begins when the outer one is over, and repeats the forward pass of
-        others over the same examples, so that no pass holds the activations of another.
+      scale: factor on the loss in every pass through the network, divided out of the results, so
+        that networks in float16 do not lose small numbers.
+      apart: run the forward-mode pass after the outer one and recompute its activations, so that no
+        pass holds the activations of another; lowers peak memory.
     """
 
     predict: Callable[[Tensors], Any]
@@ -64,13 +68,13 @@ class InnerProblem:
 
 
 class MetaGradient(NamedTuple):
-    """What the look-ahead tells.
+    """Meta-gradient, and results on the way to it.
 
     Attributes:
-      gradient: dO/dφ, the structure of φ.
+      gradient: dO/dφ, in the structure of φ.
       params: θ', all parameters after the virtual step.
-      outer_loss: this replica's share of O without weight decay.
-      aux: what the outer loss returned besides.
+      outer_loss: this replica's share of O without weight decay, a scalar.
+      aux: second result of the outer loss.
     """
 
     gradient: Any
@@ -88,19 +92,36 @@ def meta_gradient(
     mode: str = "forward",
     outer_decay: Sequence[float] | None = None,
 ) -> MetaGradient:
-    """dO(θ'(φ))/dφ, exact to rounding in both modes.
+    """Meta-gradient dO(θ'(φ))/dφ of a look-ahead, exact to rounding in both modes.
+
+    Formula and sources: see the top of this module.
 
     Args:
-      inner: the virtual training step.
+      inner: virtual training step.
       outer_loss: θ' → (this replica's share of the outer loss, anything else worth keeping).
       params: θ, tensors.
       phi: φ, a tensor or a tree of tensors.
       mode: "forward" or "nested".
       outer_decay: coefficient of ½‖θ'_j‖² in the outer loss for each parameter; None for none.
     Returns:
-      the gradient with what was computed on the way.
+      the gradient in φ, with θ', the outer loss and its second result.
     Raises:
       ValueError: another mode, or momentum without buffers.
+
+    Two examples pull a single parameter from 0 to 1 and to -1; the outer loss wants it at 1. With
+    dO/dφ_i = (θ' - 1) · -α (θ - x_i) and α = 0.5, only more weight on the first lowers that loss:
+
+    >>> x = tf.constant([1.0, -1.0])
+    >>> inner = InnerProblem(
+    ...     predict=lambda params: params[0] * tf.ones(2),
+    ...     loss=lambda outputs, phi: tf.reduce_sum(phi * (outputs - x) ** 2 / 2),
+    ...     stepsize=0.5,
+    ... )
+    >>> found = meta_gradient(
+    ...     inner, lambda params: ((params[0] - 1) ** 2 / 2, None), [tf.constant(0.0)], tf.zeros(2)
+    ... )
+    >>> print(found.gradient.numpy())
+    [-0.5  0.5]
     """
     if mode not in ("forward", "nested"):
         raise ValueError(f"mode must be 'forward' or 'nested', not {mode!r}")
@@ -114,10 +135,13 @@ def meta_gradient(
 
 
 def after(values: Any) -> contextlib.AbstractContextManager[None]:
-    """What is computed within the block waits for all of these tensors.
+    """Context whose operations wait for all of these tensors.
 
-    In a graph that also keeps it apart from the same computation elsewhere, with which TensorFlow
-    would merge it otherwise. For no tensors the block is like any other.
+    In a graph this also keeps them apart from the same computation elsewhere, with which TensorFlow
+    would otherwise merge them.
+
+    Args:
+      values: a tree of tensors; without any the context does nothing.
     """
     tensors = tf.nest.flatten(values)
     # They meet in one operation: else each operation of the block had an edge from each of them.
@@ -223,7 +247,7 @@ def _outer_gradient(
     moving: list[int],
     outer_decay: Sequence[float] | None,
 ) -> tuple[tf.Tensor, Any, Tensors]:
-    """The outer loss' share, its aux, and v = ∇O(θ') of the global batch."""
+    """Share of the outer loss, its aux, and v = ∇O(θ') of the global batch."""
     subset = [tf.stop_gradient(ahead[j]) for j in moving]
     with tf.GradientTape() as tape:
         tape.watch(subset)
@@ -248,7 +272,24 @@ def scaled_gradient(
     scale: float,
     unconnected: tf.UnconnectedGradients = tf.UnconnectedGradients.NONE,
 ) -> Any:
-    """∂value/∂sources by way of ∂(scale · value)/∂sources, so that float16 loses less of it."""
+    """Gradient ∂value/∂sources by way of ∂(scale · value)/∂sources, for networks in float16.
+
+    Args:
+      tape: tape that recorded `value`.
+      value: tensor of any shape, whose sum is differentiated.
+      sources: a tree of tensors.
+      scale: above 0; a power of 2 changes no bit of a result that float16 can hold.
+      unconnected: gradient for sources on which `value` does not depend: None, or zeros.
+    Returns:
+      the tree of gradients, divided by `scale` again.
+
+    >>> x = tf.constant(3.0)
+    >>> with tf.GradientTape() as tape:
+    ...     tape.watch(x)
+    ...     square = x * x
+    >>> print(scaled_gradient(tape, square, x, scale=1024.0).numpy())
+    6.0
+    """
     if scale == 1:
         return tape.gradient(value, sources, unconnected_gradients=unconnected)
     found = tape.gradient(value, sources, tf.fill(tf.shape(value), scale), unconnected)

@@ -1,4 +1,4 @@
-"""DRO-LT's loss by hand, by finite differences and by what follows from its formula."""
+"""DRO-LT's loss where reference/dro_lt.npz says nothing: absent classes, bounds, extremes."""
 
 import numpy as np
 import pytest
@@ -28,25 +28,6 @@ def random_batch(num_classes=4, size=10, seed=0):
     return features.astype(np.float32), labels, centroids.astype(np.float32)
 
 
-def misaligned(features, labels, centroids, margins):
-    """What the released code makes of it: margins in batch order, entered class by class."""
-    own = labels == np.arange(len(margins))[:, np.newaxis]
-    entered = np.zeros(own.shape)
-    entered[own] = margins[labels]
-    scores = -np.linalg.norm(centroids[:, np.newaxis] - features, axis=-1) - entered
-    scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))
-    return -(scores * own).sum(axis=1) / own.sum(axis=1)
-
-
-@pytest.mark.parametrize(("margin", "expected"), [(1.0, 0.3132617), (0.0, 0.1269280)])
-def test_two_classes_by_hand(margin, expected):
-    # Each centroid sits on its example and the other one is 2 away: log(1 + exp(ε - 2)).
-    per_class = losses(column(0, 2), [0, 1], column(0, 2), [margin, margin])
-    np.testing.assert_allclose(per_class, [expected, expected], rtol=1e-5)
-    mean = float(dro_lt_mean(per_class, tf.constant([0, 1])))
-    assert mean == pytest.approx(expected, rel=1e-5)
-
-
 def test_a_class_that_the_batch_lacks():
     labels = tf.constant([0, 1, 1])
     per_class = losses(column(0, 2, 2.5), labels, column(0, 2, 5), [1.0, 0.5, 2.0])
@@ -54,25 +35,6 @@ def test_a_class_that_the_batch_lacks():
     assert float(dro_lt_mean(per_class, labels)) == pytest.approx(0.6592497)
     weights = tf.constant([1.0, 2.0, 4.0])
     assert float(dro_lt_mean(per_class, labels, weights)) == pytest.approx(0.3103757)
-
-
-def test_margins_belong_to_the_class_of_each_example_whatever_the_order():
-    features, labels, centroids = random_batch()
-    margins = np.array([0.5, 1, 1.5, 2], np.float32)
-    expected = losses(features, labels, centroids, margins)
-    order = np.random.default_rng(1).permutation(len(labels))
-    shuffled = losses(features[order], labels[order], centroids, margins)
-    np.testing.assert_allclose(shuffled, expected, rtol=1e-5)
-    # In the released code the margins of a batch that is not sorted by class land on others.
-    released = misaligned(features[order], labels[order], centroids, margins)
-    assert np.abs(released - expected).max() > 1e-2
-
-
-def test_with_equal_margins_the_released_order_is_right():
-    features, labels, centroids = random_batch()
-    margins = np.ones(4, np.float32)
-    first = losses(features, labels, centroids, margins)
-    np.testing.assert_allclose(misaligned(features, labels, centroids, margins), first, rtol=1e-5)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.3])
@@ -91,32 +53,12 @@ def test_the_gradient_of_a_margin_is_what_other_classes_take(temperature):
     assert (gradient.numpy() > 0).all()
 
 
-def test_gradients_by_finite_differences():
+def test_centroids_get_no_gradient():
     features, labels, centroids = random_batch()
-    weights = tf.constant([1.0, 2.0, 0.5, 0.25])
-    values = {"features": tf.Variable(features), "margins": tf.Variable([0.5, 1, 1.5, 2])}
     fixed = tf.Variable(centroids)
-
-    def loss():
-        per_class = losses(values["features"], labels, fixed, values["margins"])
-        return dro_lt_mean(per_class, tf.constant(labels), weights)
-
     with tf.GradientTape() as tape:
-        total = loss()
-    gradients = tape.gradient(total, {**values, "centroids": fixed})
-    assert gradients["centroids"] is None
-    rng = np.random.default_rng(3)
-    for name, variable in values.items():
-        start = variable.numpy()
-        direction = rng.normal(size=start.shape).astype(np.float32)
-        sides = []
-        for sign in (1, -1):
-            variable.assign(start + sign * 1e-2 * direction)
-            sides.append(float(loss()))
-        variable.assign(start)
-        expected = (sides[0] - sides[1]) / 2e-2
-        slope = float(tf.reduce_sum(gradients[name] * direction))
-        assert slope == pytest.approx(expected, rel=5e-3)
+        total = tf.reduce_sum(losses(features, labels, fixed, [0.5, 1.0, 1.5, 2.0]))
+    assert tape.gradient(total, fixed) is None
 
 
 def test_the_least_is_the_logarithm_of_the_number_of_examples():

@@ -14,71 +14,78 @@ class DataSettings:
 
     dataset: str = option(
         "digits_uniform_0.4",
-        "BASE, BASE_NOISE_RATIO, BASE_imbal_FACTOR, BASE_imbal_FACTOR_RATIO or "
-        "BASE_imbal_FACTOR_NOISE_RATIO, or images of your own as folder:PATH or csv:PATH; see the "
-        "README",
+        "data set with its imbalance and label noise: BASE, BASE_NOISE_RATIO, BASE_imbal_FACTOR, "
+        "BASE_imbal_FACTOR_RATIO or BASE_imbal_FACTOR_NOISE_RATIO; or image files of your own as "
+        "folder:PATH or csv:PATH; see docs/options.md",
     )
     noise: str | None = option(
         None,
-        "noise and imbalance for folder:PATH and csv:PATH, as they follow the BASE of other names, "
-        "for example uniform_0.4",
+        "imbalance or label noise to add to folder:PATH or csv:PATH, as it follows BASE in other "
+        "names: uniform_0.4, imbal_0.1",
     )
     label_corrections: str | None = option(
         None,
-        "CSV file of decisions on given labels (index or path, decision, new_label) to apply "
-        "before training; a run belongs to the content of the file, not to its path",
+        "CSV file of decisions on given labels (index or path, decision, new_label), applied "
+        "before training; a run is identified by the content of the file, not by its path",
         experiment=False,
     )
     image_size: int = option(
-        0, "side of images from files in pixels; 0 for that of the data set", at_least=0
+        0,
+        "side in pixels to which image files are resized; 0: the size that the data set suggests",
+        at_least=0,
     )
     use_imagenet_as_eval: bool = option(
-        False, "test on ImageNet's validation images of WebVision mini's classes"
+        False, "test on ImageNet's validation images of the classes of WebVision mini"
     )
     damaged_limit: float = option(
         0.01,
-        "largest share of image files that may turn out to be damaged; above it the run ends",
+        "largest share of image files that may be damaged; more of them end the run",
         at_least=0,
         at_most=1,
         experiment=False,
     )
-    dataset_dir: str = option("./data", "folder of data sets", experiment=False)
+    dataset_dir: str = option("./data", "folder that holds the data sets", experiment=False)
     eval_split: str = option(
-        "test", "split that accuracy is measured on", choices=("test", "validation")
+        "test",
+        "split on which accuracy is measured: test, or validation (held out of the training data)",
+        choices=("test", "validation"),
     )
     validation_ratio: float = option(
-        0.1, "share of the training split for eval_split=validation", above=0, below=1
+        0.1, "for --eval_split=validation: share of the training data held out", above=0, below=1
     )
     probe_dataset_hold_ratio: float = option(
-        0.02, "share of the training images held out as probe set", at_least=0, below=1
+        0.02, "share of the training data held out as the clean probe set", at_least=0, below=1
     )
     aug_type: str = option(
         "autoaug",
-        "strong augmentation, for methods with a strong view: autoaug (the data set's policy, "
-        "for CIFAR that of IEG), autoaug25 (the usual 25 sub-policies), randaug, or default (crop "
-        "and flip only)",
+        "strong augmentation, for methods with a strong view: autoaug (AutoAugment with the "
+        "policy of the data set; for CIFAR that of IEG), autoaug25 (the usual 25 sub-policies), "
+        "randaug (RandAugment), or default (crop and flip only)",
         choices=("autoaug", "autoaug25", "randaug", "default"),
     )
     aug_per_batch: bool | None = option(
         None,
-        "draw strong operations once per batch instead of per image; unset: for randaug only, as "
-        "in the released code",
+        "draw the strong augmentation once per batch instead of once per image; unset: true for "
+        "randaug, as released, otherwise false",
     )
     weak_rotation: float = option(
-        0.0, "largest rotation of the weak view in degrees", at_least=0, at_most=180
+        0.0, "largest rotation of the weak view, in degrees either way", at_least=0, at_most=180
     )
     sampler: str | None = option(
         None,
-        "sampler of training batches, by given label: shuffle, balanced, class_aware (rows of each "
-        "class in turn; more steps an epoch), or resample (with replacement, small classes more "
-        "often); unset: balanced with --classes_per_batch, else shuffle",
+        "sampler of training batches, by given label: shuffle; balanced (--classes_per_batch "
+        "classes per batch, equally many examples of each); class_aware (--images_in_a_row "
+        "examples of each class in turn; more steps per epoch); resample (with replacement, small "
+        "classes more often); unset: balanced if --classes_per_batch is given, otherwise shuffle",
         choices=samplers.NAMES,
     )
     classes_per_batch: int = option(
-        0, "classes in a batch of --sampler=balanced, with equally many images each", at_least=0
+        0,
+        "for --sampler=balanced: classes per batch, with equally many examples of each",
+        at_least=0,
     )
     images_in_a_row: int = option(
-        4, "images of a class before the next class, for --sampler=class_aware", above=0
+        4, "for --sampler=class_aware: examples of a class before the next class", above=0
     )
 
     def sampling(self) -> Sampling:

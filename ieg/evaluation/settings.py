@@ -11,35 +11,50 @@ class EvaluationSettings:
     """Settings of evaluation; each field is a flag."""
 
     val_batch_size: int = option(
-        100, "images per replica and step in evaluation", above=0, experiment=False
+        100, "examples per replica and step in evaluation", above=0, experiment=False
     )
     eval_freq: int = option(
-        500, "steps between evaluations with checkpoint; divided by the replicas", above=0
+        500,
+        "training steps between evaluations, each with a checkpoint; divided by the number of "
+        "replicas",
+        above=0,
     )
     train_eval_size: int = option(
-        2000, "training images on which the fit to clean and wrong labels is followed", above=0
+        2000,
+        "number of training examples on which the fit to clean and wrong labels is measured "
+        "during training",
+        above=0,
     )
     many_shot_above: int = option(
-        100, "a class with more training images counts as many-shot", at_least=0, experiment=False
+        100,
+        "a class with more training examples than this is many-shot",
+        at_least=0,
+        experiment=False,
     )
     few_shot_below: int = option(
-        20, "a class with fewer training images counts as few-shot", at_least=0, experiment=False
+        20,
+        "a class with fewer training examples than this is few-shot",
+        at_least=0,
+        experiment=False,
     )
     audit_folds: int = option(
         0,
-        "score each given label by models that have not trained on it: runs on this many parts "
-        "left out in turn, after the run itself; 0: by the run itself",
+        "folds of the label audit: after the run itself this many more runs each leave one part "
+        "of the training data out, and score the labels of that part; 0: labels are scored by the "
+        "run itself",
         at_least=0,
         experiment=False,
     )
     nearest_centroid: bool = option(
         False,
-        "--mode=evaluation also tells classes by the direction of their mean training feature",
+        "for --mode=evaluation: also classify by the nearest class centroid (the direction of the "
+        "mean training feature)",
         experiment=False,
     )
     save_features: bool = option(
         False,
-        "--mode=evaluation writes features, labels and predictions of both splits as .npz",
+        "for --mode=evaluation: write features, labels and predictions of the training and test "
+        "splits as .npz",
         experiment=False,
     )
 

@@ -26,7 +26,10 @@ class HardOptions(TargetOptions):
     """Options of hard bootstrapping; 0.2 is the published ε."""
 
     target_epsilon: float = option(
-        0.2, "ε: the given label keeps the weight 1 - ε in the target", at_least=0, at_most=1
+        0.2,
+        "ε of the corrected target, in which the given label has weight 1 - ε",
+        at_least=0,
+        at_most=1,
     )
 
 

@@ -24,10 +24,12 @@ class DMOptions:
     """Options of derivative manipulation."""
 
     dm_lambda: float = option(
-        0.5, "λ: examples with label probability λ/(λ+1) weigh most; 0 suits clean data", at_least=0
+        0.5,
+        "λ: examples with label probability λ/(λ+1) get the largest weight; 0: for clean data",
+        at_least=0,
     )
     dm_beta: float = option(
-        12.0, "β: strength of the emphasis on label probability λ/(λ+1); 0 weighs all alike"
+        12.0, "β: emphasis on the examples that --dm_lambda chooses; 0: equal weights"
     )
 
 
@@ -36,7 +38,7 @@ class IMAEOptions:
     """Options of IMAE."""
 
     imae_temperature: float = option(
-        8.0, "T: strength of the emphasis on examples with label probability 1/2", above=0
+        8.0, "T: emphasis on examples with label probability 1/2", above=0
     )
 
 

@@ -16,7 +16,8 @@ class Options:
 
     focal_gamma: float = option(
         1.0,
-        "γ: larger values weigh well-fitted examples down more; 0 is cross entropy",
+        "focusing parameter γ: larger values give well-fitted examples less weight; 0: cross "
+        "entropy",
         at_least=0,
     )
 

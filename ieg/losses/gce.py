@@ -14,7 +14,10 @@ class Options:
     """Options of generalized cross entropy."""
 
     gce_q: float = option(
-        0.7, "q: near 0 the loss is cross entropy, at 1 mean absolute error", above=0, at_most=1
+        0.7,
+        "exponent q: near 0 the loss is cross entropy, at 1 it is mean absolute error",
+        above=0,
+        at_most=1,
     )
 
 

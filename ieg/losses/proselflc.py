@@ -26,30 +26,33 @@ class Options:
 
     proselflc_temperature: float = option(
         0.5,
-        "temperature of the prediction in the target; below 1 sharpens it, 1 is the CVPR 2021 form",
+        "temperature of the prediction that corrects labels; below 1 sharpens it, 1 is the form "
+        "of CVPR 2021",
         above=0,
     )
     proselflc_exp_base: float = option(
-        12.0, "B: steepness with which the global trust rises over the run", at_least=0
+        12.0, "B: steepness of the rise of the global trust in the course of the run", at_least=0
     )
     proselflc_transit_time_ratio: float = option(
-        0.5, "share of the run at which the global trust is one half", at_least=0, at_most=1
+        0.5, "share of the run after which the global trust is one half", at_least=0, at_most=1
     )
     proselflc_trust_mode: str = option(
         "entropy",
-        "local trust in a prediction p: 1 - H(p)/log K, its largest probability, or 1",
+        "local trust in a prediction p: entropy for 1 - H(p)/log K, max_p for its largest "
+        "probability, global for 1",
         choices=TRUST_MODES,
     )
     proselflc_counter: str = option(
-        "iteration", "unit in which training time is counted", choices=("iteration", "epoch")
+        "iteration", "unit of time of the global trust", choices=("iteration", "epoch")
     )
     proselflc_loss_mode: str = option(
         "cross_entropy",
-        "loss for the target t: H(t, p) or KL(t, p), alike in gradient when t is constant",
+        "loss against the target t: cross_entropy for H(t, p), relative_entropy for KL(t, p); "
+        "with a constant target both have the same gradient",
         choices=LOSS_MODES,
     )
     detach_target: bool = option(
-        True, "treat the target as a constant, so that no gradient runs through it"
+        True, "treat the target as a constant, without a gradient through it"
     )
 
 

@@ -17,7 +17,7 @@ class Options:
     sce_forward: float = option(0.1, "weight of cross entropy", at_least=0)
     sce_reverse: float = option(
         4.0,
-        "weight of reverse cross entropy, times -log 0: 4 is a weight of 1 with log 0 = -4",
+        "weight of reverse cross entropy times -log 0, which is set to 4",
         at_least=0,
     )
 

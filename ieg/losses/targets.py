@@ -13,7 +13,10 @@ class TargetOptions:
     """Options of a target that mixes the given label with something else."""
 
     target_epsilon: float = option(
-        0.5, "ε: the given label keeps the weight 1 - ε in the target", at_least=0, at_most=1
+        0.5,
+        "ε of the corrected target, in which the given label has weight 1 - ε",
+        at_least=0,
+        at_most=1,
     )
 
 
@@ -25,7 +28,7 @@ class PredictedTargetOptions(TargetOptions):
         1.0, "temperature of the prediction in the target; below 1 sharpens it", above=0
     )
     detach_target: bool = option(
-        False, "treat the target as a constant, so that no gradient runs through it"
+        False, "treat the target as a constant, without a gradient through it"
     )
 
 

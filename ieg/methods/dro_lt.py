@@ -41,32 +41,40 @@ class Options:
     """Options of DRO-LT."""
 
     balanced_clf_nepochs: int = option(
-        20, "epochs at the end that train the classifier alone", above=0
+        20, "epochs at the end in which the classifier alone is trained", above=0
     )
     feat_loss: str = option(
         "ce_lt,robust_loss",
-        "sum that trains the features: of ce and robust_loss, each plain, with _bal (small classes "
-        "weigh more) or with _lt (large ones do)",
+        "loss of the features, a comma-separated sum of ce and robust_loss, each plain, with _bal "
+        "(small classes weigh more) or with _lt (large classes weigh more)",
     )
-    cls_loss: str = option("ce", "the same for the classifier")
+    cls_loss: str = option("ce", "loss of the classifier, with the terms of --feat_loss")
     cls_lr: float = option(
-        0.01, "constant learning rate of the classifier; --learning_rate is the features'", above=0
+        0.01,
+        "constant learning rate of the classifier; --learning_rate is that of the features",
+        above=0,
     )
-    dro_temperature: float = option(1.0, "of the softmax in the robust loss", above=0)
-    dro_margin: float = option(1.0, "every class' margin at the start; it is learned then")
-    dro_margin_decay: float = option(1e-4, "weight decay of the margins", at_least=0)
+    dro_temperature: float = option(1.0, "temperature of the softmax in the robust loss", above=0)
+    dro_margin: float = option(
+        1.0, "initial margin of every class in the robust loss; the margins are learned"
+    )
+    dro_margin_decay: float = option(
+        1e-4, "weight decay of the class margins in the robust loss", at_least=0
+    )
     margin_constraint: str = option(
         "none",
-        "none lets margins fall below zero, as published; nonneg sets such a margin to zero",
+        "constraint on the class margins in the robust loss: none (they may fall below zero, as "
+        "published) or nonneg (negative margins are set to zero)",
         choices=("none", "nonneg"),
     )
     dro_view: str = option(
-        "strong", "augmentation of the images to train on", choices=("strong", "weak")
+        "strong", "augmentation of the training images: strong or weak", choices=("strong", "weak")
     )
     dro_selection: str = option(
         "last",
         "features that the classifier is trained on: last, or best by nearest centroids on the "
-        "images that accuracy is measured on, as published (so those are no test images any more)",
+        "images that accuracy is measured on, as published (those images are then no test set any "
+        "more)",
         choices=("last", "best"),
     )
 

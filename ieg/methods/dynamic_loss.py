@@ -31,42 +31,59 @@ class Options(ScopeOptions):
 
     meta_gradient: str = option(
         "forward",
-        "how the look-ahead is differentiated: one forward-mode pass, or nested tapes (the same)",
+        "differentiation of the look-ahead: forward (one forward-mode pass) or nested (nested "
+        "gradient tapes, with the same result)",
         choices=("forward", "nested"),
     )
     dynamic_warmup_epochs: int = option(
-        5, "epochs of plain training while the corrector learns to trust", at_least=0
+        5, "epochs of plain training in which the label corrector is pre-trained", at_least=0
     )
     dynamic_pretraining_steps: int = option(
-        2000, "steps of the warm-up after which the corrector learns no more trust", at_least=0
+        2000,
+        "steps of the warm-up after which pre-training of the label corrector ends",
+        at_least=0,
     )
-    dynamic_corrector: bool = option(True, "whether labels are corrected")
-    dynamic_margin: bool = option(True, "whether classes have margins")
+    dynamic_corrector: bool = option(True, "correct labels by a learned trust in each loss rank")
+    dynamic_margin: bool = option(True, "learn a margin for each class")
     dynamic_finetune: bool = option(
-        True, "whether each epoch ends with a pass over the meta set, which has margins too"
+        True, "end each epoch with a fine-tuning pass over the meta set, with the learned margins"
     )
-    dynamic_ranks: int = option(100, "loss ranks that the corrector tells apart", at_least=2)
-    dynamic_classwise: bool = option(True, "whether each class has its own trust by rank")
+    dynamic_ranks: int = option(
+        100, "number of loss ranks that the label corrector distinguishes", at_least=2
+    )
+    dynamic_classwise: bool = option(
+        True, "learn the trust in a loss rank for each class; false: for all classes together"
+    )
     dynamic_activation: str = option(
-        "relu", "of corrector and margin generator", choices=tuple(perceptron.ACTIVATIONS)
+        "relu",
+        "activation function of the label corrector and the margin generator",
+        choices=tuple(perceptron.ACTIVATIONS),
     )
-    dynamic_width: int = option(64, "hidden units of corrector and margin generator", above=0)
-    dynamic_learning_rate: float = option(3e-3, "of corrector and margins (Adam)", above=0)
+    dynamic_width: int = option(
+        64, "hidden units of the label corrector and the margin generator", above=0
+    )
+    dynamic_learning_rate: float = option(
+        3e-3, "learning rate (Adam) of the label corrector and the margin generator", above=0
+    )
     dynamic_random_ratio: float = option(
         0.5,
-        "images drawn of each class for the meta set, over the smallest class",
+        "training examples drawn of each class for the meta set, as a share of the size of the "
+        "smallest class",
         above=0,
         at_most=1,
     )
     dynamic_low_loss_ratio: float = option(
-        0.5, "share of the drawn ones that is kept", above=0, at_most=1
+        0.5, "share of the examples drawn for the meta set that is kept", above=0, at_most=1
     )
     dynamic_selection: str = option(
         "low_loss",
-        "which of the drawn images are kept: low_loss, or random for clean labels",
+        "examples drawn for the meta set that are kept: low_loss (those with the lowest losses), "
+        "or random (for clean labels)",
         choices=("low_loss", "random"),
     )
-    dynamic_meta_epochs: int = option(1, "epochs until the meta set is drawn anew", above=0)
+    dynamic_meta_epochs: int = option(
+        1, "epochs from one draw of the meta set to the next", above=0
+    )
 
 
 class Variant(NamedTuple):

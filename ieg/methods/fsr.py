@@ -61,40 +61,52 @@ class Options(IntervalOptions, MomentumLookaheadOptions):
     # The classifier alone looks ahead: one matrix product in the place of a pass.
     meta_partial_level: int = option(
         0,
-        "variables that take the look-ahead: 0 classifier, k the last k stages and after, -1 all",
+        "variables that take part in the look-ahead: 0 the classifier, k the last k stages and "
+        "all after them, -1 all variables",
         at_least=-1,
     )
     queue_capacity: int | None = option(
-        None, "examples in the dictionary; unset: 2000, or a third of fewer images", above=0
+        None,
+        "examples in the dictionary; unset: 2000, or a third of the training examples if that is "
+        "less",
+        above=0,
     )
     queue_bs: int = option(200, "dictionary examples per replica and step", above=0)
     queue_beta: float = option(
-        0.9, "what a score keeps of itself; from 1 on margins are added up", at_least=0
+        0.9,
+        "β of the dictionary scores: below 1 the decay of a moving average of margins, from 1 on "
+        "the factor of margins that are summed up",
+        at_least=0,
     )
-    use_mixup: bool = option(True, "whether the images to train on are mixed")
+    use_mixup: bool = option(True, "apply MixUp to the training images")
     use_pseudo_loss: str = option(
         "all_1_0.1_2",
-        "loss on running logits as all_TEMPERATURE_MOMENTUM_WEIGHT, or none",
+        "pseudo-label loss on the running logits, as all_TEMPERATURE_MOMENTUM_WEIGHT, or none",
     )
     meta_start_epoch: int = option(
-        20, "epochs with equal weights before those of the look-ahead are used", at_least=0
+        20, "epochs with equal weights before the weights of the look-ahead are used", at_least=0
     )
     clip_meta_weight: bool = option(
-        True, "cut negative weights (noise), or else shift all above zero (long tail)"
+        True,
+        "cut negative weights to zero (for label noise); false: shift all weights above zero (for "
+        "long tails)",
     )
     moving_weight_gamma: float = option(
         0.0,
-        "what a class' moving average of weights keeps; 0 for weights per example",
+        "decay of a moving average of the weights of each class, used in their place; 0: weights "
+        "per example",
         at_least=0,
         below=1,
     )
     meta_moving_end_epoch: int = option(
-        0, "epoch after which that average stands still; 0 for never", at_least=0
+        0,
+        "epoch after which the moving averages of --moving_weight_gamma stand still; 0: never",
+        at_least=0,
     )
     fsr_joint_pass: bool = option(
         False,
-        "dictionary and training images as one batch through the look-ahead network, as released; "
-        "else apart, so that features are shared with the training pass",
+        "pass dictionary and training images through the look-ahead network as one batch, as "
+        "released; false: pass them separately and share the features with the training pass",
     )
 
 

@@ -53,19 +53,25 @@ class Options(IntervalOptions, MomentumLookaheadOptions):
     """Options of IEG."""
 
     grad_eps_init: float = option(
-        0.9, "trust in the given label from which the look-ahead starts", at_least=0, at_most=1
+        0.9,
+        "initial trust in the given label, from which the look-ahead starts",
+        at_least=0,
+        at_most=1,
     )
     ieg_warmup_epochs: int = option(
         0, "epochs of plain training on the weak view before the method begins", at_least=0
     )
     guess_gradient: bool = option(
-        True, "whether the look-ahead's gradient runs through the guessed labels too"
+        True, "let the gradient of the look-ahead flow through the guessed labels too"
     )
     ce_factor: float = option(
-        5.0, "weight of the mixed training images beside probe images; 0 mixes none", at_least=0
+        5.0,
+        "weight of the MixUp loss on training images, relative to that on probe images; 0: no "
+        "MixUp of training images",
+        at_least=0,
     )
     consistency_factor: float = option(
-        20.0, "weight of the agreement between the weak and the strong view", at_least=0
+        20.0, "weight of the consistency loss between the weak and the strong view", at_least=0
     )
 
 

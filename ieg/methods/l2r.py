@@ -38,13 +38,14 @@ class Options(IntervalOptions, LookaheadOptions):
 
     weight_mode: str = option(
         "clamp",
-        "example weights from the meta-gradient g: max(-g, 0) or sigmoid(-g), then normalised",
+        "example weights from the meta-gradient g: clamp for max(-g, 0), sigmoid for sigmoid(-g); "
+        "both are normalized over the batch",
         choices=("clamp", "sigmoid"),
     )
     # From random weights a step on few probe images says nothing about others: on letters with 100
     # of them L2R stays at chance from a cold start. The paper has none of this.
     l2r_warmup_epochs: int = option(
-        2, "epochs with equal weights before the look-ahead begins; 0 as in the paper", at_least=0
+        2, "epochs with equal weights before the first look-ahead; the paper has 0", at_least=0
     )
 
 

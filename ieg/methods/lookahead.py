@@ -32,8 +32,8 @@ class ScopeOptions:
 
     meta_scope: str = option(
         "global",
-        "whose batches a look-ahead sees and weights are normalised over: those of all replicas "
-        "together, or of each replica alone (replica), as in the original releases",
+        "batch that the look-ahead sees and weights are normalized over: global (all replicas "
+        "together) or replica (each replica alone, as in the original releases)",
         choices=("global", "replica"),
     )
 
@@ -43,22 +43,24 @@ class LookaheadOptions(ScopeOptions):
     """How the virtual step is taken and differentiated."""
 
     meta_stepsize: float = option(
-        0.1, "length of the virtual (look-ahead) step; unless typed, the learning rate", above=0
+        0.1, "step size of the virtual (look-ahead) step; unless given, the learning rate", above=0
     )
     meta_gradient: str = option(
         "forward",
-        "how the look-ahead is differentiated: one forward-mode pass, or nested tapes (the same)",
+        "differentiation of the look-ahead: forward (one forward-mode pass) or nested (nested "
+        "gradient tapes, with the same result)",
         choices=("forward", "nested"),
     )
     meta_partial_level: int = option(
         -1,
-        "variables that take the look-ahead: 0 classifier, k the last k stages and after, -1 all",
+        "variables that take part in the look-ahead: 0 the classifier, k the last k stages and "
+        "all after them, -1 all variables",
         at_least=-1,
     )
     meta_low_memory: bool = option(
         False,
-        "keep the passes of a step apart, so that none holds another's activations, for one more "
-        "pass forward",
+        "run the passes of a step one after another, so that none holds the activations of "
+        "another; costs one more forward pass",
     )
 
 
@@ -66,7 +68,9 @@ class LookaheadOptions(ScopeOptions):
 class MomentumLookaheadOptions(LookaheadOptions):
     """The same for a virtual step like that of SGD with momentum."""
 
-    meta_momentum: float = option(0.9, "momentum of the virtual step", at_least=0, below=1)
+    meta_momentum: float = option(
+        0.9, "momentum of the virtual (look-ahead) step", at_least=0, below=1
+    )
 
 
 @dataclass(frozen=True)
@@ -75,8 +79,8 @@ class IntervalOptions:
 
     meta_interval: int = option(
         1,
-        "one of so many steps looks ahead; in the others an example has what its last look-ahead "
-        "gave it, and one that never had any counts as the average",
+        "steps from one look-ahead to the next; in between each example keeps the result of its "
+        "last look-ahead, and an example without one counts as the average",
         above=0,
     )
 

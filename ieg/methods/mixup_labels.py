@@ -43,36 +43,40 @@ class Options(LookaheadOptions):
 
     mixup_variant: str = option(
         LABELS,
-        "what is learned: labels; proposal, labels and example weights in turn; or upper_bound, "
-        "weights alone, with the labels of a clean network on images that are known to be wrong",
+        "quantity that is learned: labels; proposal (labels and example weights in turn); or "
+        "upper_bound (weights alone, with the labels of a clean network on examples known to be "
+        "wrong)",
         choices=(LABELS, PROPOSAL, UPPER_BOUND),
     )
     mixup_target: str = option(
         "hard",
-        "what stands beside the given label: the predicted class (hard), or all that the image was "
-        "ever predicted as (soft); of the upper bound: class or distribution of the clean network",
+        "label mixed with the given one: the predicted class (hard) or a running average of "
+        "predictions (soft); for the upper bound: class or distribution of the clean network",
         choices=("hard", "soft"),
     )
     mixup_hard_mode: str = option(
         "onehot",
-        "mix one-hot vectors, or the numbers of the classes, as released (index)",
+        "form of hard labels in the mixture: one-hot vectors (onehot), or class numbers, as "
+        "released (index)",
         choices=("onehot", "index"),
     )
     mixup_stale: str = option(
         "memory",
-        "what the proposal takes for the half that a step does not compute: what the image itself "
-        "had last (memory), what stood at its place in the last batch, as released (position), or "
-        "none: each step computes both",
+        "for --mixup_variant=proposal: stand-in for the half that a step does not compute: memory "
+        "(the last value of the same example), position (the value at the same place of the "
+        "previous batch, as released), or none (each step computes both halves)",
         choices=("memory", "position", "none"),
     )
     mixup_g_scale: str = option(
         "none",
-        "the meta-gradient as it is, or brought to mean 0 and deviation 1 in the batch (std), "
-        "which is an extension",
+        "scaling of the meta-gradient: none, or std (to mean 0 and standard deviation 1 over the "
+        "batch, an extension)",
         choices=("none", "std"),
     )
     mixup_clean_ckpt: str | None = option(
-        None, "of the upper bound: run folder or checkpoint of a network trained on clean labels"
+        None,
+        "for --mixup_variant=upper_bound: run folder or checkpoint of a network trained on clean "
+        "labels",
     )
 
 

@@ -23,15 +23,18 @@ DRW_SHARE = 0.8
 class Options:
     """Options of supervised training; those of the loss come on top."""
 
-    loss: str = option("ce", "what to minimise; see the list of losses")
+    loss: str = option("ce", "name of the training loss")
     train_rule: str = option(
         "none",
-        "class weights: none, by the effective number of examples (reweight), or the same in the "
-        "last part of the run only (drw, deferred)",
+        "class weights: none, reweight (by the effective number of examples), or drw (deferred: "
+        "the same, from --drw_epoch on)",
         choices=("none", "reweight", "drw"),
     )
     drw_epoch: int | None = option(
-        None, "0-based epoch with which drw begins; unset: after four fifths of the run", at_least=0
+        None,
+        "for --train_rule=drw: first epoch with class weights, counted from 0; unset: after four "
+        "fifths of the run",
+        at_least=0,
     )
 
 

@@ -10,21 +10,27 @@ from ieg.options import option
 class NetworkSettings:
     """Settings of the network; each field is a flag."""
 
-    network_name: str = option("wrn28-10", "the network")
-    dropout_rate: float = option(0.0, "in front of the classifier", at_least=0, below=1)
+    network_name: str = option("wrn28-10", "name of the network")
+    dropout_rate: float = option(
+        0.0, "dropout rate in front of the classifier", at_least=0, below=1
+    )
     cosine_classifier: bool = option(
-        False, "logits are 30 times cosines between features and class vectors; without bias"
+        False,
+        "cosine classifier: logits are 30 times the cosines between features and class vectors, "
+        "without bias",
     )
     precision: str = option(
         "float32",
-        "what the network computes in before its classifier; mixed ones keep weights, logits and "
-        "losses in float32",
+        "numeric precision of the layers before the classifier; the mixed ones keep weights, "
+        "logits and losses in float32",
         choices=precision.NAMES,
     )
     pretrained_ckpt: str | None = option(
-        None, "start from the weights of this run folder or checkpoint"
+        None, "run folder or checkpoint that training takes its initial weights from"
     )
-    fix_network_features: bool = option(False, "train only the classifier")
+    fix_network_features: bool = option(
+        False, "train only the classifier and leave the features as they are"
+    )
     sync_batch_norm: bool = option(
-        False, "batch norm by the statistics of the global batch, not of each replica's part"
+        False, "take batch norm statistics over the global batch instead of each replica's part"
     )

@@ -9,13 +9,13 @@ from ieg.options import option
 class RunSettings:
     """Settings of a run; each field is a flag."""
 
-    method: str = option("ieg", "how to train; see the list of methods")
+    method: str = option("ieg", "name of the training method")
     mode: str = option(
         "train",
-        "train; evaluation of a checkpoint; visualize, which draws what the method of a checkpoint "
-        "has learned; audit, which lists the labels that it takes for wrong; export as files that "
-        "load without this package; predict, which labels the images of --input; or show_data, "
-        "which draws a sheet of training images",
+        "command to run: train; evaluation (measure a checkpoint); visualize (draw what the "
+        "method of a checkpoint has learned); audit (list the labels that are probably wrong); "
+        "export (write a model that loads without this package); predict (label the images of "
+        "--input); show_data (draw a sheet of training images)",
         choices=("train", "evaluation", "visualize", "audit", "export", "predict", "show_data"),
         experiment=False,
     )
@@ -26,20 +26,24 @@ class RunSettings:
     )
     own_code: str | None = option(
         None,
-        "Python files of your own, comma separated, that are imported first and add losses, "
-        "methods, networks or data sets; see docs/extending.md",
+        "Python files of your own, comma separated, that add losses, methods, networks or data "
+        "sets; they are imported first; see docs/extending.md",
         experiment=False,
     )
-    checkpoint_path: str = option("/tmp/ieg", "root of the run folders", experiment=False)
+    checkpoint_path: str = option("/tmp/ieg", "folder that holds the run folders", experiment=False)
     restore_step: int = option(
         0,
-        "the step to restore, 0 being the latest; training forgets what came later",
+        "step of the checkpoint to restore; 0: the latest; training discards everything after it",
         at_least=0,
         experiment=False,
     )
-    seed: int = option(12345, "seed of split, noise, start weights, order and views", at_least=0)
+    seed: int = option(
+        12345,
+        "random seed of splits, label noise, initial weights, order and augmentation",
+        at_least=0,
+    )
     figure_format: str = option(
-        "png", "of the figures of a run", choices=("png", "pdf"), experiment=False
+        "png", "file format of the figures", choices=("png", "pdf"), experiment=False
     )
     write_xlsx: bool = option(
         False, "write the curves as .xlsx too; needs openpyxl", experiment=False

@@ -15,58 +15,94 @@ SCHEDULES = (
 class TrainingSettings:
     """Settings of training; each field is a flag."""
 
-    max_iteration: int | None = option(200000, "training steps", above=0, experiment=False)
+    max_iteration: int | None = option(
+        200000,
+        "length of the run in training steps; if --max_epoch is given too, the epochs count",
+        above=0,
+        experiment=False,
+    )
     max_epoch: int | None = option(
-        None, "the same as passes over the training data", above=0, experiment=False
+        None,
+        "length of the run in epochs (passes over the training data)",
+        above=0,
+        experiment=False,
     )
-    batch_size: int = option(100, "images per replica and step", above=0)
+    batch_size: int = option(100, "training examples per replica and step", above=0)
     probe_batch_size: int | None = option(
-        None, "clean probe images per replica and step; unset: as many as --batch_size", above=0
+        None, "clean probe examples per replica and step; unset: the same as --batch_size", above=0
     )
-    learning_rate: float = option(0.1, "of SGD at the start", above=0)
-    momentum: float = option(0.9, "of SGD", at_least=0, below=1)
+    learning_rate: float = option(0.1, "base learning rate of SGD", above=0)
+    momentum: float = option(0.9, "momentum of SGD", at_least=0, below=1)
     lr_schedule: str = option(
         "cosine",
-        "cosine (restarts), cosine_warmup, cosine_one (one cosine over the run), cosine_epoch (the "
-        "same in stairs of an epoch), custom_step (milestones), exponential (factor 0.9, "
-        "staircase) or constant",
+        "learning-rate schedule: cosine (with restarts), cosine_warmup (the same, --warmup_epochs "
+        "compulsory), cosine_one (one cosine over the run), cosine_epoch (the same, constant "
+        "within an epoch), custom_step (times --decay_rate at each milestone), exponential (times "
+        "0.9 at each stair) or constant",
         choices=SCHEDULES,
     )
     decay_steps: str | None = option(
-        None, "first cosine period, exponential step or milestones, in steps: comma separated"
+        None,
+        "periods of the learning-rate schedule in steps, comma separated: the first period of "
+        "cosine and cosine_warmup, the stair of exponential, or the milestones of custom_step",
     )
-    decay_epochs: str | None = option("1", "the same in epochs")
-    decay_rate: float = option(0.1, "factor at each milestone of custom_step", above=0)
-    cos_t_mul: float = option(1.5, "each cosine period is this much longer", at_least=1)
-    cos_m_mul: float = option(0.9, "each cosine period starts this much lower", above=0)
-    warmup_epochs: float = option(0.0, "linear warm-up of the learning rate", at_least=0)
-    use_ema: bool = option(True, "evaluate an exponential moving average of the weights (0.999)")
-    l2_weight_decay: float = option(4e-4, "coefficient of ½‖θ‖²", at_least=0)
-    label_smoothing: float = option(0.0, "of the training labels", at_least=0, below=1)
-    clip_norm: float = option(0.0, "largest global gradient norm; 0 does not clip", at_least=0)
+    decay_epochs: str | None = option(
+        "1",
+        "the periods of --decay_steps in epochs; if --decay_steps is given too, the steps count",
+    )
+    decay_rate: float = option(
+        0.1, "for --lr_schedule=custom_step: factor of the learning rate at each milestone", above=0
+    )
+    cos_t_mul: float = option(
+        1.5,
+        "for cosine and cosine_warmup: length of each period relative to the one before",
+        at_least=1,
+    )
+    cos_m_mul: float = option(
+        0.9,
+        "for cosine and cosine_warmup: highest learning rate of each period relative to the one "
+        "before",
+        above=0,
+    )
+    warmup_epochs: float = option(
+        0.0, "epochs of linear learning-rate warm-up, for the cosine schedules", at_least=0
+    )
+    use_ema: bool = option(
+        True, "evaluate and export the exponential moving average of the weights (decay 0.999)"
+    )
+    l2_weight_decay: float = option(
+        4e-4, "weight decay: coefficient of ½‖θ‖² in the training loss", at_least=0
+    )
+    label_smoothing: float = option(
+        0.0, "label smoothing ε of the training labels; 0: none", at_least=0, below=1
+    )
+    clip_norm: float = option(
+        0.0, "largest global norm of the gradient; 0: no clipping", at_least=0
+    )
     accumulation_steps: int = option(
         1, "batches whose gradients are averaged for one update", above=0
     )
     distribution_strategy: str = option(
         "auto",
-        "none, mirrored (all devices of this machine), auto (mirrored with several GPUs), "
-        "multi_worker_mirrored (the processes of TF_CONFIG or a Slurm step), or tpu",
+        "distribution strategy: none, mirrored (all devices of this machine), auto (mirrored if "
+        "there are several GPUs), multi_worker_mirrored (the processes of TF_CONFIG or of a Slurm "
+        "step) or tpu",
         choices=("auto", "none", "mirrored", "multi_worker_mirrored", "tpu"),
         experiment=False,
     )
     jit_compile: bool = option(
-        False, "let XLA compile the training step; not with several replicas", experiment=False
+        False, "compile the training step with XLA; not with several replicas", experiment=False
     )
     steps_per_execution: int | None = option(
         None,
-        "training steps for each call from Python, with the same results; a signal waits for them; "
-        "unset: 10, or fewer of large images",
+        "training steps per call from Python, with the same results; signals wait for the end of "
+        "a call; unset: 10, or fewer for large images",
         above=0,
         experiment=False,
     )
     deterministic: bool | None = option(
         None,
-        "bit for bit the same in every run; unset: on without GPUs, off with",
+        "make runs bit-for-bit reproducible; unset: true without GPUs, false with them",
         experiment=False,
     )
 

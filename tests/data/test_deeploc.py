@@ -217,7 +217,7 @@ def test_methods_that_need_only_logits_work_unchanged(
         (("--method=fsr",), "tokens cannot be mixed as images are; --use_mixup=false"),
         (("--mode=show_data",), "the examples of deeploc are no images"),
         (("--weak_rotation=5",), "--weak_rotation=5: deeploc has no images; leave it out"),
-        (("--image_size=8",), "is for data sets of image files"),
+        (("--image_size=8",), "--image_size=8: for data sets of image files"),
         (("--network_name=cnn",), "are tokens; networks for those: transformer"),
     ],
 )

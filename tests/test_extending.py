@@ -118,7 +118,7 @@ def test_a_file_that_cannot_be_imported_is_one_line(tmp_path: Path, name: str) -
         path.write_text(text)
     before = [registry.names() for registry in own_code.REGISTRIES]
     for _ in range(2):  # nothing of it stays behind
-        with pytest.raises(InputError, match=f"^--own_code={path}: {message}"):
+        with pytest.raises(InputError, match=f"^`own_code={path}`: {message}"):
             own_code.load(["ieg", "--method", "l2r", f"--own_code={path}"])
         assert [registry.names() for registry in own_code.REGISTRIES] == before
 

@@ -113,7 +113,7 @@ def prepare(
     name: DatasetName | None = None,
     entry: SourceEntry | None = None,
 ) -> Dataset:
-    """Load a base data set and do to it what its name says.
+    """Load a base data set and apply imbalance and noise of its name, probe set and corrections.
 
     Order: validation split, imbalance, noise, probe set, corrections, fold. Noise is drawn per
     example of the whole training split, so every method sees the same wrong labels on the same
@@ -121,14 +121,14 @@ def prepare(
 
     Args:
       settings: of the data.
-      seed: of validation split, imbalance, noise and probe data.
+      seed: of validation split, imbalance, noise and probe set.
       probe: True to hold out probe examples.
       fold: part of the training examples to hold out, or None.
       name: meaning of `settings.dataset`, where it has been parsed already.
       entry: entry of the base data set; None: the registered one.
     Raises:
       InputError: the name does not fit the grammar, the decisions do not fit the data, a class
-        would be left without examples, or there are no clean examples for the probe.
+        would be left without examples, or nobody knows right labels for a probe set.
     """
     name = name or names.parse(settings.dataset, settings.noise)
     entry = entry or sources.REGISTRY.get(name.base)

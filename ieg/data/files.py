@@ -115,7 +115,7 @@ class FileImages:
 
 
 class FileLoader:
-    """Decodes files; see `ieg.data.images.Loader`."""
+    """Loader that decodes files; see `ieg.data.images.Loader`."""
 
     def __init__(self, images: FileImages) -> None:
         self._images = images

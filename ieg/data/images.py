@@ -15,7 +15,7 @@ import tensorflow as tf
 
 
 class Loader(Protocol):
-    """Reads pixels of N images of one shape, by index, in the graph.
+    """Reader of the pixels of N images of one shape, by index, in the graph.
 
     Attributes:
       draws_per_image: uniform numbers per image for `training_view`.

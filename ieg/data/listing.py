@@ -93,7 +93,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def is_usable(root: Path, path: str, left_out: LeftOut) -> bool:
-    """True if there is a file that is not empty. If it can be decoded is found out in use."""
+    """True if there is a file that is not empty; decoding is tried only in use."""
     try:
         found = os.stat(root / path)
     except OSError:

@@ -68,33 +68,38 @@ def test_without_data_a_command_ends_with_one_line(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    "network",
-    [pytest.param((), marks=pytest.mark.slow, id="wrn28-10"), ("--network_name=resnet29",)],
-    ids=" ".join,
-)
-def test_the_documented_command_starts_ieg(tmp_path: Path, network: tuple[str, ...]) -> None:
-    """`python -m ieg.main --dataset=cifar100_uniform_0.4`, made small by what is appended."""
+#: `python -m ieg.main --dataset=cifar100_uniform_0.4`, made small by what is appended.
+IEG = ("--dataset=cifar100_uniform_0.4", "--probe_dataset_hold_ratio=0.2", "--batch_size=4",
+       "--max_iteration=2", "--train_eval_size=10")  # fmt: skip
+
+
+def assert_trained_by_ieg(printed: str, root: Path, network: str) -> None:
+    assert "train with method ieg" in printed
+    run = runs.only_run(root)
+    assert run.parts[-4:] == ("cifar100_uniform_0.4", network, "ieg", "seed12345")
+    (row,) = runs.rows(run)
+    losses = ("trust_loss", "weight_loss", "mixed_loss", "consistency_loss", "probe_loss")
+    assert all(np.isfinite(float(row[name])) for name in losses)
+
+
+def test_cifar_is_trained_by_ieg_unless_told_otherwise(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     archives.write(tmp_path, CIFAR100)
-    flags = (
-        f"--dataset_dir={tmp_path}",
-        f"--checkpoint_path={tmp_path / 'runs'}",
-        "--probe_dataset_hold_ratio=0.2",
-        "--batch_size=4",
-        "--max_iteration=2",
-        "--train_eval_size=10",
-    )
+    flags = (f"--dataset_dir={tmp_path}", f"--checkpoint_path={tmp_path / 'runs'}")
+    assert main(["ieg", *IEG, *flags, "--network_name=cnn", "--aug_type=default"]) == 0
+    assert_trained_by_ieg(capfd.readouterr().out, tmp_path / "runs", "cnn")
+
+
+@pytest.mark.slow
+def test_the_documented_command_trains_the_published_network(tmp_path: Path) -> None:
+    archives.write(tmp_path, CIFAR100)
+    flags = (f"--dataset_dir={tmp_path}", f"--checkpoint_path={tmp_path / 'runs'}")
     done = subprocess.run(
-        [sys.executable, "-m", "ieg.main", "--dataset=cifar100_uniform_0.4", *flags, *network],
+        [sys.executable, "-m", "ieg.main", *IEG, *flags],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "train with method ieg" in done.stdout
-    run = runs.only_run(tmp_path / "runs")
-    expected = "resnet29" if network else "wrn28-10"
-    assert run.parts[-4:] == ("cifar100_uniform_0.4", expected, "ieg", "seed12345")
-    (row,) = runs.rows(run)
-    losses = ("trust_loss", "weight_loss", "mixed_loss", "consistency_loss", "probe_loss")
-    assert all(np.isfinite(float(row[name])) for name in losses)
+    assert_trained_by_ieg(done.stdout, tmp_path / "runs", "wrn28-10")

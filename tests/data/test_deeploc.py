@@ -10,6 +10,7 @@ import pytest
 
 from ieg.data import fasta
 from ieg.data.dataset import Dataset
+from ieg.data.sources import deeploc
 from ieg.errors import InputError
 from ieg.main import main
 from ieg.runs.finished import read_run
@@ -154,7 +155,13 @@ def test_features_that_are_not_as_they_should_be(
         ready(tmp_path, "deeploc_embeddings")
 
 
-def test_supervised_training_tells_proteins_apart(tmp_path: Path) -> None:
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sequences no longer than the longest of the stand-ins: a run takes a third of the time."""
+    monkeypatch.setattr(deeploc, "LENGTH", 70)
+
+
+def test_supervised_training_tells_proteins_apart(tmp_path: Path, short: None) -> None:
     trees.write_proteins(tmp_path, unknown=4)
     run = runs.train(
         tmp_path / "runs",
@@ -178,7 +185,7 @@ def test_supervised_training_tells_proteins_apart(tmp_path: Path) -> None:
     ],
 )
 def test_methods_that_need_only_logits_work_unchanged(
-    tmp_path: Path, words: tuple[str, ...]
+    tmp_path: Path, short: None, words: tuple[str, ...]
 ) -> None:
     trees.write_proteins(tmp_path)
     write_features(tmp_path)
@@ -210,7 +217,7 @@ def test_methods_that_need_only_logits_work_unchanged(
         (("--method=fsr",), "tokens cannot be mixed as images are; --use_mixup=false"),
         (("--mode=show_data",), "the examples of deeploc are no images"),
         (("--weak_rotation=5",), "--weak_rotation=5: deeploc has no images; leave it out"),
-        (("--image_size=8",), "is for data sets of image files"),
+        (("--image_size=8",), "--image_size=8: for data sets of image files"),
         (("--network_name=cnn",), "are tokens; networks for those: transformer"),
     ],
 )

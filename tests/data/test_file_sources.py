@@ -160,19 +160,24 @@ def test_a_table_with_all_columns(tmp_path: Path) -> None:
         'images/2.jpg,"ant, red",train,bee',
         "images/3.jpg,bee,test,",
         "images/4.jpg,bee,probe,",
-        'images/5.jpg,"ant, red",probe,',
+        'images/5.jpg,bee,probe,"ant, red"',
         'images/6.jpg,bee,test,"ant, red"',
     ]
     name = table(tmp_path, rows, "path,label,split,true_label")
     data = ready(name, probe_ratio=0.5)
     assert data.class_names == ("ant, red", "bee")
     assert paths(data.train.images) == [f"images/{k}.jpg" for k in (0, 1, 2, 4, 5)]
+    np.testing.assert_array_equal(data.train.labels, [0, 1, 0, 1, 1])
+    np.testing.assert_array_equal(data.best_labels, [0, 1, 1, 1, 0])
     np.testing.assert_array_equal(data.given_labels, [0, 1, 0, 1, 0])
     np.testing.assert_array_equal(data.true_labels, [-1, 1, 1, -1, -1])
     np.testing.assert_array_equal(data.train_indices, [0, 1, 2])
     np.testing.assert_array_equal(data.probe_indices, [[4], [3]])
     np.testing.assert_array_equal(data.evaluation.labels, [1, 0])  # the true one where known
     assert (data.noise.kind, data.noise.asked, data.noise.measured) == ("given labels", None, 0.5)
+    # Another digest would refuse to go on with runs of earlier versions.
+    assert data.digest == "c2df72c9001e428f"
+    assert ready(name).digest == "65630539320db0c2"
 
 
 def test_numbers_as_labels_are_ordered_by_value(tmp_path: Path) -> None:

@@ -99,21 +99,6 @@ def test_a_sweep_gives_every_file_once_in_order(
     assert len({x.tobytes() for x in one_by_one}) == 5
 
 
-def test_a_run_from_a_step_on_sees_what_a_run_from_the_start_sees(tmp_path: Path) -> None:
-    data = dataset(tmp_path)
-    strong = data.strong
-    assert strong is not None
-    made = [pipeline(data, strong=strong) for _ in range(2)]
-    assert_same(read(made[0], 5, 9), read(made[1], 0, 9)[5:])
-
-
-def test_two_replicas_share_the_batch_of_one(
-    tmp_path: Path, mirrored: tf.distribute.Strategy
-) -> None:
-    data = dataset(tmp_path)
-    assert_same(read(pipeline(data), 2, 8, mirrored), read(pipeline(data), 2, 8))
-
-
 def damage(data: Dataset, index: int, content: bytes = b"no image") -> bytes:
     """Spoils a training image; returns its path."""
     path = data.train.images.paths[index]
@@ -147,7 +132,7 @@ def test_the_last_of_a_class_is_followed_by_its_first(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.where(before == 15, 8, before), after)
 
 
-def test_batches_do_not_depend_on_when_damage_is_found(
+def test_batches_depend_on_the_step_and_not_on_when_damage_is_found(
     tmp_path: Path, mirrored: tf.distribute.Strategy
 ) -> None:
     trees.write_folder(tmp_path, train=8, test=2)
@@ -198,8 +183,8 @@ def test_what_somebody_else_has_found_since_the_batches_began_does_not_end_them(
 
 def test_a_class_without_any_readable_image_ends_the_run(tmp_path: Path) -> None:
     data = dataset(tmp_path)
-    for index in range(8, 16):
-        damage(data, index)
+    assert data.damage is not None
+    data.damage.add({damage(data, index): "no image" for index in range(8, 16)})
     with pytest.raises(TrainingStopped, match="^no readable image is left of class bee$"):
         read(pipeline(data), 0, 6)
 

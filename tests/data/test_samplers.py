@@ -26,8 +26,9 @@ def balanced(batch_size=8, classes_per_batch=4, seed=0):
 
 
 def steps(indices_of, start, stop):
-    """[stop - start, B]"""
-    return np.stack([indices_of(tf.constant(s, tf.int64)).numpy() for s in range(start, stop)])
+    """[stop - start, B], from one graph as in a pipeline: eager steps take three times as long."""
+    traced = tf.function(indices_of.__call__)
+    return np.stack([traced(tf.constant(s, tf.int64)).numpy() for s in range(start, stop)])
 
 
 def test_every_batch_has_as_many_images_of_distinct_classes():

@@ -122,7 +122,7 @@ class SourceEntry:
     """Registration of a base data set.
 
     Attributes:
-      load: reads it. A source looks at what concerns it and ignores the rest of the request.
+      load: reads it; fields of the request that do not concern it are ignored.
       preset: suggested settings, by name of the flag.
       own_noise: origin of wrong labels that the data set comes with, for example "human labels";
         no noise can be added to those. None for a data set without.

@@ -1,4 +1,4 @@
-"""What cheaper look-aheads and half precision cost in accuracy, and what they save in time.
+"""Accuracy and time of cheaper look-aheads and of half precision.
 
     python -m benchmarks.approximations [--letters=FOLDER]
 

@@ -1,4 +1,4 @@
-"""How all benchmarks print: tables that can be read in a terminal and pasted into a README."""
+"""Tables of all benchmarks, to be read in a terminal and pasted into a README."""
 
 import dataclasses
 import json
@@ -16,7 +16,7 @@ Results = Sequence[Mapping[str, Any]]
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> None:
-    """Markdown whose columns stand below each other, behind its caption."""
+    """Print Markdown whose columns stand below each other, behind its caption."""
     lines = [list(titles), *(list(row) for row in rows)]
     widths = [max(3, *map(len, column)) for column in zip(*lines, strict=True)]
     lines.insert(1, ["-" * width for width in widths])

@@ -1,5 +1,8 @@
 """Every recipe: its flags are options that there are, its numbers are found, and papers' values."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from ieg.config import resolve
@@ -7,6 +10,8 @@ from ieg.losses import REGISTRY as LOSSES
 from ieg.recipes import RECIPES, overview
 from ieg.recipes.run import Place, Run
 from ieg.report import published
+
+ROOT = Path(__file__).parents[2]
 
 
 def resolved(run: Run) -> dict[str, object]:
@@ -61,6 +66,14 @@ def test_measured_results_are_of_runs_of_the_recipe(name: str) -> None:
     measured = {(row, dataset) for row, found in recipe.measured.items() for dataset in found}
     assert measured in (set(), places)
     assert bool(measured) == bool(recipe.measure)
+
+
+def test_measured_results_are_those_of_the_page() -> None:
+    page = (ROOT / "docs/results.md").read_text()
+    for row, found in RECIPES.get("digits").measured.items():
+        line = next(line for line in page.splitlines() if re.match(rf"\| {row}\b", line))
+        means = [float(value) for value in re.findall(r"([\d.]+) ±", line)]
+        assert means == list(found.values())
 
 
 NUMBERS = {

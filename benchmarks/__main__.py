@@ -39,7 +39,7 @@ _SHOWN = ("tensorflow", "keras", "numpy")
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs them; returns the exit status, 1 when one of them failed."""
+    """Run them; return the exit status, 1 if one of them failed."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}")
     parser.add_argument("--folder", type=Path, default=Path("runs/benchmarks"))
@@ -59,7 +59,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def conditions() -> list[str]:
-    """Lines that say where and with what something was measured."""
+    """Machine, versions and date of a measurement, as lines."""
     versions = [f"{name} {importlib.metadata.version(name)}" for name in _SHOWN]
     python = f"Python {platform.python_version()}"
     return [
@@ -71,7 +71,7 @@ def conditions() -> list[str]:
 
 
 def _run(name: str, path: Path) -> bool:
-    """Prints and saves what a benchmark prints; whether it came to its end."""
+    """Print and save the output of a benchmark; True if it came to its end."""
     command = [sys.executable, "-m", f"benchmarks.{name}", *BENCHMARKS[name]]
     title = " ".join(["python", *command[1:]])
     with open(path, "w", encoding="utf-8") as file:

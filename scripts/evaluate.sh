@@ -6,7 +6,7 @@
 #
 # Takes the latest checkpoint, or that of --restore_step=N; writes evaluation_stepN_test.json into the folder
 # of the run. Expect the numbers of its result.json. Cost: seconds on digits; half a minute on one V100 for
-# wrn28-10, an estimate: 200 batches at a third of a plain training step each (see ieg_cifar100.sh), and the start.
+# wrn28-10, an estimate: 200 batches at a third of a plain training step each (see the recipe ieg_cifar100), and the start.
 set -euo pipefail
 
 exec python -m ieg.main --mode=evaluation --dataset=cifar100_uniform_0.8 --method=ieg --network_name=wrn28-10 \

@@ -1,16 +1,19 @@
-"""What all benchmarks have in common: tables, grids of runs, and one command for all of them."""
+"""What all benchmarks have in common: tables, recipes of their own, and one command for all."""
 
 import json
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import benchmarks.__main__ as everything
-from benchmarks import approximations, corrections, grid, methods, tables
+from benchmarks import approximations, corrections, methods, tables
+from ieg import grid
 from ieg.config import resolve
-from tests.markdown import cells
+from ieg.recipes import Recipe, Row, RunFolder
+from tests.markdown import body, cells
 
 ROOT = Path(__file__).parents[1]
 
@@ -23,12 +26,9 @@ def finished(runs: Path, row: str, dataset: str, seed: int, **values: float) -> 
 
 
 @pytest.fixture
-def two() -> grid.Grid:
-    return grid.Grid(
-        rows={"plain": ("--method=supervised",), "l2r, often": ("--pretrained_ckpt={baseline}",)},
-        datasets={"digits_uniform_0.4": ("--momentum=0.5",), "digits_imbal_0.1": ()},
-        baseline="plain",
-    )
+def two() -> Recipe:
+    rows = {"plain": Row("some"), "l2r, often": Row("some", {"ckpt": RunFolder("plain")})}
+    return Recipe("two", tables.rows(rows), ("digits_uniform_0.4", "digits_imbal_0.1"), (1, 2))
 
 
 def test_columns_of_a_table_stand_below_each_other(capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,72 +49,76 @@ def test_mean_and_standard_deviation_of_the_population() -> None:
     assert tables.mean([0.51234], digits=4) == "0.5123"
 
 
-def test_a_run_of_a_grid(two: grid.Grid, tmp_path: Path) -> None:
-    finished(tmp_path, "plain", "digits_uniform_0.4", 3)
-    assert grid.flags(two, tmp_path, "l2r, often", "digits_uniform_0.4", 3) == [
-        "--dataset=digits_uniform_0.4",
-        "--momentum=0.5",
-        f"--pretrained_ckpt={tmp_path}/plain/digits_uniform_0.4/cnn/some/seed3",
-        "--seed=3",
-        f"--checkpoint_path={tmp_path}/l2r-often",
-    ]
-
-
-def test_the_table_of_a_grid(two: grid.Grid, tmp_path: Path) -> None:
+def test_the_table_of_a_grid(
+    two: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Balanced accuracy on a long tail, best in bold, time of the fastest seeds."""
     values = {"top1": 0.5, "balanced_accuracy": 0.1}
     finished(tmp_path, "plain", "digits_uniform_0.4", 1, seconds=10, **values)
     finished(tmp_path, "plain", "digits_uniform_0.4", 2, seconds=8, **values)
     finished(tmp_path, "plain", "digits_imbal_0.1", 1, seconds=5, **values)
     finished(tmp_path, "l2r-often", "digits_uniform_0.4", 1, seconds=20, **(values | {"top1": 0.9}))
-    rows, datasets = list(two.rows), list(two.datasets)
-    assert grid.table(two, tmp_path, rows, datasets, [1, 2]) == [
+    assert tables.print_grid(two.plan(str(tmp_path)), "plain") == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("\nmean ± standard deviation over seeds 1, 2\n")
+    assert body(printed) == [
         ["plain", "0.500 ± 0.000", "**0.100**", "1.0"],
         ["l2r, often", "**0.900**", "-", "2.5"],
     ]
 
 
-def test_a_grid_goes_through_all_seeds_and_says_what_failed(
-    two: grid.Grid,
+@pytest.mark.parametrize("benchmark", [methods, approximations])
+def test_a_benchmark_is_a_recipe_of_its_own(
+    benchmark: types.ModuleType,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     asked: list[list[str]] = []
 
-    def main(words: list[str]) -> int:
-        asked.append(words[1:])
-        return int("--dataset=digits_imbal_0.1" in words and "--seed=2" in words)
+    def train(words: list[str]) -> int:
+        asked.append(words)
+        return int(words[0] == "--dataset=digits_uniform_0.8")
 
-    monkeypatch.setattr(grid.command, "main", main)
-    options = [f"--runs={tmp_path}", "--row", "plain", "--seeds", "1", "2"]
-    assert grid.run(two, grid.parser("doc", "runs").parse_args(options)) == 1
-    seeds = [word for words in asked for word in words if word.startswith("--seed=")]
-    assert seeds == ["--seed=1", "--seed=1", "--seed=2", "--seed=2"]
-    assert capsys.readouterr().err == "failed: plain on digits_imbal_0.1, seed 2\n"
-    options = [f"--runs={tmp_path}", "--row", "l2r"]
-    assert grid.run(two, grid.parser("doc", "runs").parse_args(options)) == 2
-    assert capsys.readouterr().err == "error: no l2r among plain, l2r, often\n"
-
-
-def test_a_stopped_grid_stops(
-    two: grid.Grid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(grid.command, "main", lambda words: 143)
-    assert grid.run(two, grid.parser("doc", str(tmp_path)).parse_args([])) == 143
+    monkeypatch.setattr(grid, "train", train)
+    monkeypatch.chdir(tmp_path)
+    part = ["--row", "supervised", "--dataset", "digits_uniform_0.4", "digits_uniform_0.8"]
+    assert benchmark.main([*part, "--seeds", "1", "--", "--max_iteration=5"]) == 1
+    name = benchmark.__name__.split(".")[-1]
+    assert asked == [
+        [f"--dataset=digits_uniform_{ratio}", "--method=supervised", "--seed=1",
+         f"--checkpoint_path=runs/{name}/supervised", "--max_iteration=5"]
+        for ratio in (0.4, 0.8)
+    ]  # fmt: skip
+    printed = capsys.readouterr()
+    assert body(printed.out) == [["supervised", "-", "-", "-"]]
+    assert printed.err.startswith("1 of 2 runs failed:\n")
+    assert benchmark.main(["--row", "l3r"]) == 2
 
 
-@pytest.mark.parametrize("rows", [methods.GRID.rows, approximations.ROWS])
-def test_all_rows_are_settings_that_there_are(rows: dict[str, tuple[str, ...]]) -> None:
-    for flags in rows.values():
-        typed = dict(flag.removeprefix("--").split("=") for flag in flags)
-        numbers = {name: int(text) for name, text in typed.items() if text.lstrip("-").isdigit()}
-        resolve({"dataset": "digits_uniform_0.4", **typed, **numbers})
+def test_letters_have_their_own_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = ["--row", "l2r, bfloat16", "ieg", "--seeds=1", "--dry_run"]
+    assert approximations.main([*rows, "--letters=mine"]) == 0
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last.startswith(
+        "python -m ieg.main --dataset=cifar10_uniform_0.4 --method=l2r --seed=1 "
+        "--checkpoint_path=runs/approximations/l2r-bfloat16 --network_name=resnet32"
+    )
+    assert last.endswith("--dataset_dir=mine --precision=mixed_bfloat16")
+    assert approximations.main(["--row", "ieg", "--seeds=1", "--dry_run", "--letters=mine"]) == 0
+    assert "cifar10" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("rows", [methods.RECIPE.rows, approximations.ROWS])
+def test_all_rows_are_settings_that_there_are(rows: dict[str, Row]) -> None:
+    for row in rows.values():
+        flags = {name: "x" if isinstance(v, RunFolder) else v for name, v in row.flags.items()}
+        resolve({"dataset": "digits_uniform_0.4", "method": row.method, **flags})
 
 
 def test_everything_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     files = {path.stem for path in (ROOT / "benchmarks").glob("*.py")}
-    helpers = {"__init__", "__main__", "grid", "steps", "tables", "torch_networks", "torch_peer"}
+    helpers = {"__init__", "__main__", "steps", "tables", "torch_networks", "torch_peer"}
     assert set(everything.BENCHMARKS) == files - helpers
     page = (ROOT / "benchmarks/README.md").read_text()
     assert all(f"python -m benchmarks.{name}" in page for name in everything.BENCHMARKS)

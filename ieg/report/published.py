@@ -53,7 +53,7 @@ class Published:
         return f"{self.value}{spread}{definition}"
 
     def origin(self) -> str:
-        """Where the number comes from: source, setting and network."""
+        """Origin of the number: source, setting and network."""
         network = self.network or "network not stated"
         return f"{self.source}: {self.setting}, {network}"
 
@@ -66,7 +66,7 @@ def load() -> tuple[Published, ...]:
 
 
 def beside(result: Mapping[str, Any]) -> list[Published]:
-    """What may stand beside a run: the same method, data and noise, on the official test images.
+    """Numbers that may stand beside a run: same method, data and noise, official test images.
 
     Args:
       result: content of a result.json.

@@ -234,9 +234,9 @@ class _Run:
         self.console.print(f"going on from step {step}", highlight=False)
         before = self.folder.read_config() or {}
         longer = before.get("max_iteration", self.experiment.last_step) < self.experiment.last_step
-        for what in _by_length(self.experiment) if longer else []:
+        for changed in _by_length(self.experiment) if longer else []:
             self.console.print(
-                f"note: {what}; a run of this length from the start would differ",
+                f"note: {changed}; a run of this length from the start would differ",
                 highlight=False,
                 soft_wrap=True,
             )
@@ -354,7 +354,7 @@ def _measured(tested: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _by_length(experiment: Experiment) -> list[str]:
-    """What becomes another when a run is made longer."""
+    """Schedules that depend on the total number of steps, for the note on a longer run."""
     schedule = None
     if experiment.config.lr_schedule in STRETCHING:
         schedule = f"{experiment.config.lr_schedule} now stretches over more steps, so the "
@@ -363,7 +363,7 @@ def _by_length(experiment: Experiment) -> list[str]:
 
 
 def _command(settings: Settings) -> str:
-    """What to type to go on with the same run: the same flags, from the latest checkpoint."""
+    """Command that goes on with the same run: the same flags, from the latest checkpoint."""
     typed = {
         name: value
         for name, value in settings.values().items()

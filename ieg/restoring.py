@@ -142,13 +142,13 @@ def refuse_other_data(experiment: Experiment, before: Mapping[str, Any]) -> None
     if before.get("data_digest") != experiment.dataset.digest:
         raise InputError(
             f"{experiment.folder.path} belongs to a run on other files or labels: images of "
-            f"{experiment.dataset.name} have come, gone or been labelled anew since; put them back "
+            f"{experiment.dataset.name} have come, gone or been labeled anew since; put them back "
             "as they were, or train under another `checkpoint_path`"
         )
 
 
 def _settings_of_the_run(config: Config) -> Config:
-    """The run's own settings under what was typed now.
+    """The run's own settings, replaced by those that were typed now.
 
     Raises:
       InputError: no run in that folder, or a typed value that the run was not trained with.

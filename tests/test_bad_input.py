@@ -224,7 +224,7 @@ def test_a_spreadsheet_without_what_writes_it(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     line = refused(f"--checkpoint_path={tmp_path / 'runs'}", "--write_xlsx")
-    assert "--write_xlsx needs openpyxl: pip install openpyxl" in line
+    assert "--write_xlsx: needs openpyxl: pip install openpyxl" in line
     assert not list(tmp_path.iterdir())
 
 
@@ -430,7 +430,7 @@ def test_checkpoints_without_a_config_json(refused: Refused, run: Path) -> None:
         lambda text: text.replace("\n4,", "\nfour,"),
         lambda text: text.replace("\n4,", "\n,"),
         lambda text: text.replace("\n4,", "\n4,4,"),
-        lambda text: text[: len(text) - 30],
+        lambda text: text[: text.index("\n4,") + 10],  # though there is a checkpoint of step 4
         lambda text: text.replace("step,", "stop,"),
         lambda text: "\0\0",
         lambda text: "",

@@ -183,7 +183,7 @@ def test_a_file_that_cannot_be_decoded_has_empty_cells(
     [
         ("photos", ["--mode=predict"], "--mode=predict needs images: --input=FOLDER"),
         ("photos", ["--mode=predict", "--input=none"], "none: there is no such folder or CSV file"),
-        ("digits", ["--mode=predict", "--input={photos}"], "reads colour images from files, and"),
+        ("digits", ["--mode=predict", "--input={photos}"], "reads color images from files, and"),
         ("photos", ["--mode=export", "--restore_step=3"], "--restore_step=3: no such checkpoint"),
         ("photos", ["--mode=export", "--seed=7"], "no run in "),
         ("photos", ["--mode=predict", "--input={empty}"], "has no image (.jpg"),

@@ -1,12 +1,13 @@
-"""Whether a network has learned enough for its label audit to mean anything.
+"""Agreement beyond chance, the sign that a model has learned enough for its audit to count.
 
-The labels of examples that it has not trained on say so, right or wrong: a network that knows
-nothing agrees with them as often as chance would have it,
+It is measured on the labels, right or wrong, of examples that the model has not trained on. A model
+that knows nothing agrees with them as often as chance would have it,
 
-    c = Σ_k (share that is labelled k) (share that is predicted to be k),
+    c = Σ_k (share that is labeled k) (share that is predicted to be k),
 
-whatever it prefers. Cohen's κ is the agreement beyond that (Cohen, "A coefficient of agreement for
-nominal scales", 1960). Memorisation does not raise it, wrong labels lower it only.
+whatever it prefers. Cohen's κ is the agreement beyond that (Cohen, "A Coefficient of Agreement
+for Nominal Scales", Educational and Psychological Measurement 20, 1960). Memorization does not
+raise it, wrong labels only lower it.
 """
 
 import math
@@ -21,11 +22,11 @@ MARGIN = 2.0
 
 
 class Agreement(NamedTuple):
-    """How predictions go with labels; named as in audit.json.
+    """Agreement of predictions with labels; named as in audit.json.
 
     Attributes:
       held_out: n, examples that were not trained on.
-      held_out_agreement: a in [0, 1], share of them whose label is what is predicted.
+      held_out_agreement: a in [0, 1], share of them that are predicted as labeled.
       chance_agreement: c in [0, 1].
       reliable: a > c + 2 sqrt(c (1 - c) / n); all but `held_out` are None where n is 0.
     """
@@ -53,15 +54,15 @@ def measure(confusion: ArrayLike) -> Agreement:
 
 
 def doubt(facts: Mapping[str, Any]) -> str:
-    """What follows the estimate of an audit that its network cannot carry; "" for any other."""
+    """Remark on the noise rate of an audit whose network has learned nothing; "" for any other."""
     return ", but its network cannot tell the classes apart" if warning(facts) else ""
 
 
 def warning(facts: Mapping[str, Any]) -> str:
-    """What to say of an audit that its network cannot carry; "" of any other.
+    """Warning about an audit whose network has learned nothing; "" for any other.
 
     Args:
-      facts: what audit.json holds, which older runs have without an `Agreement`.
+      facts: content of audit.json, which older runs have without an `Agreement`.
     """
     if facts.get("reliable") is not False:
         return ""

@@ -10,7 +10,7 @@ FIRST = 100
 
 
 def measure(score: ArrayLike, wrong: ArrayLike) -> dict[str, float | None]:
-    """How well scores find the labels that are really wrong.
+    """Measure how well scores find the labels that are really wrong.
 
     Args:
       score: [n] float, the higher the more suspicious.

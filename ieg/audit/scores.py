@@ -36,7 +36,7 @@ _TINY = float(np.finfo(np.float32).tiny)
 
 
 class Estimate(NamedTuple):
-    """Scores of n given labels, and what they come to.
+    """Scores of n given labels, and the noise that they amount to.
 
     Attributes:
       score: [n] in [0, 1], estimated probability that the given label is wrong.

@@ -1,4 +1,4 @@
-"""`--mode=predict`: probabilities of the classes for image files that nobody has labelled."""
+"""`--mode=predict`: probabilities of the classes for image files that nobody has labeled."""
 
 from pathlib import Path
 

@@ -51,6 +51,12 @@ def run(config: Config, console: Console) -> int:
             markup=False,
         )
     path = _path(experiment)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot write to {path.parent}: {error.strerror}; choose another `checkpoint_path`"
+        ) from None
     contact_sheet(
         {name: found[name] for name in ("weak", "strong") if name in found},
         found["given"],

@@ -170,9 +170,9 @@ class _Run:
         self.console.print(f"going on from step {step}", highlight=False)
         before = self.folder.read_config() or {}
         longer = before.get("max_iteration", self.experiment.last_step) < self.experiment.last_step
-        for what in _by_length(self.experiment) if longer else []:
+        for changed in _by_length(self.experiment) if longer else []:
             self.console.print(
-                f"note: {what}; a run of this length from the start would differ",
+                f"note: {changed}; a run of this length from the start would differ",
                 highlight=False,
                 soft_wrap=True,
             )
@@ -290,18 +290,15 @@ def _measured(tested: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _by_length(experiment: Experiment) -> list[str]:
-    """What becomes another when a run is made longer."""
-    schedule = None
-    if experiment.config.training.lr_schedule in STRETCHING:
-        schedule = (
-            f"{experiment.config.training.lr_schedule} now stretches over more steps, so the "
-        )
-        schedule += "learning rate jumps back up"
+    """Schedules that depend on the total number of steps, for the note on a longer run."""
+    name, schedule = experiment.config.training.lr_schedule, None
+    if name in STRETCHING:
+        schedule = f"{name} now stretches over more steps, so the learning rate jumps back up"
     return list(filter(None, (schedule, experiment.method.by_length())))
 
 
 def _command(config: Config) -> str:
-    """What to type to go on with the same run: the same flags, from the latest checkpoint."""
+    """Command that goes on with the same run: the same flags, from the latest checkpoint."""
     typed = {
         name: value
         for name, value in config.values().items()

@@ -112,7 +112,7 @@ def save(figure: Figure, path: Path | str) -> None:
     """Write the file of a figure; it appears under its name when it is complete.
 
     Args:
-      figure: what to write.
+      figure: to write.
       path: its ending says the format (none: PNG); missing folders are made.
     Raises:
       InputError: the ending is no image format, the path is a folder, or it cannot be written.

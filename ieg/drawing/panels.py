@@ -39,7 +39,7 @@ def draw(
 
     Args:
       metrics: the columns that the panels name.
-      panels: what to draw.
+      panels: to draw.
       path: the file to write.
       title: of the figure.
     Returns:

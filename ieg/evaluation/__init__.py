@@ -1,1 +1,1 @@
-"""What is measured on a trained network."""
+"""Measures of a trained network."""

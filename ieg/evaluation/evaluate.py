@@ -55,7 +55,11 @@ def on_training_labels(
 ) -> dict[str, float | None]:
     """Measures of right and wrong labels, for training images that are not augmented.
 
-    Args and what is returned are those of `label_fit`.
+    Args:
+      predict: images → logits.
+      dataset, indices: as for `label_fit`.
+    Returns:
+      as `label_fit`.
     """
     return label_fit(predict(dataset.train.images[indices]), dataset, indices)
 

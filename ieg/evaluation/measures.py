@@ -1,4 +1,4 @@
-"""Measures of a run, declared once: what each is, what it is called, and where it is shown.
+"""Measures of a run, declared once: the computation of each, its title, the places that show it.
 
 Everything that reports numbers reads these tables: metrics.csv and result.json, the table of
 --mode=evaluation, the page, the model card, and the tables that compare runs. A new measure of the
@@ -20,7 +20,7 @@ Outputs = TypeVar("Outputs")
 
 
 class Place(enum.Flag):
-    """Where a measure is shown, beside metrics.csv and result.json."""
+    """Places that show a measure, beside metrics.csv and result.json."""
 
     NONE = 0
     EVALUATION = enum.auto()  #: the table of --mode=evaluation
@@ -257,7 +257,7 @@ def shown(place: Place, num_classes: int | None = None) -> list[Measure[Any]]:
 
     Args:
       place: one of them.
-      num_classes: K, to leave out what says nothing for so few; None leaves out nothing.
+      num_classes: K, leaves out measures that say nothing for so few; None: none of them.
     """
     last, *others = ON_TEST
     return [

@@ -1,1 +1,1 @@
-"""Figures and tables made from the run folders."""
+"""Reports of runs: announcement, figures, label audit, page, and tables over several runs."""

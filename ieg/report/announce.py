@@ -27,16 +27,16 @@ def announce(experiment: Experiment, console: Console, step: int | None = None) 
     data = ", ".join(filter(None, (dataset.name, dataset.note)))
     shape = "x".join(map(str, dataset.train.images.shape[1:]))
     pipeline, replicas = experiment.pipeline, experiment.strategy.num_replicas_in_sync
-    what = "images" if dataset.weak is not None else "examples"
+    noun = "images" if dataset.weak is not None else "examples"
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
     workers = f" on {experiment.workers.count} workers" if experiment.workers.count > 1 else ""
     exact = ", deterministic" if experiment.deterministic else ""
     lines = {
         f"ieg {ieg.__version__}": f"{run.mode} with method {run.method}, seed {run.seed}",
         "data": (
-            f"{data}: {len(dataset.train_indices):,} training {what} {shape} in "
-            f"{dataset.num_classes} classes, {dataset.probe_size} clean probe {what}, "
-            f"{len(dataset.evaluation.labels):,} {config.data.eval_split} {what}"
+            f"{data}: {len(dataset.train_indices):,} training {noun} {shape} in "
+            f"{dataset.num_classes} classes, {dataset.probe_size} clean probe {noun}, "
+            f"{len(dataset.evaluation.labels):,} {config.data.eval_split} {noun}"
         ),
         "noise": _noise_line(experiment),
         **({"corrected": _corrections_line(dataset.corrections)} if dataset.corrections else {}),
@@ -93,8 +93,8 @@ def _counts(dataset: Dataset) -> str:
         text = f"{counts.min()} to {counts.max()}"
     elif not all(name.isdecimal() for name in names):
         text = ", ".join(f"{count} {name}" for name, count in zip(names, counts, strict=True))
-    what = "images" if dataset.weak is not None else "examples"
-    return f"{text} training {what} per given label"
+    noun = "images" if dataset.weak is not None else "examples"
+    return f"{text} training {noun} per given label"
 
 
 def _print_transition(experiment: Experiment, console: Console) -> None:

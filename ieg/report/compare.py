@@ -54,7 +54,7 @@ def table(runs: Sequence[Run]) -> Table:
     """One row per run; "-" where a number is unknown.
 
     Args:
-      runs: what `read_run` gives.
+      runs: of `read_run`.
     """
     rows = Table(caption=Text(setting_of(runs)), header_style="bold", box=box.SIMPLE_HEAD)
     rows.add_column("method", overflow="fold")
@@ -84,7 +84,7 @@ def comparison(runs: Sequence[Run], path: Path | str) -> Figure:
     """Draw the test accuracy of several runs, and the example weights of the first that has them.
 
     Args:
-      runs: what `read_run` gives. Weights are drawn for the examples whose true label is known.
+      runs: of `read_run`. Weights are drawn for the examples whose true label is known.
       path: the file to write.
     Raises:
       InputError: the ending of the path is no image format.

@@ -42,7 +42,7 @@ def contact_sheet(
       given, true: [N] labels; true is -1 where it is not known.
       class_names: K names.
       path: the file to write.
-      title: what is shown.
+      title: of the sheet.
     Raises:
       InputError: the ending of the path is no image format.
     """
@@ -70,7 +70,7 @@ def contact_sheet(
 
 
 class _Layout(NamedTuple):
-    """Where things are on the sheet, in pixels from its top left corner."""
+    """Places on the sheet, in pixels from its top left corner."""
 
     height: int  # of one view
     width: int
@@ -97,7 +97,7 @@ class _Layout(NamedTuple):
         return width, self.top() + rows * (self.height + _CAPTION) + _MARGIN
 
     def top(self) -> int:
-        """Where the first row begins, below title and names of the views."""
+        """Upper edge of the first row, below title and names of the views."""
         return _MARGIN + _LINE * (len(self.heading()) + 1)
 
     def heading(self) -> list[str]:

@@ -73,8 +73,8 @@ def confusion(
       matrix: [K, K] int, rows are labels and columns predictions.
       class_names: K names; above 120 classes the axes show indices instead.
       path: the file to write.
-      title: what was run.
-      row_label: what the rows are, such as "given label".
+      title: of the figure.
+      row_label: name of the rows, such as "given label".
     Raises:
       InputError: the ending of the path is no image format.
     """
@@ -107,11 +107,11 @@ def clean_and_wrong_histogram(
     """Histograms of a value of the training examples (loss, weight) for clean and wrong labels.
 
     Args:
-      values: [N] float; what is not finite is left out.
+      values: [N] float; those that are not finite are left out.
       is_wrong: [N] bool, true if the given label differs from the true one.
-      label: what the values are, with their unit; stands at the horizontal axis.
+      label: name of the values, with their unit; stands at the horizontal axis.
       path: the file to write.
-      title: what was run.
+      title: of the figure.
     Raises:
       InputError: no value is finite, or the ending of the path is no image format.
     """

@@ -27,7 +27,7 @@ def finish(
       result: the content of result.json but for the best step.
       confusion: [K, K] counts of test images, the true class in the row.
       logits: [n, K] for the examples to train on, not augmented.
-      console: prints what the audit has found.
+      console: prints the result of the audit.
     Returns:
       the content of result.json.
     """

@@ -106,7 +106,7 @@ def examples_table(experiment: Experiment) -> dict[str, Any]:
 
 
 def parameters(experiment: Experiment) -> dict[str, Any]:
-    """The row of params.csv: every setting, and what they come to in steps."""
+    """The row of params.csv: every setting, and the length of run and warm-up in steps."""
     return {
         **experiment.config.values(),
         "total_iterations": experiment.last_step,

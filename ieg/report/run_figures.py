@@ -1,7 +1,7 @@
-"""Figures of a run, declared once: how each is drawn, when, and whether the page shows it.
+"""Figures of a run, declared once: the function that draws each, when, and if the page shows it.
 
-A new figure is a function and one line of `FIGURES`. Figures of what a method has learned are drawn
-by the method, see `Method.draw`, and always stand in the page.
+A new figure is a function and one line of `FIGURES`. Figures of a learned loss or the like are
+drawn by the method, see `Method.draw`, and always stand in the page.
 """
 
 from collections.abc import Callable, Mapping
@@ -153,7 +153,7 @@ def draw_all(
 
 
 def draw_method(experiment: Experiment, record: Record, folder: Path) -> list[Path]:
-    """Draw what the method logs of itself and what it has learned; returns the files."""
+    """Draw the scalars that the method logs and what it has learned; returns the files."""
     logged = _logged(Drawing(experiment, record.metrics, folder, {}))
     return [*logged, *experiment.method.draw(record, folder)]
 

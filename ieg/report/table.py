@@ -146,7 +146,7 @@ def markdown(rows: Sequence[Row]) -> str:
     """The table with its notes: mean ± population standard deviation over the seeds of each row.
 
     Args:
-      rows: what `rows_of` gives.
+      rows: of `rows_of`.
     """
     notes = _Notes()
     cells = [_cells(row, notes) for row in rows]
@@ -160,7 +160,7 @@ def write_csv(rows: Sequence[Row], path: Path) -> None:
     """Write the table for programs: the same columns always, full precision, empty if unknown.
 
     Args:
-      rows: what `rows_of` gives.
+      rows: of `rows_of`.
       path: the file; one of that name is replaced.
     """
     keys = [*(measure.key for measure in _MEASURES), "noise_rate", "seconds"]

@@ -25,7 +25,7 @@ def data_uris(chosen: Images) -> list[str]:
     Args:
       chosen: [N, H, W, C] with 1 or 3 channels.
     Returns:
-      at most N and `MOST` texts of `MOST_BYTES` in all; a damaged image is grey.
+      at most N and `MOST` texts of `MOST_BYTES` in all; a damaged image is gray.
     """
     count = min(len(chosen), MOST)
     if not count:
@@ -45,7 +45,7 @@ def data_uris(chosen: Images) -> list[str]:
 
 
 def is_small(chosen: Images) -> bool:
-    """Whether pictures of these images keep every pixel."""
+    """True if pictures of these images keep every pixel."""
     return max(chosen.shape[1:3]) <= LARGEST_KEPT
 
 

@@ -37,7 +37,7 @@ def rank_weights(
       clean_share: in [0, 1], nominal share of right labels, 1 - noise rate; marked at that rank
         where known.
       measured: [K] share of right labels among those given as k, marked likewise where known.
-      title: what was run.
+      title: of the figure.
     Raises:
       InputError: the ending of the path is no image format.
     """
@@ -85,7 +85,7 @@ def class_margins(
       margins: [K].
       class_names: K names; above 30 classes the axis shows indices instead.
       path: the file to write.
-      title: what was run.
+      title: of the figure.
     Raises:
       InputError: the ending of the path is no image format.
     """

@@ -47,7 +47,7 @@ def line_chart(title: str, unit: str, steps: Values, lines: Sequence[Line]) -> H
     """Curves over the training steps.
 
     Args:
-      title, unit: what is shown, and what the vertical axis counts.
+      title, unit: of the chart and of its vertical axis.
       steps: [n].
       lines: at least one of them with a finite value.
     """
@@ -72,7 +72,7 @@ def histogram(title: str, groups: Mapping[str, Values]) -> Html | None:
     """Histograms of a value within groups.
 
     Args:
-      title: what the values are.
+      title: name of the values.
       groups: name → values; those that are not finite are left out.
     Returns:
       None when there is nothing to show.

@@ -30,7 +30,7 @@ class Audit:
       evidence: name → [n] float, nan where unknown; or n texts.
       thumbnails: data URIs of the first m ≤ n.
       pixelated: thumbnails are small and shown with sharp pixels.
-      warning: what is to be known before any of it is believed, or "".
+      warning: stands above the rows where they cannot be believed, or "".
       earlier: decisions that the given labels have been corrected by, as `ieg.data.corrections`
         reads them: index or path, given_label, decision, new_label.
     """
@@ -50,10 +50,10 @@ class Audit:
 
 @dataclass(frozen=True, eq=False)
 class Page:
-    """What the page says. All texts are plain and may hold anything.
+    """Contents of the page. All texts are plain and may hold anything.
 
     Attributes:
-      title: what was run.
+      title: of the run.
       key: stands for run and labels; decisions are kept in the browser under it.
       class_names: K names.
       headline: the few numbers that matter: name → value and a note.
@@ -204,7 +204,7 @@ def _data_uri(png: bytes) -> str:
 
 
 def _digest(text: str) -> str:
-    """How a policy names an inline script or style."""
+    """Name of an inline script or style in a policy."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 

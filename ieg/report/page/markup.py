@@ -68,7 +68,7 @@ def table(
     """A table whose first cell of each row names it.
 
     Args:
-      caption: what it shows.
+      caption: of the table.
       header, rows: texts.
       text_columns: how many columns from the left are words; the others are numbers.
       class_: for the style sheet.
@@ -100,12 +100,12 @@ def table(
 
 
 def scrolling(name: str, content: Html) -> Html:
-    """What may be too wide or too high for its place: it scrolls by itself, by keyboard too."""
+    """A part that may be too large for its place: it scrolls by itself, by keyboard too."""
     return element("div", content, class_="scrolling", role="region", aria_label=name, tabindex=0)
 
 
 def definitions(facts: Iterable[tuple[str, str]]) -> Html:
-    """Terms with what is known of them."""
+    """Terms with their texts."""
     pairs = [element("div", element("dt", term), element("dd", text)) for term, text in facts]
     return element("dl", *pairs)
 

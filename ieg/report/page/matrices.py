@@ -25,10 +25,10 @@ def square(
     """A confusion or transition matrix.
 
     Args:
-      caption: what it shows.
+      caption: of the table.
       matrix: [K, K], whole numbers (counts) or shares of the row.
       names: K class names.
-      rows, columns: what the two directions are, such as "true" and "predicted".
+      rows, columns: names of the two directions, such as "true" and "predicted".
     Returns:
       A table that is shaded by the share of the row; of more than `MOST_CLASSES` classes the
       largest cells off the diagonal, as a list.

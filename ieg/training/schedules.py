@@ -248,6 +248,7 @@ def _from_settings(settings: TrainingSettings, steps_per_epoch: int, total_steps
     periods = decay_lengths(settings, steps_per_epoch)
     _check_warmup(name, warmup_steps, total_steps)
     if name == "constant":
+        _check_positive("learning_rate", rate)
         return lambda step: rate
     if name == "custom_step":
         return milestones(learning_rate=rate, steps=periods, rate=settings.decay_rate)

@@ -13,6 +13,7 @@ import pytest
 
 from ieg.training import schedules
 from ieg.training.averaging import ema_decay, ema_update
+from ieg.training.settings import TrainingSettings
 
 REFERENCE_DIR = Path(os.environ.get("IEG_REFERENCE_DIR", Path(__file__).parents[1] / "reference"))
 
@@ -75,16 +76,15 @@ def test_exponential(reference: Reference) -> None:
 
 def test_custom_step(reference: Reference) -> None:
     expected = reference["custom_step_lr_by_iteration_from_1"]
-    schedule = schedules.from_name(
-        "custom_step",
-        learning_rate=reference["custom_step_lr0"],
+    schedule = schedules.from_settings(
+        TrainingSettings(
+            lr_schedule="custom_step",
+            learning_rate=reference["custom_step_lr0"],
+            decay_steps=",".join(map(str, reference["custom_step_milestones"])),
+            decay_rate=reference["custom_step_rate"],
+        ),
         steps_per_epoch=1,
         total_steps=len(expected),
-        decay_steps=reference["custom_step_milestones"].tolist(),
-        decay_rate=reference["custom_step_rate"],
-        cos_t_mul=1.5,
-        cos_m_mul=0.9,
-        warmup_steps=0,
     )
     # Entry k belongs to iteration k + 1, which is step k.
     np.testing.assert_allclose(evaluate(schedule, range(len(expected))), expected, rtol=1e-6)
@@ -92,16 +92,18 @@ def test_custom_step(reference: Reference) -> None:
 
 def test_cosine_warmup(reference: Reference) -> None:
     learning_rate, steps = reference["cosine_warmup_lr0"], reference["cosine_warmup_steps"]
-    schedule = schedules.from_name(
-        "cosine_warmup",
-        learning_rate=learning_rate,
-        steps_per_epoch=1,
+    steps_per_epoch = int(reference["cosine_warmup_iters_per_epoch"])
+    schedule = schedules.from_settings(
+        TrainingSettings(
+            lr_schedule="cosine_warmup",
+            learning_rate=learning_rate,
+            decay_steps=str(reference["cosine_warmup_first"]),
+            cos_t_mul=reference["cosine_warmup_tmul"],
+            cos_m_mul=reference["cosine_warmup_mmul"],
+            warmup_epochs=reference["cosine_warmup_epochs"],
+        ),
+        steps_per_epoch=steps_per_epoch,
         total_steps=int(steps.max()) + 1,
-        decay_steps=[reference["cosine_warmup_first"]],
-        decay_rate=0.1,
-        cos_t_mul=reference["cosine_warmup_tmul"],
-        cos_m_mul=reference["cosine_warmup_mmul"],
-        warmup_steps=reference["cosine_warmup_iters_per_epoch"] * reference["cosine_warmup_epochs"],
     )
     np.testing.assert_allclose(
         evaluate(schedule, steps),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ieg.training import schedules
+from ieg.training.settings import SCHEDULES, TrainingSettings
 
 
 def rates(schedule: schedules.Schedule, steps: list[int]) -> Any:
@@ -18,18 +19,24 @@ def restarts(**changes: float) -> schedules.Schedule:
     return schedules.cosine_restarts(**(arguments | changes))
 
 
-def from_name(name: str, **changes: Any) -> schedules.Schedule:
-    arguments: dict[str, Any] = {
+def from_settings(
+    name: str, *, total_steps: int = 100, steps_per_epoch: int = 25, warmup: int = 0, **changes: Any
+) -> schedules.Schedule:
+    """The schedule of that name with periods of 10 and 20 steps and a warm-up in steps."""
+    settings = {
         "learning_rate": 0.1,
-        "total_steps": 100,
-        "steps_per_epoch": 25,
-        "decay_steps": [10, 20],
+        "decay_steps": "10,20",
         "decay_rate": 0.1,
         "cos_t_mul": 2.0,
         "cos_m_mul": 0.5,
-        "warmup_steps": 0,
     }
-    return schedules.from_name(name, **(arguments | changes))
+    return schedules.from_settings(
+        TrainingSettings(
+            lr_schedule=name, warmup_epochs=warmup / steps_per_epoch, **(settings | changes)
+        ),
+        total_steps=total_steps,
+        steps_per_epoch=steps_per_epoch,
+    )
 
 
 @pytest.mark.parametrize(
@@ -98,70 +105,65 @@ def test_no_warmup_leaves_the_schedule_as_it_is() -> None:
 @pytest.mark.parametrize("name", ["cosine", "cosine_warmup"])
 def test_restarts_count_from_the_end_of_the_warmup(name: str) -> None:
     # Cycles of 10 and 20 steps after the warm-up, the second at half the height.
-    lr = from_name(name, warmup_steps=4)
+    lr = from_settings(name, warmup=4)
     assert rates(lr, [0, 2, 4, 9, 14, 24]) == [0.0, 0.05, 0.1, 0.05, 0.05, 0.025]
 
 
 def test_cosine_one_runs_over_what_the_warmup_leaves() -> None:
-    lr = from_name("cosine_one", warmup_steps=20, decay_steps=[])
+    lr = from_settings("cosine_one", warmup=20)
     assert rates(lr, [0, 10, 20, 60, 100, 101]) == [0.0, 0.05, 0.1, 0.05, 0.0, 0.0]
-    assert rates(from_name("cosine_one"), [0, 50, 100]) == [0.1, 0.05, 0.0]
+    assert rates(from_settings("cosine_one"), [0, 50, 100]) == [0.1, 0.05, 0.0]
 
 
 def test_cosine_epoch_has_four_stairs_and_a_factor_that_warms_up() -> None:
-    lr = from_name("cosine_epoch", decay_steps=[])
+    lr = from_settings("cosine_epoch")
     high, low = 0.05 * (1 + math.sqrt(0.5)), 0.05 * (1 - math.sqrt(0.5))
     assert rates(lr, [0, 24, 25, 49, 50, 75, 99]) == [0.1, 0.1, high, high, 0.05, low, low]
-    warmed = from_name("cosine_epoch", warmup_steps=50)
+    warmed = from_settings("cosine_epoch", warmup=50)
     assert rates(warmed, [0, 10, 25, 50]) == [0.01, 0.1 * 0.28, high * 0.55, 0.05]
 
 
 def test_custom_step_counts_iterations_from_one() -> None:
-    assert rates(from_name("custom_step"), [8, 9, 18, 19]) == [0.1, 0.01, 0.01, 0.001]
+    assert rates(from_settings("custom_step"), [8, 9, 18, 19]) == [0.1, 0.01, 0.01, 0.001]
 
 
 def test_exponential_does_not_read_decay_rate() -> None:
-    lr = from_name("exponential", decay_rate=0.5)
+    lr = from_settings("exponential", decay_rate=0.5)
     assert rates(lr, [9, 10, 20]) == [0.1, 0.09, 0.081]
 
 
 def test_constant_needs_no_length() -> None:
-    assert rates(from_name("constant", decay_steps=[]), [0, 9, 500]) == [0.1, 0.1, 0.1]
+    assert rates(from_settings("constant"), [0, 9, 500]) == [0.1, 0.1, 0.1]
 
 
 @pytest.mark.parametrize(
     ("name", "changes", "message"),
     [
-        ("step", {}, "lr_schedule must be one of cosine, .*got 'step'"),
         ("cosine_warmup", {}, "warmup_steps must be positive for cosine_warmup, got 0"),
-        ("cosine", {"decay_steps": []}, "decay_steps must have at least one entry for cosine"),
-        ("cosine", {"warmup_steps": -1}, "warmup_steps must be 0 or more, got -1"),
-        ("cosine", {"decay_steps": [0]}, "first_period must be at least 1 step, got 0"),
+        ("cosine", {"decay_steps": "ten"}, "^`decay_steps=ten`: must be numbers separated by"),
+        ("custom_step", {"decay_steps": "4,0"}, "^`decay_steps=4,0`: every entry must be at least"),
         ("cosine", {"cos_t_mul": 0.9}, "t_mul must be at least 1, got 0.9"),
         ("cosine", {"cos_m_mul": 0.0}, r"m_mul must be in \(0, 1\], got 0.0"),
-        ("cosine_one", {"warmup_steps": 100}, r"below total_steps \(100\).*got 100"),
+        ("cosine_one", {"warmup": 100}, r"below total_steps \(100\).*got 100"),
         ("cosine_one", {"total_steps": 0}, "total_steps must be positive and finite, got 0"),
-        ("cosine_epoch", {"steps_per_epoch": 0}, "steps_per_epoch must be positive.*got 0"),
-        ("cosine_epoch", {"warmup_steps": -1}, "warmup_steps must be 0 or more, got -1"),
-        ("custom_step", {"warmup_steps": 3}, "warmup_steps must be 0 for custom_step.*got 3"),
-        ("exponential", {"warmup_steps": 3}, "warmup_steps must be 0 for exponential.*got 3"),
-        ("exponential", {"decay_steps": [0]}, "decay_steps must be positive and finite, got 0"),
-        ("constant", {"warmup_steps": 3}, "warmup_steps must be 0 for constant.*got 3"),
-        ("custom_step", {"decay_steps": [20, 10]}, r"strictly increasing.*got \[20, 10\]"),
-        ("custom_step", {"decay_steps": [0]}, r"at least 1, got \[0\]"),
+        ("cosine_epoch", {"warmup": -1}, "warmup_steps must be 0 or more, got -1"),
+        ("custom_step", {"warmup": 3}, "warmup_steps must be 0 for custom_step.*got 3"),
+        ("exponential", {"warmup": 3}, "warmup_steps must be 0 for exponential.*got 3"),
+        ("constant", {"warmup": 3}, "warmup_steps must be 0 for constant.*got 3"),
+        ("custom_step", {"decay_steps": "20,10"}, r"strictly increasing.*got \[20, 10\]"),
         ("custom_step", {"decay_rate": 10.0}, r"rate must be in \(0, 1\], got 10.0"),
     ],
 )
 def test_arguments_that_do_not_fit(name: str, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        from_name(name, **changes)
+        from_settings(name, **changes)
 
 
 @pytest.mark.parametrize("learning_rate", [0.0, -0.1, math.nan, math.inf])
-@pytest.mark.parametrize("name", [n for n in schedules.NAMES if n != "cosine_warmup"])
+@pytest.mark.parametrize("name", [n for n in SCHEDULES if n != "cosine_warmup"])
 def test_the_learning_rate_must_be_positive(name: str, learning_rate: float) -> None:
     with pytest.raises(ValueError, match=f"learning_rate must be positive.*got {learning_rate}"):
-        from_name(name, learning_rate=learning_rate)
+        from_settings(name, learning_rate=learning_rate)
 
 
 @pytest.mark.parametrize(

@@ -170,16 +170,16 @@ class Pass:
         self.train, self.evaluation = train, evaluation
         self.asked = []
 
-    def __call__(self, indices, what="logits"):
-        assert what == "features"
+    def __call__(self, indices, output="logits"):
+        assert output == "features"
         return self.train[indices]
 
-    def of_steps(self, first, stop, what="logits", *, strong=False):
-        self.asked.append((first, stop, what, strong))
+    def of_steps(self, first, stop, output="logits", *, strong=False):
+        self.asked.append((first, stop, output, strong))
         return INDEX, self.train[INDEX]
 
-    def of_evaluation(self, what="logits"):
-        assert what == "features"
+    def of_evaluation(self, output="logits"):
+        assert output == "features"
         return self.evaluation
 
 

@@ -264,9 +264,9 @@ def test_a_tiny_class_still_gives_one_image(smallest, caplog):
     np.testing.assert_array_equal(labels[variables["meta_set"].numpy()], [0, 1, 2])
 
 
-def fixed_logits(indices, what="logits"):
+def fixed_logits(indices, output="logits"):
     """Class 0 is always preferred, the more the higher the index."""
-    assert what == "logits"
+    assert output == "logits"
     return np.stack([0.1 * indices, 0 * indices, 0 * indices], axis=1).astype(np.float32)
 
 

@@ -11,7 +11,7 @@ from ieg.config import resolve
 from ieg.data.pipeline import Batch, Probe
 from ieg.errors import InputError
 from ieg.methods import REGISTRY
-from ieg.methods.lookahead import Weighing, normalised, weighing
+from ieg.methods.lookahead import Weighing, normalized, weighing
 from ieg.networks import parts
 from tests import contexts, runs
 
@@ -51,8 +51,8 @@ def test_one_of_m_steps_after_the_warm_up_looks_ahead():
 
 
 def test_remembered_values_sum_to_one_unless_all_are_cut():
-    np.testing.assert_allclose(normalised(tf.constant([2.0, 0.0, 6.0]), "global"), [0.25, 0, 0.75])
-    np.testing.assert_array_equal(normalised(tf.zeros(3), "global"), np.zeros(3))
+    np.testing.assert_allclose(normalized(tf.constant([2.0, 0.0, 6.0]), "global"), [0.25, 0, 0.75])
+    np.testing.assert_array_equal(normalized(tf.zeros(3), "global"), np.zeros(3))
 
 
 @pytest.mark.parametrize("name", ["l2r", "ieg"])

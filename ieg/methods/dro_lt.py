@@ -2,8 +2,8 @@
 
 D. Samuel and G. Chechik, "Distributional Robustness Loss for Long-Tail Learning", ICCV 2021 (arXiv
 2104.03066). Stage 1 is supervised training (`method=supervised`); this is stage 2, as in the
-released code but without its errors, which docs/dro_lt.md lists. It has two phases: features are
-trained with a constant classifier, then the classifier alone on constant features.
+released code but without its errors. It has two phases: features are trained with a constant
+classifier, then the classifier alone on constant features.
 """
 
 import math

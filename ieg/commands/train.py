@@ -171,8 +171,9 @@ class _Run:
         before = self.folder.read_config() or {}
         longer = before.get("max_iteration", self.experiment.last_step) < self.experiment.last_step
         for note in _by_length(self.experiment) if longer else []:
+            note = spelled(note, command_line.as_flag)
             self.console.print(
-                f"note: {spelled(note, command_line.as_flag)}; a run of this length from the start would differ",
+                f"note: {note}; a run of this length from the start would differ",
                 highlight=False,
                 soft_wrap=True,
             )

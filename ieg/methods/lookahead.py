@@ -103,6 +103,8 @@ def weighing(step: int, warmup_steps: int, interval: int) -> Weighing:
 
     >>> [weighing(step, 1, 2).name for step in range(4)]
     ['EQUAL', 'REMEMBERED', 'LOOK_AHEAD', 'REMEMBERED']
+    >>> {weighing(step, 0, 1).name for step in range(4)}
+    {'LOOK_AHEAD'}
     """
     if step < warmup_steps:
         return Weighing.EQUAL
@@ -139,6 +141,8 @@ def normalized(values: tf.Tensor, scope: str) -> tf.Tensor:
 
     >>> print(normalized(tf.constant([1.0, 3.0]), "global").numpy())
     [0.25 0.75]
+    >>> print(normalized(tf.zeros(2), "global").numpy())
+    [0. 0.]
     """
     with replicas.scope(scope):
         weights = tf.math.divide_no_nan(values, replicas.total(tf.reduce_sum(values)))

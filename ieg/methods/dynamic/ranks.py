@@ -27,7 +27,7 @@ def ranks_in_class(losses: np.ndarray, labels: np.ndarray, count: int) -> np.nda
     Returns:
       [n] int32 in [0, R); a class with fewer than R examples skips ranks.
 
-    >>> print(ranks_in_class(np.array([0.1, 0.3, 0.2, 5.0]), np.array([0, 0, 0, 1]), 4))
+    >>> print(ranks_in_class(np.array([0.1, 0.3, 0.1, 5.0]), np.array([0, 0, 0, 1]), 4))
     [0 2 1 0]
     """
     ranks = np.empty(len(losses), np.int32)

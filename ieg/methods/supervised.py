@@ -81,7 +81,7 @@ class Supervised(Method):
     def by_length(self) -> str | None:
         """Some losses, and the default start of `drw`, follow the length of the run."""
         if self._loss.by_length:
-            return f"`loss={self.options.loss}` depends on the share of the run that is over"
+            return f"`loss={self.options.loss}` follows the share of the run that is over"
         if self.options.train_rule == "drw" and self.options.drw_epoch is None:
             return "`train_rule=drw` begins after four fifths of the run, which is later now"
         return None

@@ -18,7 +18,7 @@ from sklearn.metrics import roc_auc_score
 import ieg
 from ieg import RobustClassifier, networks
 from ieg.classifier import saved
-from ieg.classifier.examples import Form
+from ieg.classifier.examples import Form, collected
 from ieg.config import resolve
 from tests import runs
 from tests.data import trees
@@ -54,6 +54,13 @@ def images() -> RobustClassifier:
     return RobustClassifier("supervised", **QUICK).fit(*squares())
 
 
+@pytest.fixture(scope="module")
+def unit() -> RobustClassifier:
+    """Fitted on the same images as floats in [0, 1], without an axis of colors."""
+    X, y = squares()
+    return RobustClassifier("supervised", **QUICK).fit(X[..., 0] / 255, y)
+
+
 def test_wrong_labels_are_found_among_features(features: RobustClassifier) -> None:
     X, y, wrong = blobs()
     assert features.classes_.tolist() == ["ant", "bee", "cat"]
@@ -79,7 +86,7 @@ import ieg
 X, y = np.load(sys.argv[1]), np.load(sys.argv[2])
 def p(seed):
     made = ieg.RobustClassifier(
-        epochs=2, batch_size=20, random_state=seed, settings={"deterministic": True}
+        "supervised", epochs=2, batch_size=20, random_state=seed, settings={"deterministic": True}
     )
     return made.fit(X, y).predict_proba(X)
 first = p(0)
@@ -175,12 +182,13 @@ def test_an_export_gives_the_same_probabilities(
     assert f"estimates that {features.noise_rate_:.1%} of the labels are wrong" in card
 
 
-def test_images_of_every_scale_are_the_same_images(images: RobustClassifier) -> None:
-    X, y = squares()
+def test_images_of_every_scale_are_the_same_images(
+    images: RobustClassifier, unit: RobustClassifier
+) -> None:
+    X, _ = squares()
     expected = images.predict_proba(X)
     np.testing.assert_allclose(images.predict_proba(X.astype(np.float64)), expected, atol=1e-6)
     np.testing.assert_allclose(images.predict_proba(X[..., 0].astype(int)), expected, atol=1e-6)
-    unit = RobustClassifier("supervised", **QUICK).fit(X[..., 0] / 255, y)
     np.testing.assert_allclose(unit.predict_proba(X / 255), expected, atol=1e-4)
     assert images.n_features_in_ == unit.n_features_in_ == 64
 
@@ -189,8 +197,10 @@ def test_a_tf_dataset_is_the_same_as_arrays(images: RobustClassifier) -> None:
     X, y = squares()
     pairs = tf.data.Dataset.from_tensor_slices((X, y))
     for data in (pairs, pairs.batch(7)):
-        fitted = RobustClassifier("supervised", **QUICK).fit(data)
-        np.testing.assert_allclose(fitted.predict_proba(X), images.predict_proba(X), atol=1e-6)
+        for actual, expected in zip(collected(data), (X, y), strict=True):
+            np.testing.assert_array_equal(actual, expected)
+    fitted = RobustClassifier("supervised", **QUICK).fit(pairs)
+    np.testing.assert_allclose(fitted.predict_proba(X), images.predict_proba(X), atol=1e-6)
     only = tf.data.Dataset.from_tensor_slices(X).batch(7)
     np.testing.assert_array_equal(images.predict(only), images.predict(X))
     assert images.score(pairs) == images.score(X, y)
@@ -211,20 +221,20 @@ def test_clean_examples_serve_a_look_ahead() -> None:
 
 def test_a_run_folder_keeps_what_the_command_keeps_and_is_gone_on_from(tmp_path: Path) -> None:
     X, y, _ = blobs()
-    first = RobustClassifier(run_folder=tmp_path, **QUICK).fit(X, y)
+    first = RobustClassifier("supervised", run_folder=tmp_path, **QUICK).fit(X, y)
     run = runs.only_run(tmp_path)
-    assert run == tmp_path / "arrays" / "mlp" / "fsr" / "seed0"
+    assert run == tmp_path / "arrays" / "mlp" / "supervised" / "seed0"
     assert (run / "label_audit.csv").exists() and (run / "result.json").exists()
     data = json.loads((run / "data.json").read_text())
     held_out = data["evaluation_images"]  # a tenth of each class
     assert held_out in (11, 12, 13) and data["training_images"] == 120 - held_out
     assert f"On the {held_out} validation examples of the data" in first.card_
     before = runs.snapshot(run)
-    again = RobustClassifier(run_folder=tmp_path, **QUICK).fit(X, y)
+    again = RobustClassifier("supervised", run_folder=tmp_path, **QUICK).fit(X, y)
     assert runs.snapshot(run) == before
     np.testing.assert_array_equal(again.predict_proba(X), first.predict_proba(X))
     with pytest.raises(ieg.InputError, match="belongs to a run on other files or labels"):
-        RobustClassifier(run_folder=tmp_path, **QUICK).fit(X[::-1], y)
+        RobustClassifier("supervised", run_folder=tmp_path, **QUICK).fit(X[::-1], y)
 
 
 def test_test_examples_are_what_accuracy_is_measured_on(tmp_path: Path) -> None:
@@ -314,11 +324,12 @@ def test_bad_arrays_are_refused_in_one_line(X: np.ndarray, y: np.ndarray, messag
     assert "\n" not in str(caught.value)
 
 
-def test_bad_images_to_predict_are_refused(images: RobustClassifier) -> None:
-    X, y = squares()
+def test_bad_images_to_predict_are_refused(
+    images: RobustClassifier, unit: RobustClassifier
+) -> None:
+    X, _ = squares()
     with pytest.raises(ieg.InputError, match="^images are 6x8x1, and the classifier was fitted on"):
         images.predict(X[:, :6])
-    unit = RobustClassifier("supervised", **QUICK).fit(X / 255, y)
     with pytest.raises(ieg.InputError, match="^pixels are from 0 to 249; the classifier was fitt"):
         unit.predict(X.astype(float))
     with pytest.raises(ieg.InputError, match="^files are color images"):

@@ -277,7 +277,8 @@ def test_an_empty_class_is_left_out_of_the_meta_set_and_told(caplog):
 
 def test_a_meta_set_that_fills_the_epoch_is_refused():
     options = Options(dynamic_random_ratio=1.0, dynamic_low_loss_ratio=1.0)
-    context = method().context._replace(batch_size=16, steps_per_epoch=3)
+    context = method().context
+    context = context._replace(length=context.length._replace(batch_size=16, steps_per_epoch=3))
     with pytest.raises(InputError, match="has 36 of 48 images.*leaves no step.*`batch_size`"):
         DynamicLoss(options, context)
 

@@ -69,7 +69,7 @@ def test_a_look_ahead_in_each_step_needs_no_memory(name):
 
 def test_other_methods_refuse_it():
     for name in ("supervised", "mixup_labels", "dynamic_loss"):
-        with pytest.raises(InputError, match=f"--meta_interval is no option of --method={name}$"):
+        with pytest.raises(InputError, match=f"`meta_interval`: no option of `method={name}`$"):
             resolve({"method": name, "meta_interval": 2})
 
 

@@ -1,17 +1,16 @@
-"""How well wrong labels are found: the label audit of each method beside cleanlab.
+"""Quality of the label audit of each method, beside cleanlab.
 
     python -m benchmarks.audit
 
-Trains on digits whose labels were made wrong, and measures how well `label_audit.csv` ranks those
-labels (AUROC, average precision) and tells them from the others (F1 of score > 0.5). Beside it
-stands cleanlab: `get_label_quality_scores` for the ranking, `find_label_issues` for F1, both with
-their defaults, on out-of-fold probabilities of the same network (`--method=supervised
---audit_folds=5`, so that our audit by folds has the same probabilities) and of an RBF SVM.
-cleanlab is no dependency of ieg: `pip install -e '.[benchmarks]'`. Without it its columns are left
-out, and a line says so.
+Trains on digits with label noise, and measures how well `label_audit.csv` ranks wrong labels
+(AUROC, average precision) and classifies them (F1 of score > 0.5). cleanlab does the same with its
+defaults, by `get_label_quality_scores` (ranking) and `find_label_issues` (F1), on out-of-fold
+probabilities of the same network (`--method=supervised --audit_folds=5`, whose probabilities our
+audit by folds has too) and of an RBF SVM. cleanlab is no dependency of ieg: `pip install -e
+'.[benchmarks]'`. Without it its columns are left out, and a line says so.
 
 All are measured on the same examples: the training images without the 50 that L2R and IEG hold out
-as clean probe data. Running it again goes on where it stopped. Forty minutes on 2 CPU cores.
+as probe set. The same command resumes where it stopped. Forty minutes on 2 CPU cores.
 """
 
 import argparse
@@ -53,7 +52,7 @@ Measured = dict[str, dict[str, float]]
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints mean ± standard deviation over seeds; returns the exit status."""
+    """Print mean ± standard deviation over seeds; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--dataset", action="append", help=f"default: {', '.join(DATASETS)}")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
@@ -85,7 +84,7 @@ def main(argv: Sequence[str]) -> int:
 def measured(
     name: str, seed: int, runs: Path, flags: Sequence[str], with_cleanlab: bool
 ) -> Measured:
-    """Column → measure → value, of one seed; kept beside the runs, and read from there."""
+    """Measures of one seed, column → measure → value; cached beside the runs."""
     dataset = prepare(DataSettings(name), seed=seed)
     peers_too = "_and_peers" if with_cleanlab else ""
     kept = runs / f"{name}_seed{seed}{peers_too}.json"
@@ -118,7 +117,7 @@ def measured(
 
 
 def trained(runs: Path, name: str, method: str, seed: int, command: Sequence[str]) -> Path:
-    """The folder of a finished run; it is trained, or goes on, if it has to."""
+    """Folder of a finished run, which is trained or resumed first if necessary."""
     print(f"{name}, {method}, seed {seed}", file=sys.stderr)
     _ieg(command)
     (run,) = (runs / name).glob(f"*/{method}/seed{seed}")
@@ -126,14 +125,14 @@ def trained(runs: Path, name: str, method: str, seed: int, command: Sequence[str
 
 
 def read(path: Path) -> Found:
-    """What label_audit.csv says."""
+    """Scores and decisions in a label_audit.csv."""
     with open(path, newline="", encoding="utf-8") as file:
         found = {int(row["index"]): float(row["score"]) for row in csv.DictReader(file)}
     return {index: (score, score > audit.THRESHOLD) for index, score in found.items()}
 
 
 def out_of_fold(run: Path, dataset: Dataset) -> np.ndarray:
-    """[n, K] probabilities for the examples to train on, from the fold that left each out."""
+    """Probabilities [n, K] of the training examples, from the fold that left each out."""
     logits = np.zeros([len(dataset.given_labels), dataset.num_classes])
     for path in run.glob(f"fold*/{SCORES}"):
         with np.load(path) as arrays:
@@ -142,7 +141,7 @@ def out_of_fold(run: Path, dataset: Dataset) -> np.ndarray:
 
 
 def of_svm(dataset: Dataset, seed: int) -> np.ndarray:
-    """The same of an RBF SVM with Platt's probabilities."""
+    """Out-of-fold probabilities [n, K] of an RBF SVM with Platt scaling."""
     images, labels = dataset.train.images[dataset.train_indices], _given(dataset)
     parts = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     with threadpool_limits(1):
@@ -152,7 +151,7 @@ def of_svm(dataset: Dataset, seed: int) -> np.ndarray:
 
 
 def cleanlab(probabilities: np.ndarray, dataset: Dataset) -> Found:
-    """What cleanlab makes of out-of-fold probabilities [n, K]."""
+    """Scores and decisions of cleanlab from out-of-fold probabilities [n, K]."""
     from cleanlab.filter import find_label_issues
     from cleanlab.rank import get_label_quality_scores
 
@@ -181,7 +180,7 @@ def _measure(found: Found, indices: Sequence[int], wrong: np.ndarray) -> dict[st
 
 
 def _ieg(flags: Sequence[str]) -> None:
-    """Runs ieg.main in a process of its own: graphs of many runs would add up in one."""
+    """Run ieg.main in a process of its own; in one process the graphs of many runs would add up."""
     command = [sys.executable, "-m", "ieg.main", *flags]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -1,12 +1,12 @@
-"""How many images a second the strong augmentation makes, beside `keras.layers.RandAugment`.
+"""Images per second of strong augmentation, beside `keras.layers.RandAugment`.
 
     python -m benchmarks.augmentation
 
-All run in `tf.data` as training runs them: batches of images in [-1, 1] are drawn from memory and
-augmented in a map with two parallel calls. Ours is the whole strong view: policy, crop, flip and
-cutout. Keras' layer has no crop, flip or cutout, and draws its two operations once for a batch.
-Speeds are medians over interleaved rounds, so that a slow spell of the machine hits all alike; what
-carries over to other machines are the ratios.
+All run in `tf.data` as in training: batches of images in [-1, 1] come from memory and are augmented
+in a map with two parallel calls. Ours is the whole strong view: policy, crop, flip and cutout.
+Keras' layer has no crop, flip or cutout, and draws its two operations once per batch. Speeds are
+medians over interleaved rounds, so that a slow spell of the machine affects all alike. Only the
+ratios carry over to other machines.
 """
 
 import argparse
@@ -36,7 +36,7 @@ View = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # images, step (scalar int64
 
 @dataclass(frozen=True)
 class Size:
-    """One table: images of one size with the policies for them; crop and cutout as in training."""
+    """One table: policies for images of one size, with crop and cutout as in training."""
 
     side: int
     batch: int
@@ -52,7 +52,7 @@ SIZES = (
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints one table per image size; returns the exit status."""
+    """Print one table per image size; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=7, help="rounds that are timed")
     parser.add_argument("--seconds", type=float, default=1.0, help="of each view in each round")
@@ -86,7 +86,7 @@ def _our_view(size: Size, policy: str, per_batch: bool) -> View:
 
 
 def _pipeline(size: Size, view: View) -> tf.data.Dataset:
-    """An endless data set of augmented batches."""
+    """Infinite data set of augmented batches."""
     count = max(_IN_MEMORY * 32**2 // size.side**2, size.batch)
     rng = np.random.default_rng(0)
     # Smooth, as photographs are: noise is the worst case for histograms and caches.

@@ -1,13 +1,13 @@
-"""What correcting labels gains: a folder of 600 photographs, 180 of them in the wrong folder.
+"""Gain from correcting labels: 600 photographs in class folders, 180 of them in a wrong one.
 
     python -m benchmarks.corrections
 
-Draws triangles, squares and circles of random colour, place, size and angle on random ground as
-JPEGs of 48x48 pixels, 600 to train on and 300 to test on, and puts 30 % of the former into the
-folder of another class. Then does what a person would: trains with one command; goes through the
-20 labels that `label_audit.csv` suspects most, and says of each what it really is; trains again
-with these decisions; goes through all with a score above 0.5, and trains once more. Everything is
-as `--dataset=folder:PATH` does it, but with images brought to 32x32 for the sake of time.
+Draws triangles, squares and circles of random color, place, size and angle on random ground as
+JPEGs of 48x48 pixels, 600 to train on and 300 to test on, and puts 30 % of the training images into
+the folder of another class. Then works as a person would: trains with one command; gives the true
+class of the 20 most suspicious labels in `label_audit.csv`; trains again with these decisions;
+gives the true class of all labels with a score above 0.5, and trains once more. Settings are those
+of `--dataset=folder:PATH`, except that images are resized to 32x32 to save time.
 """
 
 import argparse
@@ -40,7 +40,7 @@ _TRAIN, _TEST, _WRONG = 600, 300, 0.3
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints accuracy before and after, and how good the list was; returns the exit status."""
+    """Print accuracy before and after, and the precision of the list; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--method", default="fsr")
     parser.add_argument("--seed", type=int, default=1)
@@ -68,7 +68,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def write_photos(root: Path, seed: int) -> dict[str, str]:
-    """Images in class folders of which 30 % are wrong; path below `root` → true class."""
+    """Write class folders with 30 % wrong images; return path below `root` → true class."""
     rng = np.random.default_rng(seed)
     wrong = rng.permutation(_TRAIN) < _WRONG * _TRAIN
     truth = {}
@@ -88,7 +88,7 @@ def write_photos(root: Path, seed: int) -> dict[str, str]:
 
 
 def draw(corners: int, rng: np.random.Generator) -> np.ndarray:
-    """[48, 48, 3] uint8: one regular polygon, a line across, and noise."""
+    """Draw a regular polygon, a line across, and noise: [48, 48, 3] uint8."""
     y, x = np.mgrid[:_SIDE, :_SIDE] / _SIDE
     radius, turn = rng.uniform(0.22, 0.38), rng.uniform(0, 2 * math.pi)
     middle = rng.uniform(0.4, 0.6, 2)
@@ -98,8 +98,8 @@ def draw(corners: int, rng: np.random.Generator) -> np.ndarray:
     across = across + np.sin(angles)[:, None, None] * (y - middle[1])
     inside = across.max(axis=0) < radius * math.cos(math.pi / corners)
     line = np.abs(math.cos(turn) * x + math.sin(turn) * y - rng.uniform(0, 1)) < 0.02
-    ground, colour, other = rng.uniform(0, 110, 3), rng.uniform(90, 255, 3), rng.uniform(0, 255, 3)
-    image = np.where(inside[..., None], colour, np.where(line[..., None], other, ground))
+    ground, color, other = rng.uniform(0, 110, 3), rng.uniform(90, 255, 3), rng.uniform(0, 255, 3)
+    image = np.where(inside[..., None], color, np.where(line[..., None], other, ground))
     image = image + rng.normal(0, rng.uniform(5, 20), image.shape)
     return np.clip(image, 0, 255).astype(np.uint8)
 
@@ -107,7 +107,7 @@ def draw(corners: int, rng: np.random.Generator) -> np.ndarray:
 def write_decisions(
     file: Path, rows: Sequence[dict[str, str]], truth: dict[str, str]
 ) -> dict[str, str]:
-    """What a person says who sees what the images show; path → label that is changed."""
+    """Write the decisions of a person who sees the images; return path → new label."""
     changed = {}
     with open(file, "w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
@@ -123,7 +123,7 @@ def write_decisions(
 
 
 def _train(runs: Path, flags: Sequence[str]) -> Path:
-    """The folder of the run."""
+    """Train a run; return its folder."""
     with contextlib.redirect_stdout(sys.stderr):
         status = command.main(["ieg", *flags, f"--checkpoint_path={runs}"])
     if status:

@@ -1,12 +1,12 @@
-"""Start-up time and memory of a list of 100,000 image files, and whether epochs add to them.
+"""Start-up time and memory of a list of 100,000 image files, and their growth over epochs.
 
     python -m benchmarks.image_list
 
 Writes 40 JPEGs of 64x48 pixels to a temporary folder, and a table of 100,000 different paths to
-them (hard links in 50 class folders). Measured in one process: preparing the data set and the
-pipeline up to its first batch; then passes over the index alone, which is what an epoch adds to
-the order; then passes over a part of the steps with files decoded, the pipeline beginning anew
-each time, as it does for a method that works between epochs.
+them (hard links in 50 class folders). Measures in one process the data set and the pipeline up to
+its first batch; then passes over the index alone, to see the cost of the order of an epoch; then
+passes over a part of the steps with files decoded, for which the pipeline begins anew each time, as
+it does for a method that works between epochs.
 """
 
 import argparse
@@ -30,7 +30,7 @@ _CLASSES, _DISTINCT, _BATCH, _SIDE = 50, 40, 100, 32
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints seconds and megabytes; returns the exit status."""
+    """Print seconds and megabytes; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--epochs", type=int, default=5)
@@ -44,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def write_tree(root: Path, count: int) -> None:
-    """`root/train/<class>/<number>.jpg` and a few test images, hard links to few files."""
+    """Write `root/train/<class>/<number>.jpg` and a few test images as hard links to few files."""
     rng = np.random.default_rng(0)
     for number in range(_DISTINCT):
         pixels = tf.image.resize(rng.uniform(0, 255, (6, 8, 3)), [48, 64], "bicubic")
@@ -89,7 +89,7 @@ def _measure(root: Path, epochs: int, steps: int) -> None:
 
 
 def _resident() -> float:
-    """Megabytes that this process has in memory now (Linux)."""
+    """Resident memory of this process in megabytes (Linux)."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 

@@ -1,19 +1,18 @@
-"""What an exact meta-gradient costs, as a ratio to a plain training step in the same run.
+"""Cost of an exact meta-gradient, as a ratio to a plain training step in the same run.
 
     python -m benchmarks.meta_gradient --network=cnn --network=resnet32 --batch=64
 
-Six steps of the same network, batch and probe batch: plain training, L2R with the look-ahead
-differentiated forward, with nested tapes, forward in passes that are kept apart
-(--meta_low_memory), and with the last stage or the classifier alone taking the look-ahead.
-Their times are medians over interleaved rounds, so that a slow spell of the machine hits all alike.
-Peak memory is that of a process of its own for each, minus the same process before its first step;
-beside it what tensors take of it, as TensorFlow counts them. The rest is the program: the graph,
-what the optimizer made of it, and gaps.
+Six steps of the same network, batch and probe batch: plain training, and L2R with forward mode,
+with nested tapes, with forward mode in separate passes (--meta_low_memory), and with a look-ahead
+of the last stage or of the classifier alone. Times are medians over interleaved rounds, so that a
+slow spell of the machine affects all alike. Peak memory is that of a process of its own for each,
+minus the memory of the same process before its first step; beside it stands the memory of tensors,
+as TensorFlow counts it. The rest is the program: the graph, its optimized form, and gaps.
 
 Counted in convolutions per layer a plain step is 3 (forward 1, backward 2) and an exact forward
 step 8 (probe 3, forward 1, tangent 2, backward 2), so 8/3 = 2.67 is the arithmetic; kept apart,
-tangents and training loss have a forward pass each: 9/3. Where a share s of the network looks
-ahead it is probe 1 + 2 s, tangents 2 s and 3: 16/9 = 1.78 for one of three stages of equal cost.
+tangents and training loss have a forward pass each: 9/3. Where a share s of the network looks ahead
+it is probe 1 + 2 s, tangents 2 s and 3: 16/9 = 1.78 for one of three stages of equal cost.
 
 `--peer=torch` then times L2R in PyTorch on the same networks, beside PyTorch's own plain step, with
 `higher` and by hand: `pip install -e '.[peer]'`.
@@ -52,7 +51,7 @@ ROWS: Rows = {
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints one table per network, and one more of its peer; returns the exit status."""
+    """Print one table per network, and one of its peer; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--network", action="append", choices=NETWORKS)
     parser.add_argument("--batch", type=int, default=64, help="training and probe batch")
@@ -85,10 +84,10 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _peer(names: Sequence[str]) -> Rows:
-    """The rows in PyTorch.
+    """Rows in PyTorch.
 
     Raises:
-      InputError: something is not installed, or one of the networks is not there.
+      InputError: a package is not installed, or a network has no counterpart in PyTorch.
     """
     missing = [name for name in ("torch", "higher") if importlib.util.find_spec(name) is None]
     if missing:

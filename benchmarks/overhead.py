@@ -1,13 +1,13 @@
-"""What the training loop adds to its steps, and how long it waits for data.
+"""Overhead of the training loop, and its waiting for data.
 
     python -m benchmarks.overhead --network=resnet29 --method=supervised
 
 Trains on an archive of random images in CIFAR-10's layout and size as `python -m ieg.main` does,
-with logging, batches and --steps_per_execution as they are by default; evaluations and checkpoints
-are left out. It takes turns with a bare loop that calls one compiled step again and again, on one
-batch that is there already, and reads the loss at the end: all that the trainer's loop takes longer
-is its overhead, batches that the same two cores prepare meanwhile among it. Then the share of the
-trainer's time that passes before the next batches are there.
+with default logging, batches and --steps_per_execution but without evaluations and checkpoints. It
+takes turns with a bare loop that calls one compiled step again and again on one batch, and reads
+the loss at the end. The additional time of the trainer's loop is its overhead, which includes
+batches that the same two cores prepare. Waiting is the share of the trainer's time before the next
+batches are ready.
 """
 
 import argparse
@@ -37,7 +37,7 @@ _RATE = 0.01
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints overhead and waiting for each method; returns the exit status."""
+    """Print overhead and waiting for each method; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--network", default="resnet29")
     parser.add_argument("--method", action="append", choices=METHODS.names(), help="default: two")
@@ -83,7 +83,7 @@ def _measure(folder: str, method: str, arguments: argparse.Namespace) -> list[st
 
 
 class _Watched:
-    """A pipeline that measures how long its batches are waited for."""
+    """Pipeline that measures the waiting for its batches."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
@@ -104,7 +104,7 @@ class _Watched:
 
 
 class _Turns:
-    """The trainer's callbacks: they stop its clock, and let the bare loop have its turn."""
+    """Callbacks of the trainer that stop its clock and run a turn of the bare loop."""
 
     def __init__(self, built: experiment.Experiment, pipeline: _Watched, steps: int) -> None:
         variant, last = built.steps().kind(0)
@@ -136,7 +136,7 @@ class _Turns:
         self._pipeline.waited = 0.0
 
     def summary(self) -> list[str]:
-        """Medians over all turns but the first; the overhead is that of two turns in a row."""
+        """Medians over all turns but the first; overhead compares two successive turns."""
         bare, trainer, waited = self._bare[1:], self._trainer[1:], self._waited[1:]
         milliseconds = [1000 * statistics.median(times) / self._steps for times in (bare, trainer)]
         overhead = statistics.median(t / b for t, b in zip(trainer, bare, strict=True)) - 1

@@ -1,10 +1,10 @@
-"""How large the page of a run is, and how long a browser takes to open it.
+"""Size of the page of a run, and seconds until a browser has opened it.
 
     python -m benchmarks.page --rows=50000
 
-Makes a page with an audit of that many rows and as many thumbnails as a page has at most, of random
-pixels, which no format can make smaller; opens it in headless Chromium and prints megabytes and
-seconds. Needs selenium, chromium and chromedriver.
+Makes a page with an audit of that many rows and the largest number of thumbnails, of random pixels,
+which no format compresses; opens it in headless Chromium and prints megabytes and seconds. Needs
+selenium, chromium and chromedriver.
 """
 
 import argparse
@@ -38,7 +38,7 @@ _FLAGS = (
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints the figures of a few openings; returns the exit status."""
+    """Print size and seconds of a few openings; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rows", type=int, default=50_000)
     parser.add_argument("--side", type=int, default=32, help="of the images, in pixels")
@@ -63,18 +63,18 @@ def main(argv: Sequence[str]) -> int:
 
 
 def missing() -> str | None:
-    """What lacks for a browser to be started, in words, or None."""
+    """Name of what is missing to start a browser, or None."""
     lacking = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
     return f"not installed: {', '.join(lacking)}" if lacking else None
 
 
 @contextmanager
 def browser(user: Path, *flags: str) -> Iterator[webdriver.Chrome]:
-    """Headless Chromium, the one on the PATH.
+    """Headless Chromium from the PATH.
 
     Args:
-      user: a new folder for all that it keeps; downloads land in it too.
-      flags: further ones of its command line.
+      user: a new folder for its profile and downloads.
+      flags: further flags of its command line.
     """
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or ""
@@ -90,13 +90,13 @@ def browser(user: Path, *flags: str) -> Iterator[webdriver.Chrome]:
 
 
 def opening_seconds(chromium: webdriver.Chrome) -> float:
-    """From the start of navigation to the end of loading; by then the first images are there."""
+    """Seconds from the start of navigation to the end of loading, with the first images shown."""
     timing = "return performance.getEntriesByType('navigation')[0].loadEventEnd"
     return float(chromium.execute_script(timing)) / 1000
 
 
 def random_page(rows: int, side: int) -> Page:
-    """A page like that of a folder of images, all of it random."""
+    """Random page like that of a folder of images."""
     rng = np.random.default_rng(0)
     names = [f"class {k}" for k in range(100)]
     given, suggested = rng.integers(0, len(names), (2, rows))

@@ -1,17 +1,17 @@
-"""What a user might take instead: classics of scikit-learn, alone and with cleanlab around them.
+"""Accuracy of alternatives: scikit-learn's classifiers, alone and inside cleanlab.
 
     python -m benchmarks.peers
 
 An RBF support vector machine and an MLP with one hidden layer of 128, each trained on the noisy
-labels as they are, and inside cleanlab's CleanLearning, which drops what it takes for wrong labels
-and trains again. cleanlab is no dependency of ieg: `pip install -e '.[benchmarks]'`. Without it its
-two columns are left out, and a line says so. Takes two minutes on a CPU.
+labels as they are, and inside cleanlab's CleanLearning, which drops labels that it finds wrong and
+trains again. cleanlab is no dependency of ieg: `pip install -e '.[benchmarks]'`. Without it its two
+columns are left out, and a line says so. Two minutes on a CPU.
 
 Split, noise and test images are those of `python -m ieg.main --dataset=digits_uniform_R --seed=S`.
-All peers train on all 1,437 training images with their noisy labels, as `--method=supervised` does;
-the 50 that other methods hold out as clean probe data are among them, with noisy labels too. The
-MLP's 50 epochs were chosen among 12, 25, 50, 100 and 200 on a validation split, as the settings of
-ieg's own methods were; everything else is the default of its library.
+All peers train on all 1,437 training images with noisy labels, as `--method=supervised` does. Among
+them are the 50 that other methods hold out as probe set, here with noisy labels too. The MLP's 50
+epochs were selected from 12, 25, 50, 100 and 200 on a validation split, as the settings of ieg's
+methods were; all other settings are defaults.
 """
 
 import argparse
@@ -48,34 +48,34 @@ DATASETS = (
 
 
 class ProbabilisticSVM(ClassifierMixin, BaseEstimator):
-    """An RBF SVM that predicts as ever, and has the probabilities that cleanlab asks for.
+    """RBF SVM with its own predictions, and with the probabilities that cleanlab needs.
 
-    They are Platt's, from 5 folds. Their largest would be a worse prediction than the machine's
-    own: 0.64 in place of 0.83 at a ratio of 0.8.
+    Probabilities are by Platt scaling with 5 folds. Predictions by the largest of them would be
+    worse: accuracy 0.64 instead of 0.83 at a noise ratio of 0.8.
     """
 
     def fit(self, images: np.ndarray, labels: np.ndarray) -> "ProbabilisticSVM":
-        """Trains on [N, D] images and [N] labels."""
+        """Train on images [N, D] and labels [N]."""
         self.calibrated_ = CalibratedClassifierCV(SVC(), ensemble=False).fit(images, labels)
         self.classes_ = self.calibrated_.classes_
         return self
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """[N] classes, of the machine that is trained on everything."""
+        """Classes [N] by the machine trained on all examples."""
         return self.calibrated_.calibrated_classifiers_[0].estimator.predict(images)
 
     def predict_proba(self, images: np.ndarray) -> np.ndarray:
-        """[N, K] probabilities."""
+        """Probabilities [N, K] by Platt scaling."""
         return self.calibrated_.predict_proba(images)
 
 
 def mlp(seed: int) -> MLPClassifier:
-    """One hidden layer of 128, Adam, 50 epochs, no early stopping."""
+    """MLP with one hidden layer of 128, by Adam in 50 epochs without early stopping."""
     return MLPClassifier(hidden_layer_sizes=(128,), max_iter=50, random_state=seed)
 
 
 def cleaned(classifier: Any, seed: int) -> Any:
-    """cleanlab's CleanLearning with its defaults around a classifier that has probabilities."""
+    """cleanlab's CleanLearning with defaults around a classifier with probabilities."""
     from cleanlab.classification import CleanLearning
 
     return CleanLearning(classifier, seed=seed)
@@ -91,7 +91,7 @@ PEERS: Mapping[str, Callable[[int], Any]] = {
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints test accuracy as mean ± standard deviation over seeds; returns the exit status."""
+    """Print test accuracy as mean ± standard deviation over seeds; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--dataset", action="append", help=f"default: {', '.join(DATASETS)}")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
@@ -131,7 +131,7 @@ def accuracy(classifier: Any, dataset: Dataset) -> float:
 
 
 def _scores(name: str, peers: Sequence[str], seeds: Sequence[int]) -> list[list[float]]:
-    """[peers][seeds] test accuracies."""
+    """Test accuracies by peer and seed."""
     datasets = [prepare(DataSettings(name), seed=seed) for seed in seeds]
     return [
         [accuracy(PEERS[peer](seed), d) for seed, d in zip(seeds, datasets, strict=True)]
@@ -140,7 +140,7 @@ def _scores(name: str, peers: Sequence[str], seeds: Sequence[int]) -> list[list[
 
 
 def pixels(images: Images) -> np.ndarray:
-    """[N, H, W, C] uint8 → [N, H·W·C] in [0, 1]."""
+    """Pixels [N, H·W·C] in [0, 1] of images [N, H, W, C] uint8."""
     assert isinstance(images, np.ndarray)  # digits are in memory
     return images.reshape(len(images), -1) / 255
 

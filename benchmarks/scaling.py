@@ -1,12 +1,12 @@
-"""Whether cost grows linearly: with the batch, and with the number of training examples.
+"""Growth of cost with the batch size, and with the number of training examples.
 
     python -m benchmarks.scaling --network=resnet29
 
-First one step of supervised training, L2R and FSR at growing batches, each in a process of its
-own: milliseconds, the same per image, and peak memory minus that before the first step. Then what
-is kept per example: tables for 10^4 to 10^6 examples as a training run has them (the ledger, and
-what a method remembers of each example), no images. A step touches only the rows of its batch, so
-it must not take longer; memory and the checkpoint grow with the examples.
+The first table has one step of supervised training, L2R and FSR with growing batches, each in a
+process of its own: milliseconds, milliseconds per image, and peak memory minus that before the
+first step. The second has the tables that a run keeps for 10^4 to 10^6 examples (the ledger, and a
+method's values per example), without images. A step touches only the rows of its batch, so its time
+must not grow; memory and checkpoint grow with the examples.
 """
 
 import argparse
@@ -39,7 +39,7 @@ _ROWS_OF_A_STEP = 100
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints both tables; returns the exit status."""
+    """Print both tables; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--network", default="resnet29", choices=NETWORKS)
     parser.add_argument("--batch", type=int, nargs="+", default=[32, 64, 128, 256])

@@ -1,4 +1,4 @@
-"""How long a command takes from its start to its first training step, and how much memory.
+"""Seconds from the start of a command to its first training step, and peak memory.
 
     python -m benchmarks.startup
 
@@ -26,7 +26,7 @@ _RECORD_BYTES = 1 + 32 * 32 * 3
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints seconds and peak memory per method; returns the exit status."""
+    """Print seconds and peak memory per method; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--network", default="resnet32")
     parser.add_argument("--method", action="append", help="default: supervised, l2r, ieg")
@@ -49,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def write_archive(folder: Path) -> None:
-    """An archive of random images and labels in the layout and size of CIFAR-10."""
+    """Write an archive of random images and labels in CIFAR-10's layout and size."""
     rng = np.random.default_rng(0)
     files = {CIFAR10.names_file: "\n".join(f"class {k}" for k in range(10)).encode()}
     for name in (*CIFAR10.train_files, *CIFAR10.test_files):
@@ -64,7 +64,7 @@ def write_archive(folder: Path) -> None:
 
 
 def _first_step(dataset_dir: str, method: str, network: str) -> None:
-    """What a training process does before its second step; prints its peak memory."""
+    """Train like the command until the end of the first step; prints peak memory."""
     import ieg.quiet  # noqa: F401
 
     from ieg import config, experiment, memory

@@ -1,15 +1,15 @@
-"""What whole steps of the methods cost, as ratios to a plain training step in the same run.
+"""Cost of whole steps of the methods, as ratios to a plain training step in the same run.
 
     python -m benchmarks.step --network=resnet29 --batch=32
 
-Passes through the network, counted in convolutions per layer where a plain step is 3 (forward 1,
-backward 2). IEG: both views forward 2, the virtual step's backward 4, probe 3, tangents of both
-views 4, the training loss' backward 4, and 9 for the mixture of three batches: 26. When the
-look-ahead's gradient stops at the guessed labels, only the weak view is differentiated in it:
-26 - 2 - 2 = 22. FSR with a dictionary of twice the batch and the classifier alone looking ahead: 3
-and the dictionary's forward 2: 5, and 1 for the unmixed images where the images to train on are
-mixed. Where a share s of the network looks ahead too, its inner backward 2 s, its tangents 2 s and
-the dictionary's backward 4 s; the three stages of resnet29 cost about the same.
+Passes through the network are counted in convolutions per layer; a plain step has 3 (forward 1,
+backward 2). IEG has 26: forward of both views 2, backward of the virtual step 4, probe 3, tangents
+of both views 4, backward of the training loss 4, and the mixture of three batches 9. If the
+gradient of the look-ahead stops at the guessed labels, only the weak view is differentiated in it:
+26 - 2 - 2 = 22. FSR with a dictionary of twice the batch and a look-ahead of the classifier alone
+has 5: plain step 3 and forward of the dictionary 2; with MixUp 1 more for the images that are not
+mixed. If a share s of the network takes part in the look-ahead, add inner backward 2 s, tangents 2
+s and backward of the dictionary 4 s; the three stages of resnet29 cost about the same.
 """
 
 import argparse
@@ -45,7 +45,7 @@ _ROWS: Rows = {
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints the table of costs; returns the exit status."""
+    """Print the table of costs; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--network", default="resnet29", choices=networks.REGISTRY.names())
     parser.add_argument("--batch", type=int, default=32, help="training and probe batch")

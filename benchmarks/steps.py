@@ -1,4 +1,4 @@
-"""Training steps without data: what several benchmarks time."""
+"""Training steps on random numbers, which several benchmarks time."""
 
 import json
 import statistics
@@ -39,14 +39,15 @@ def make_method(
     batch_size: int,
     examples: int | None = None,
 ) -> Method:
-    """A method with its network, on no data.
+    """Make a method with its network, without data.
 
     Args:
-      method_name: of the registry.
-      options: those of the method that differ from its defaults.
-      network: one of `NETWORKS`; its images are of `image_shape`.
-      batch_size: examples of a step.
-      examples: to train on, which the method may keep something of; None: as many as in a step.
+      method_name: name in the registry.
+      options: options of the method that differ from its defaults.
+      network: one of `NETWORKS`, for images of `image_shape`.
+      batch_size: examples in a step.
+      examples: number of training examples, for each of which a method may keep values; None: as
+        many as in a step.
     """
     shape = image_shape(network)
     if network == NARROW:
@@ -78,13 +79,13 @@ def make_step(
     batch_size: int,
     examples: int | None = None,
 ) -> Callable[[], None]:
-    """A compiled step that ends with the gradients, without update: that is the same for all.
+    """Compile a step up to the gradients; the update, the same for all methods, is left out.
 
     Args:
-      method_name, options, network, batch_size, examples: as in `make_method`; there are as many
-        strong views and probe examples, from a dictionary as many as the method's options say.
+      method_name, options, network, batch_size, examples: as in `make_method`. There are as many
+        strong views and probe examples; a dictionary has the size in the method's options.
     Returns:
-      a function that runs the step on random numbers and waits for it.
+      function that runs the step on random numbers and waits for it.
     """
     method = make_method(method_name, options, network, batch_size, examples)
     model = method.context.model
@@ -115,14 +116,14 @@ def make_step(
 
 
 def image_shape(network: str) -> tuple[int, int, int]:
-    """32x32 with three channels, for `cnn` 8x8 with one."""
+    """Shape of images: 32x32 with three channels, for `cnn` 8x8 with one."""
     return (8, 8, 1) if network == "cnn" else (32, 32, 3)
 
 
 def interleaved(steps: Sequence[Callable[[], None]], rounds: int) -> list[float]:
-    """Median seconds of each step; two rounds before them warm up.
+    """Median seconds of each step, after two rounds of warm-up.
 
-    The steps take turns, so that a slow spell of the machine hits all alike.
+    The steps take turns, so that a slow spell of the machine affects all alike.
     """
     seconds: list[list[float]] = [[] for _ in steps]
     for turn in range(rounds + 2):
@@ -135,15 +136,16 @@ def interleaved(steps: Sequence[Callable[[], None]], rounds: int) -> list[float]
 
 
 def alone(module: str, *flags: str) -> Any:
-    """What `python -m module flags` prints as JSON: measured in a process of its own."""
+    """Run `python -m module flags` in a process of its own; return the JSON that it prints."""
     command = [sys.executable, "-m", module, *flags]
     return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
 
 
 def peak_bytes(step: Callable[[], None]) -> tuple[int, int | None]:
-    """What a process that has run no other needs for a step at most, and tensors alone of that.
+    """Peak memory of a step in bytes, and that of its tensors alone.
 
-    TensorFlow counts what its tensors take on CPUs where it uses oneDNN; else there is None.
+    Call it in a process that has run no other step. TensorFlow counts tensors on CPUs only with
+    oneDNN; otherwise their number is None.
     """
     before, tensors_before = memory.peak_bytes(), _tensor_bytes("current")
     for _ in range(3):

@@ -1,7 +1,7 @@
-"""Networks of `ieg.networks` in PyTorch: layer by layer the same, so that both can be compared.
+"""Networks of `ieg.networks` in PyTorch, the same layer by layer, for comparison.
 
 With the same weights, in the order of creation, they compute the same (`tests/test_torch_peer.py`).
-Images are [B, C, H, W], PyTorch's own order; weights start as PyTorch's layers start.
+Images are [B, C, H, W], PyTorch's order; initial weights are those of PyTorch's layers.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Layers = list[nn.Module]
 
 
 class Residual(nn.Module):
-    """shortcut(x) + body(x)."""
+    """Residual block, shortcut(x) + body(x)."""
 
     def __init__(self, body: Layers, shortcut: nn.Module) -> None:
         super().__init__()
@@ -24,19 +24,19 @@ class Residual(nn.Module):
         self.shortcut = shortcut
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """[B, C, H, W] → what both give."""
+        """Sum of shortcut and body for x [B, C, H, W]."""
         return self.shortcut(x) + self.body(x)
 
 
 class Pooled(nn.Module):
-    """Average pooling, and zero channels on both sides; no parameters."""
+    """Average pooling with zero channels on both sides, without parameters."""
 
     def __init__(self, channels: int, stride: int) -> None:
         super().__init__()
         self.channels, self.stride = channels, stride
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """[B, C, H, W] → [B, channels, H/stride, W/stride]."""
+        """Pooled x [B, C, H, W] → [B, channels, H/stride, W/stride]."""
         if self.stride > 1:
             x = nn.functional.avg_pool2d(x, self.stride)
         missing = self.channels - x.shape[1]
@@ -45,17 +45,17 @@ class Pooled(nn.Module):
         return nn.functional.pad(x, (0, 0, 0, 0, missing // 2, missing - missing // 2))
 
 
-def cnn(colours: int, num_classes: int) -> nn.Module:
+def cnn(colors: int, num_classes: int) -> nn.Module:
     """Three 3x3 convolutions, each with batch norm and ReLU."""
     layers: Layers = []
-    for before, channels, stride in ((colours, 32, 1), (32, 64, 2), (64, 128, 1)):
-        layers += [_uncentred(before, channels, stride), *_norm_relu(channels)]
+    for before, channels, stride in ((colors, 32, 1), (32, 64, 2), (64, 128, 1)):
+        layers += [_uncentered(before, channels, stride), *_norm_relu(channels)]
     return nn.Sequential(*layers, *_head(128, num_classes))
 
 
-def resnet32(colours: int, num_classes: int) -> nn.Module:
+def resnet32(colors: int, num_classes: int) -> nn.Module:
     """15 basic blocks, post-activation, with pooled shortcuts."""
-    layers: Layers = [_conv(colours, 16, 3), *_norm_relu(16)]
+    layers: Layers = [_conv(colors, 16, 3), *_norm_relu(16)]
     for before, channels, stride in ((16, 16, 1), (16, 32, 2), (32, 64, 2)):
         layers += _basic_block(before, channels, stride)
         for _ in range(4):
@@ -63,9 +63,9 @@ def resnet32(colours: int, num_classes: int) -> nn.Module:
     return nn.Sequential(*layers, *_head(64, num_classes))
 
 
-def resnet29(colours: int, num_classes: int) -> nn.Module:
+def resnet29(colors: int, num_classes: int) -> nn.Module:
     """9 bottleneck units, pre-activation, the first of each stage with a projection."""
-    layers: Layers = [_conv(colours, 16, 3), *_norm_relu(16)]
+    layers: Layers = [_conv(colors, 16, 3), *_norm_relu(16)]
     for before, inner, channels, stride in ((16, 16, 64, 1), (64, 64, 128, 2), (128, 128, 256, 2)):
         body = _bottleneck(before, inner, channels, stride)
         if stride > 1:
@@ -77,7 +77,7 @@ def resnet29(colours: int, num_classes: int) -> nn.Module:
     return nn.Sequential(*layers, *_norm_relu(256), *_head(256, num_classes))
 
 
-def wrn28(colours: int, num_classes: int, *, width: int) -> nn.Module:
+def wrn28(colors: int, num_classes: int, *, width: int) -> nn.Module:
     """12 wide basic blocks, pre-activation; pooled shortcuts over blocks, stages and all stages."""
     stages: Layers = []
     last = 4 * width
@@ -90,7 +90,7 @@ def wrn28(colours: int, num_classes: int, *, width: int) -> nn.Module:
         stages.append(Residual(blocks, Pooled(channels, stride)))
     everything = Residual(stages, Pooled(last, 4))
     return nn.Sequential(
-        _conv(colours, 16, 3), everything, *_norm_relu(last), *_head(last, num_classes)
+        _conv(colors, 16, 3), everything, *_norm_relu(last), *_head(last, num_classes)
     )
 
 
@@ -104,26 +104,26 @@ _NETWORKS: dict[str, Callable[[int, int], nn.Module]] = {
 
 
 def require(name: str) -> None:
-    """Refuses a network that is not here.
+    """Check that a network has a counterpart here.
 
     Raises:
-      InputError: naming those that are.
+      InputError: it has none; the message names those that have.
     """
     if name not in _NETWORKS:
         raise InputError(f"no PyTorch counterpart of {name}; there are {', '.join(_NETWORKS)}")
 
 
-def create(name: str, colours: int, num_classes: int) -> nn.Module:
-    """[B, colours, H, W] → logits [B, num_classes], in training mode; H and W divisible by 4."""
+def create(name: str, colors: int, num_classes: int) -> nn.Module:
+    """Network in training mode from [B, colors, H, W], sides divisible by 4, to logits."""
     require(name)
-    return _NETWORKS[name](colours, num_classes).train()
+    return _NETWORKS[name](colors, num_classes).train()
 
 
 def _conv(before: int, channels: int, size: int, stride: int = 1) -> nn.Module:
     return nn.Conv2d(before, channels, size, stride, padding=size // 2, bias=False)
 
 
-def _uncentred(before: int, channels: int, stride: int) -> nn.Module:
+def _uncentered(before: int, channels: int, stride: int) -> nn.Module:
     """A 3x3 convolution, padded as TensorFlow pads even sides when it has a stride."""
     if stride == 1:
         return _conv(before, channels, 3)
@@ -152,7 +152,7 @@ def _bottleneck(before: int, inner: int, channels: int, stride: int) -> Layers:
 
 
 def _wide_body(before: int, channels: int, stride: int) -> Layers:
-    body = [*_norm_relu(before), _uncentred(before, channels, stride)]
+    body = [*_norm_relu(before), _uncentered(before, channels, stride)]
     return [*body, *_norm_relu(channels), _conv(channels, channels, 3)]
 
 

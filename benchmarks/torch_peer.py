@@ -1,12 +1,12 @@
-"""Steps of L2R as they are written in PyTorch, each beside PyTorch's own plain step.
+"""Steps of L2R as usually written in PyTorch, beside PyTorch's own plain step.
 
-For `python -m benchmarks.meta_gradient --peer=torch`, which alone imports this module:
-`pip install -e '.[peer]'`. Networks, batches and what a step ends with, the gradients without an
-update, are those of ieg's rows: 32-bit floats, on the CPU, images in PyTorch's own order of axes.
+For `python -m benchmarks.meta_gradient --peer=torch`, which alone imports this module: `pip install
+-e '.[peer]'`. Networks and batches are those of ieg's rows, and steps end with the gradients,
+without an update; 32-bit floats on the CPU, images in PyTorch's order of axes.
 
-Both libraries choose their number of threads themselves: all cores. PyTorch's wait for each other
-without letting go of theirs, so a machine that does something else makes its steps many times
-slower: measure on an idle one, or with OMP_WAIT_POLICY=passive in the environment.
+Both libraries use all cores. PyTorch's threads spin while they wait for each other, so other work
+on the machine makes its steps many times slower: measure on an idle machine, or with
+OMP_WAIT_POLICY=passive in the environment.
 """
 
 from collections.abc import Callable
@@ -25,10 +25,10 @@ _STEPSIZE = 0.1
 
 @dataclass(frozen=True)
 class Problem:
-    """What a step works on.
+    """Network and batch of a step.
 
     Attributes:
-      network: in training mode.
+      network: the network, in training mode.
       image: [B, C, H, W] float32.
       label: [B] int64.
       probe_image: [P, C, H, W] float32.
@@ -47,12 +47,12 @@ Result = tuple[torch.Tensor, tuple[torch.Tensor, ...]]
 
 
 def plain(problem: Problem) -> Result:
-    """All examples count alike."""
+    """Plain step with equal weights."""
     return _weighted(problem, torch.full((len(problem.label),), 1 / len(problem.label)))
 
 
 def with_higher(problem: Problem) -> Result:
-    """L2R with a virtual SGD step of `higher`, as its users write it."""
+    """L2R with a virtual SGD step by `higher`, as its users write it."""
     epsilon = torch.zeros(len(problem.label), requires_grad=True)
     sgd = torch.optim.SGD(problem.network.parameters(), lr=_STEPSIZE)
     with higher.innerloop_ctx(problem.network, sgd) as (network, virtual):
@@ -64,7 +64,7 @@ def with_higher(problem: Problem) -> Result:
 
 
 def by_hand(problem: Problem) -> Result:
-    """L2R with a virtual step whose graph is kept, without a library besides PyTorch."""
+    """L2R with a virtual step whose graph is kept, in PyTorch alone."""
     epsilon = torch.zeros(len(problem.label), requires_grad=True)
     params = dict(problem.network.named_parameters())
     losses = cross_entropy(problem.network(problem.image), problem.label, reduction="none")
@@ -83,23 +83,23 @@ def by_hand(problem: Problem) -> Result:
 def make_step(
     step: Callable[[Problem], Result], network: str, batch_size: int
 ) -> Callable[[], None]:
-    """A step on random numbers, to be timed.
+    """Make a step on random numbers, to be timed.
 
     Args:
-      step: one of this module.
-      network: one of `torch_networks`; images as in `steps.make_step`.
+      step: a step of this module.
+      network: name in `torch_networks`; images as in `steps.make_step`.
       batch_size: training examples, and as many probe examples.
     """
-    height, width, colours = steps.image_shape(network)
+    height, width, colors = steps.image_shape(network)
     generator = torch.Generator().manual_seed(0)
 
     def images() -> torch.Tensor:
-        return 2 * torch.rand(batch_size, colours, height, width, generator=generator) - 1
+        return 2 * torch.rand(batch_size, colors, height, width, generator=generator) - 1
 
     def labels() -> torch.Tensor:
         return torch.randint(steps.CLASSES, (batch_size,), generator=generator)
 
-    model = torch_networks.create(network, colours, steps.CLASSES)
+    model = torch_networks.create(network, colors, steps.CLASSES)
     problem = Problem(model, images(), labels(), images(), labels())
 
     def run() -> None:
@@ -117,7 +117,7 @@ ROWS: dict[str, Callable[[str, int], Callable[[], None]]] = {
 
 
 def _example_weights(gradient: torch.Tensor) -> torch.Tensor:
-    """max(-g_i, 0) as shares of their sum, L2R, line 11 of algorithm 1."""
+    """Weights max(-g_i, 0), normalized to sum to one; L2R, line 11 of algorithm 1."""
     weights = torch.clamp(-gradient, min=0)
     return weights / (weights.sum() + 1e-5)
 

@@ -17,7 +17,7 @@ from ieg.data.holdout import Fold
 from ieg.data.pipeline import Pipeline
 from ieg.errors import InputError
 from ieg.evaluation import evaluate
-from ieg.methods import Method, What
+from ieg.methods import Method, Output
 from ieg.networks import parts
 from ieg.passes import Predictor, TrainingPass
 from ieg.runs.folder import RunFolder
@@ -161,7 +161,7 @@ class Experiment:
         )
 
     def predictor(
-        self, weights: list[tf.Variable], what: What = "logits", batch_size: int | None = None
+        self, weights: list[tf.Variable], output: Output = "logits", batch_size: int | None = None
     ) -> Predictor:
         """The network in inference mode with these weights; in batches of evaluations."""
         return Predictor(
@@ -170,7 +170,7 @@ class Experiment:
             self.state.network_state,
             self.strategy,
             self.dataset.weak,
-            what=what,
+            output=output,
             batch_size=batch_size or self.config.evaluation.val_batch_size,
         )
 
@@ -181,7 +181,7 @@ class Experiment:
             self.dataset,
             self.pipeline,
             self.strategy,
-            lambda what: self.predictor(self.state.params, what, size),
+            lambda output: self.predictor(self.state.params, output, size),
         )
 
 

@@ -12,7 +12,7 @@ from ieg.augment.weak import WeakAugmentation
 from ieg.data.dataset import Dataset
 from ieg.data.images import Images, readable
 from ieg.data.pipeline import Pipeline, sweep
-from ieg.methods import What
+from ieg.methods import Output
 from ieg.networks import parts
 
 
@@ -25,7 +25,7 @@ class Predictor:
       network_state: its other variables.
       strategy: its replicas share the work.
       weak: weak augmentation, for its input scale; None for examples that are no images.
-      what: "logits", or "features" for the input of the classifier.
+      output: "logits", or "features" for the input of the classifier.
       batch_size: per replica.
     """
 
@@ -37,17 +37,17 @@ class Predictor:
         strategy: tf.distribute.Strategy,
         weak: WeakAugmentation | None,
         *,
-        what: What,
+        output: Output,
         batch_size: int,
     ) -> None:
-        if what == "features":
+        if output == "features":
             model = parts.with_features(model)
 
         def replica_outputs(images: tf.Tensor) -> tf.Tensor:
             values = [tf.convert_to_tensor(v) for v in weights]
             others = [tf.convert_to_tensor(v) for v in network_state]
             outputs, _ = model.stateless_call(values, others, images, training=False)
-            return outputs[1] if what == "features" else outputs
+            return outputs[1] if output == "features" else outputs
 
         @tf.function
         def outputs(batch: Any) -> Any:
@@ -86,7 +86,7 @@ class TrainingPass:
         dataset: Dataset,
         pipeline: Pipeline,
         strategy: tf.distribute.Strategy,
-        predictor: Callable[[What], Predictor],
+        predictor: Callable[[Output], Predictor],
     ) -> None:
         self._dataset = dataset
         self._pipeline = pipeline
@@ -94,32 +94,32 @@ class TrainingPass:
         self._make = predictor
         self._predictors: dict[str, Predictor] = {}
 
-    def __call__(self, indices: np.ndarray, what: What = "logits") -> np.ndarray:
+    def __call__(self, indices: np.ndarray, output: Output = "logits") -> np.ndarray:
         """Outputs for examples [n] of the training split: [n, K] logits or [n, D] features."""
-        return self._predictor(what)(self._dataset.train.images[indices])
+        return self._predictor(output)(self._dataset.train.images[indices])
 
     def of_steps(
-        self, first: int, stop: int, what: What = "logits", *, strong: bool = False
+        self, first: int, stop: int, output: Output = "logits", *, strong: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
         """Outputs for the augmented views of steps first .. stop - 1.
 
         Returns:
           [n] examples of those steps, and [n, K] logits or [n, D] features.
         """
-        strategy, predict = self._strategy, self._predictor(what)
+        strategy, predict = self._strategy, self._predictor(output)
         indices, outputs = [], []
         for batch in self._pipeline.batches(strategy, first, stop):
             indices.append(replicas.collect(strategy, batch.index))
             outputs.append(predict.of_batch(batch.strong_image if strong else batch.image))
         return np.concatenate(indices), np.concatenate(outputs)
 
-    def of_evaluation(self, what: What = "logits") -> tuple[np.ndarray, np.ndarray]:
+    def of_evaluation(self, output: Output = "logits") -> tuple[np.ndarray, np.ndarray]:
         """[M] labels of the evaluation split, and outputs for its images, where readable."""
         split = self._dataset.evaluation
-        outputs, kept = self._predictor(what)(split.images), readable(split.images)
+        outputs, kept = self._predictor(output)(split.images), readable(split.images)
         return split.labels[kept], outputs[kept]
 
-    def _predictor(self, what: What) -> Predictor:
-        if what not in self._predictors:
-            self._predictors[what] = self._make(what)
-        return self._predictors[what]
+    def _predictor(self, output: Output) -> Predictor:
+        if output not in self._predictors:
+            self._predictors[output] = self._make(output)
+        return self._predictors[output]

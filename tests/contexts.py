@@ -42,7 +42,7 @@ def context(model, labels, num_classes, *, decay=None, **changes):
     return Context(model, num_classes, *parts, **own)
 
 
-def no_pass(indices, what="logits"):
+def no_pass(indices, output="logits"):
     """For methods that need no pass over the training images between epochs."""
     raise AssertionError("nobody asked for a pass")
 

@@ -1,4 +1,4 @@
-"""`ieg.RobustClassifier`: every method of this package with scikit-learn's conventions."""
+"""`ieg.RobustClassifier`: all methods of the package behind scikit-learn's interface."""
 
 from ieg.classifier.estimator import RobustClassifier
 

@@ -1,4 +1,4 @@
-"""What a caller gives to `fit` and `predict` becomes what experiments and networks take."""
+"""Conversion of the arguments of `fit` and `predict` to data of experiments and networks."""
 
 import dataclasses
 import os
@@ -26,25 +26,25 @@ from ieg.data.sources import Request, Source, SourceEntry, arrays
 from ieg.errors import InputError
 from ieg.exporting.inference import RawInput
 
-#: Rows on which a network of the caller's own is tried out: two batches.
+#: Examples on which a network of the caller's own is tried, two batches.
 _TRIED = 16
-#: Smaller standard deviations are taken for those of a constant.
+#: Features with a smaller standard deviation count as constant.
 _CONSTANT = 1e-7
 
-#: Examples and labels, either of which may be None.
+#: Examples and labels; either may be None.
 Pair = tuple[Any, Any]
 
 
 class Prepared(NamedTuple):
-    """What a classifier is fitted on.
+    """Data that a classifier is fitted on.
 
     Attributes:
-      dataset: value of the option.
+      dataset: value of the option `dataset`.
       source: the data.
-      entry: their entry, as `ieg.config.resolve` takes it.
-      form: what an example is like.
+      entry: registry entry of the data, for `ieg.config.resolve`.
+      form: form of an example.
       classes: [K] labels in the order of their numbers.
-      feature_names: [D] of a table whose columns have names, else None.
+      feature_names: [D] names of the columns of a table; None without names.
     """
 
     dataset: str
@@ -56,27 +56,29 @@ class Prepared(NamedTuple):
 
     @property
     def size(self) -> int:
-        """N, examples to train on."""
+        """Number N of examples to train on."""
         probe = self.source.probe
         return len(self.source.train.labels) - (0 if probe is None else len(probe.indices))
 
     def as_seen(self) -> np.ndarray:
-        """Some examples [B, ...] as a network sees them; noise in the place of files."""
+        """Some examples [B, ...] as a network sees them; noise instead of image files."""
         if self.form.kind == "files":
             draws = np.random.default_rng(0).uniform(-1, 1, (_TRIED, *self.form.shape))
             return draws.astype(np.float32)
-        rows = np.resize(np.arange(self.size), _TRIED)  # those of a small data set repeat
+        rows = np.resize(np.arange(self.size), _TRIED)  # a small data set repeats
         values = np.asarray(self.source.train.images[rows], np.float32)
         return values if self.form.kind == "features" else values * (2 / 255) - 1
 
 
 def from_path(path: str | os.PathLike, pairs: list[Pair], request: Request) -> Prepared:
-    """A folder of class folders, or a table.
+    """Prepare a folder of class folders, or a CSV file that lists images.
 
     Args:
       path: of the folder or the CSV file.
-      pairs: what else was given, all of which must be None.
-      request: for the files, without their path.
+      pairs: other examples and labels, all of which must be None.
+      request: request for the files, without their path.
+    Raises:
+      InputError: other data were given too, or the files cannot be used.
     """
     if any(value is not None for pair in pairs for value in pair):
         raise InputError(
@@ -95,13 +97,13 @@ def from_path(path: str | os.PathLike, pairs: list[Pair], request: Request) -> P
 def from_arrays(
     estimator: BaseEstimator, pairs: list[Pair], *, augmentation: str, standardize: bool
 ) -> Prepared:
-    """Arrays, tables, or tf.data.Datasets.
+    """Prepare arrays, tables, or tf.data.Datasets.
 
     Args:
-      estimator: takes note of the names of features.
-      pairs: to train on, clean ones and those to test on; both may be None but for the first.
+      estimator: stores the number and the names of features.
+      pairs: training, probe and test examples with their labels; only the first are required.
       augmentation: see `arrays.source`.
-      standardize: whether the network sees features with mean 0 and deviation 1.
+      standardize: True to standardize features to mean 0 and standard deviation 1.
     Raises:
       InputError: see `RobustClassifier.fit`.
     """
@@ -123,7 +125,7 @@ def from_arrays(
     classes = np.unique(labels)
     if len(classes) < 2:
         raise InputError(
-            f"y has one class only, {classes.tolist()[0]!r}; a classifier needs two at least"
+            f"y has only one class, {classes.tolist()[0]!r}; a classifier needs at least two"
         )
     names = ("y_probe", "y_test")
     others = [
@@ -149,12 +151,14 @@ def from_arrays(
 
 
 def features(estimator: BaseEstimator, X: Any, *, reset: bool) -> np.ndarray:
-    """[N, D] float32, checked by scikit-learn.
+    """Features [N, D] float32, validated by scikit-learn.
 
     Args:
-      estimator: what notes, or knows, the number and the names of features.
-      X: whatever a caller calls features.
-      reset: whether it is fitted on these.
+      estimator: stores the number and the names of features, or compares them.
+      X: array or table.
+      reset: True in `fit`, which stores them.
+    Raises:
+      InputError: they are no finite numbers, or others than in `fit`.
     """
     try:
         return validate_data(estimator, X, reset=reset, dtype=np.float32)
@@ -163,14 +167,14 @@ def features(estimator: BaseEstimator, X: Any, *, reset: bool) -> np.ndarray:
 
 
 def _scaling(examples: np.ndarray) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each feature; 1 for one that is always the same."""
+    """Mean and standard deviation of each feature; deviation 1 for a constant one."""
     wide = examples.astype(np.float64)
     deviation = wide.std(axis=0)
     return wide.mean(axis=0).tolist(), np.where(deviation > _CONSTANT, deviation, 1.0).tolist()
 
 
 def scaled(examples: np.ndarray, form: Form) -> np.ndarray:
-    """[N, D] float32 with mean 0 and standard deviation 1 where training examples are concerned."""
+    """Features [N, D], standardized by mean and standard deviation of the training examples."""
     if form.scaling is None:
         return examples
     mean, deviation = (np.array(values, np.float32) for values in form.scaling)
@@ -178,10 +182,10 @@ def scaled(examples: np.ndarray, form: Form) -> np.ndarray:
 
 
 def to_predict(estimator: BaseEstimator, X: Any, form: Form) -> Images:
-    """Examples like those of `fit`: pixels in 0 .. 255, files that give them, or features.
+    """Examples to predict: pixels in 0 .. 255, image files, or features.
 
     Raises:
-      InputError: they are not like those.
+      InputError: they have another form than those of `fit`.
     """
     if isinstance(X, tf.data.Dataset):
         X, _ = collected(X)
@@ -192,7 +196,7 @@ def to_predict(estimator: BaseEstimator, X: Any, form: Form) -> Images:
     height, width, channels = form.shape
     if height != width or channels != CHANNELS:
         raise InputError(
-            f"files are colour images, and the classifier was fitted on images of "
+            "files are color images of any size, and the classifier was fitted on images of "
             f"{height}x{width}x{channels}"
         )
     root, paths = listing.list_images(Path(X).expanduser())
@@ -200,7 +204,7 @@ def to_predict(estimator: BaseEstimator, X: Any, form: Form) -> Images:
 
 
 def raw_input(form: Form, *, exported: bool) -> RawInput:
-    """What a model of probabilities is given: arrays, or, exported, whatever others have."""
+    """Input of a model of probabilities: checked arrays, or after an export raw examples."""
     if form.kind == "features":
         return RawInput(form.shape, "float32", is_image=False, scaling=form.scaling)
     dtype, any_size = ("uint8", form.kind == "files") if exported else ("float32", False)

@@ -1,4 +1,4 @@
-"""The estimator: scikit-learn's methods around the same experiments that commands run."""
+"""`RobustClassifier`: scikit-learn's interface to the experiments that commands run."""
 
 import tempfile
 import warnings
@@ -30,48 +30,68 @@ from ieg.exporting import inference, package
 from ieg.methods import REGISTRY as METHODS
 
 _PREDICT_BATCH = 100
-#: An epoch of few examples has about as many steps, so that a run learns something.
+#: Least number of steps in an epoch of few examples, by smaller batches.
 _STEPS = 10
 _SMALLEST_BATCH = 10
-#: Share of the epochs before FSR's weights are used, as in the presets of data sets.
+#: Share of the epochs with equal weights in FSR, as in the presets of data sets.
 _FSR_START = 1 / 6
 
 
 class RobustClassifier(ClassifierMixin, BaseEstimator):
-    """A classifier for examples whose labels are partly wrong.
+    """Classifier for examples of which some have wrong labels.
+
+    `fit` trains a network by one of the package's methods and audits the labels: it estimates for
+    each example how probable its label is, and suggests another one where that is more probable.
 
     Args:
-      method: one of ieg's methods; "fsr" needs no clean examples, "l2r" and "ieg" take some.
-      network: a name ("cnn", "resnet20", "mlp", ...), a keras.Model from examples to logits, or a
-        function (shape of an example, number of classes) → such a model. None: "cnn" for images,
-        "mlp" for features, what suits them for files. A model stays as it is, a copy of it is
-        trained from its weights on. Networks see images as float32 in [-1, 1] and "mlp"
-        standardised features; other models get features as they are.
+      method: name of a method. "fsr" needs no clean examples; "l2r", "ieg" and others need some in
+        `fit`.
+      network: name of a network ("cnn", "resnet20", "mlp", ...), a keras.Model from examples to
+        logits, or a function (shape of an example, number of classes) → such a model. None: "cnn"
+        for images, "mlp" for features, and for files the network of their preset. A model is
+        copied, and the copy is trained from its weights on. Networks see images as float32 in
+        [-1, 1]. Networks by name see standardized features, others features as they are.
       epochs: passes over the training examples; None: 60.
-      batch_size, learning_rate: as the flags of that name; None: what suits the data.
-      augmentation: of images in training: "shift" by up to an eighth of their size, "shift_flip"
-        (also mirrored), or "none".
-      random_state: an int for the same start, order of the examples and views in every fit; a
-        RandomState or None for others. Rounding may still differ from fit to fit where TensorFlow
-        adds up in several threads, and training magnifies it: settings={"deterministic": True}
-        makes fits equal to the last bit, in a process where TensorFlow has done nothing before.
-      run_folder: below it everything is kept that the command keeps (metrics, figures, label audit,
-        checkpoints), and an interrupted fit goes on; accuracy is then measured on X_test, or else
-        on a tenth of the examples, which is not trained on. None keeps nothing.
-      verbose: whether to print what the command prints.
-      settings: further flags of the command by name, such as {"lr_schedule": "constant"}.
+      batch_size: examples in a step; None: 100, fewer for few examples, for files as in their
+        preset.
+      learning_rate: initial learning rate; None: 0.03, for files as in their preset.
+      augmentation: augmentation of training images: "shift" by up to an eighth of their size,
+        "shift_flip" (also mirrored), or "none".
+      random_state: int for the same initial weights, order and augmentation in each fit; a
+        RandomState or None for others each time. Rounding may still differ between fits where
+        TensorFlow adds up in several threads, and training magnifies it.
+        settings={"deterministic": True} makes fits equal to the last bit, in a process that has not
+        used TensorFlow before.
+      run_folder: folder for everything that the command keeps (metrics, figures, label audit,
+        checkpoints). An interrupted fit is resumed from there. Accuracy is then measured on X_test,
+        or without it on a tenth of the examples, which is not trained on. None keeps nothing.
+      verbose: True to print progress as the command does.
+      settings: further options of the command by name, such as {"lr_schedule": "constant"}.
 
     Attributes:
-      classes_: [K] labels, sorted; those of a CSV file that are numbers, by their value.
-      n_features_in_: numbers in one example.
+      classes_: [K] labels, sorted; numbers in a CSV file are sorted by value.
+      n_features_in_: number of values in one example.
       label_quality_: [N] in [0, 1], estimated probability that the label of a training example is
         right, in the order of X; nan for an image file that cannot be decoded.
-      suggested_labels_: [N] the label itself where it is probably right, else a better one.
-      noise_rate_: estimated share of wrong labels.
-      n_iter_: training steps.
+      suggested_labels_: [N] the given label where label_quality_ is at least 0.5, otherwise a more
+        probable one.
+      noise_rate_: estimated share of wrong labels, in [0, 1].
+      n_iter_: number of training steps.
       model_: keras.Model from examples (pixels in 0 .. 255, or features) to probabilities.
-      network_: its part that gives logits.
-      paths_: [N] files that it was trained on, for a folder or a table.
+      network_: the part of `model_` that gives logits.
+      paths_: [N] image files that it was trained on, for a folder or a CSV file.
+
+    Every fifth label is wrong; the audit finds these examples:
+
+    >>> from sklearn.datasets import make_blobs
+    >>> X, truth = make_blobs(200, centers=[[0, 0], [3, 3]], cluster_std=0.5, random_state=0)
+    >>> wrong = np.arange(200) % 5 == 0
+    >>> classifier = RobustClassifier("supervised", epochs=20)
+    >>> classifier = classifier.fit(X, np.where(wrong, 1 - truth, truth))
+    >>> bool(np.all((classifier.label_quality_ < 0.5) == wrong))
+    True
+    >>> classifier.score(X, truth)
+    1.0
     """
 
     def __init__(
@@ -110,24 +130,26 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         X_test: Any = None,
         y_test: Any = None,
     ) -> "RobustClassifier":
-        """Trains on examples and their given labels, some of which may be wrong.
+        """Train on examples and their given labels, some of which may be wrong.
 
         Args:
           X: images [N, H, W, C] or [N, H, W] (whole numbers from 0 to 255, or floats from 0 to 1
             or from 0 to 255), features [N, D], a finite tf.data.Dataset of (x, y), or the path of
-            a folder or CSV file, laid out as for `--dataset=folder:` and `--dataset=csv:`.
-          y: [N] labels of any kind; None for a Dataset or a path.
-          X_probe, y_probe: clean examples of every class, for methods that look ahead on them.
-          X_test, y_test: what accuracy is measured on for `run_folder` and for exports.
+            a folder of class folders or of a CSV file that lists images.
+          y: [N] labels of any type; None for a Dataset or a path.
+          X_probe, y_probe: clean examples of every class, for methods that need a probe set.
+          X_test, y_test: examples on which accuracy is measured, for `run_folder` and exports.
         Returns:
           the classifier itself.
         Raises:
-          InputError: (a ValueError) something is not as it should be; nothing has been trained.
+          InputError: (a ValueError) data or parameters cannot be used; nothing has been trained.
           TrainingStopped: the loss is not finite.
         """
         if self.augmentation not in arrays.AUGMENTATIONS:
             names = ", ".join(arrays.AUGMENTATIONS)
-            raise InputError(f"augmentation={self.augmentation!r}: must be one of {names}")
+            raise InputError(
+                f"must be one of {names}", option="augmentation", value=self.augmentation
+            )
         needs_probe = METHODS.get(self.method).needs.probe
         seed, pairs = self._seed(), [(X_probe, y_probe), (X_test, y_test)]
         if is_path(X):
@@ -141,11 +163,13 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
             )
         if needs_probe and prepared.form.kind != "files" and X_probe is None:
             raise InputError(
-                f"`method={self.method}` needs clean examples: give X_probe and y_probe, or take "
-                "`method=fsr`, which needs none"
+                "needs clean examples: give X_probe and y_probe, or take `method=fsr`, which needs "
+                "none",
+                option="method",
+                value=self.method,
             )
         if not needs_probe and X_probe is not None:
-            warnings.warn(f"method={self.method!r} makes no use of X_probe", stacklevel=3)
+            warnings.warn(f"method={self.method!r} does not use X_probe", stacklevel=3)
         with tempfile.TemporaryDirectory() as scratch:
             config = self._config(prepared, seed, scratch, tested=X_test is not None)
             keep = self.run_folder is not None
@@ -155,9 +179,14 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """[N] labels of examples like those of `fit`; of a folder in the order of the paths.
+        """Predict labels.
 
-        An image file that cannot be decoded has the label "".
+        Args:
+          X: examples of the form of `fit`; files of a folder are sorted by path.
+        Returns:
+          [N] labels; "" for an image file that cannot be decoded.
+        Raises:
+          InputError: the examples have another form than those of `fit`.
         """
         p = self.predict_proba(X)
         labels = self.classes_[np.argmax(p, axis=1)]
@@ -166,12 +195,15 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
 
     @python_spelling()
     def predict_proba(self, X: Any) -> np.ndarray:
-        """[N, K] float32 probabilities in the order of `classes_`.
+        """Predict probabilities of classes.
 
-        Those of an image file that cannot be decoded are nan; a warning says how many there are.
-
+        Args:
+          X: examples of the form of `fit`; files of a folder are sorted by path.
+        Returns:
+          [N, K] float32 in the order of `classes_`; nan for an image file that cannot be decoded,
+          of which a warning is logged.
         Raises:
-          InputError: the examples are not like those of `fit`.
+          InputError: the examples have another form than those of `fit`.
         """
         check_is_fitted(self, "model_")
         examples = data.to_predict(self, X, self.form_)
@@ -183,7 +215,13 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         return p
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Accuracy; y is None for a tf.data.Dataset of (x, y)."""
+        """Accuracy of the predicted labels, in [0, 1].
+
+        Args:
+          X: examples of the form of `fit`.
+          y: [N] true labels; None for a tf.data.Dataset of (x, y).
+          sample_weight: [N] weights of the examples; None for equal ones.
+        """
         if isinstance(X, tf.data.Dataset):
             X, y = collected(X)
         predicted = self.predict(X)
@@ -192,10 +230,13 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
 
     @python_spelling()
     def export(self, folder: str | Path) -> None:
-        """Writes the model as files that load without this package, as `--mode=export` does.
+        """Write the model as files that load without this package: Keras, SavedModel, model card.
 
-        Images are taken as uint8, those of files in any size.
+        The exported model takes images as uint8; if the classifier was fitted on files, of any
+        size.
 
+        Args:
+          folder: folder to write; an older export in it is replaced.
         Raises:
           InputError: the folder cannot be written.
         """
@@ -207,13 +248,15 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
 
     @python_spelling()
     def save(self, folder: str | Path) -> None:
-        """Writes the fitted classifier as model.keras and classifier.json; `load` reads it.
+        """Write the fitted classifier as model.keras and classifier.json, for `load`.
 
-        A `network` that is no name is not among the parameters that are saved; what it has become
-        is in model.keras.
+        If `network` is no name, it is not saved as a parameter; the trained network is in
+        model.keras.
 
+        Args:
+          folder: folder of both files, which is made if it is missing.
         Raises:
-          InputError: the folder cannot be written, or labels or settings are nothing for JSON.
+          InputError: the folder cannot be written, or labels are of a type that JSON does not have.
         """
         check_is_fitted(self, "model_")
         saved.write(Path(folder).expanduser(), self._fitted(), self.get_params(deep=False))
@@ -223,13 +266,13 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
     def load(
         cls, folder: str | Path, custom_objects: Mapping[str, Any] | None = None
     ) -> "RobustClassifier":
-        """Reads what `save` wrote; nothing is unpickled.
+        """Read a classifier that `save` has written; nothing is unpickled.
 
         Args:
-          folder: which.
-          custom_objects: name → class of layers that Keras does not have, of the caller's own.
+          folder: folder of model.keras and classifier.json.
+          custom_objects: name → class of layers that Keras does not have.
         Raises:
-          InputError: the folder holds no classifier, or a damaged one.
+          InputError: the folder has no classifier, or a damaged one.
         """
         fitted, params = saved.read(Path(folder).expanduser(), custom_objects)
         classifier = cls(**params)
@@ -248,7 +291,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
             self._set(saved.from_bytes(state["fitted"]))
 
     def _config(self, prepared: Prepared, seed: int, scratch: str, *, tested: bool) -> Config:
-        """The configuration for the parameters."""
+        """Configuration of the experiment that the parameters describe."""
         typed, num_classes = self._typed(prepared, seed, tested=tested), len(prepared.classes)
         typed["checkpoint_path"] = scratch if self.run_folder is None else str(self.run_folder)
         architecture, facts = None, {}
@@ -265,12 +308,12 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         return resolve(typed, source=prepared.entry, architecture=architecture, facts=facts)
 
     def _typed(self, prepared: Prepared, seed: int, *, tested: bool) -> dict[str, Any]:
-        """Flag → value as if they had been typed, without what is told from the network."""
+        """Option → value as if typed on the command line, without those for the network."""
         typed: dict[str, Any] = {
             "method": self.method,
             "dataset": prepared.dataset,
             "seed": seed,
-            # Determinism is switched for the whole process, which is not ours alone.
+            # Determinism is switched for the whole process, which belongs to the caller.
             "deterministic": False,
         }
         if isinstance(self.network, str):
@@ -285,38 +328,40 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         }
         taken = typed.keys() - {"deterministic"} | {"checkpoint_path", "mode", "network_name"}
         for name in (self.settings or {}).keys() & taken:
-            raise InputError(f'settings={{"{name}": ...}}: the classifier sets that itself')
+            raise InputError(f'settings={{"{name}": ...}}: the classifier sets this option itself')
         typed |= {name: value for name, value in asked.items() if value is not None}
         untested = self.run_folder is not None and not tested and prepared.form.kind != "files"
         if untested and typed.setdefault("eval_split", "validation") == "test":
-            raise InputError("`eval_split=test` with run_folder needs X_test")
+            raise InputError(
+                "needs X_test if `checkpoint_path` is given", option="eval_split", value="test"
+            )
         return typed | self._sized(prepared, typed)
 
     def _seed(self) -> int:
-        """A seed of its own for each fit, unless the parameter is one."""
+        """Seed of a fit: `random_state`, or a number drawn from it."""
         if isinstance(self.random_state, int | np.integer):
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _request(self, seed: int) -> Request:
-        """What is asked of image files, as far as it is not their path."""
+        """Request for image files, without their path."""
         settings = self.settings or {}
         names = ("image_size", "damaged_limit")
         return Request(seed=seed, **{n: settings[n] for n in names if n in settings})
 
     def _sized(self, prepared: Prepared, typed: Mapping[str, Any]) -> dict[str, Any]:
-        """What depends on the number of examples."""
+        """Settings that depend on the number of examples."""
         if prepared.form.kind == "files":
             return {}
         count, preset = prepared.size, arrays.PRESET
         if self.run_folder is not None and typed.get("eval_split") == "validation":
-            # Of each class a share is held out, rounded up or down.
+            # The part that is held out is rounded within each class.
             count -= round(count * typed.get("validation_ratio", 0.1)) + len(prepared.classes)
         count = max(count, 1)
         usual = min(preset["batch_size"], max(_SMALLEST_BATCH, count // _STEPS))
         size = min(typed.get("batch_size", usual), count)
         if size < typed.get("batch_size", 0):
-            warnings.warn(f"batch_size is {size} here: there are no more examples", stacklevel=5)
+            warnings.warn(f"batch_size is {size}: there are no more examples", stacklevel=5)
         sized: dict[str, Any] = {"batch_size": size}
         if self.method == "fsr":
             sized["queue_bs"] = typed.get("queue_bs", min(preset["queue_bs"], size))
@@ -326,7 +371,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         return sized
 
     def _set(self, fitted: Fitted) -> None:
-        """Makes attributes of what training found."""
+        """Set the fitted attributes."""
         self.classes_ = fitted.classes
         self.n_features_in_ = int(np.prod(fitted.form.shape))
         for name in ("feature_names_in_", "paths_"):
@@ -347,7 +392,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         self._outputs = tf.function(lambda batch: fitted.model(batch, training=False))
 
     def _fitted(self) -> Fitted:
-        """The attributes as one value."""
+        """Fitted attributes as one value."""
         names = getattr(self, "feature_names_in_", None)
         return Fitted(
             model=self.model_,

@@ -1,4 +1,4 @@
-"""Arrays from anywhere as what this package trains on: checked, scaled, labels as numbers."""
+"""Validation of arrays: images on one scale, labels as numbers of classes."""
 
 import os
 from typing import Any, NamedTuple
@@ -10,20 +10,19 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from ieg.errors import InputError
 
-#: Images whose brightest pixel is darker than this (of 255) are scaled wrongly.
+#: A brightest pixel below this (of 255) means that images have another scale.
 _DARKEST = 64
 _RIGHT = "images are whole numbers from 0 to 255, or floats from 0 to 1 or from 0 to 255"
 
 
 class Form(NamedTuple):
-    """What examples of a classifier are like.
+    """Form of the examples of a classifier.
 
     Attributes:
-      kind: "images", "features", or "files": images that come from files.
-      shape: of one example: (H, W, C) or (D,).
-      unit: whether images of floats come in [0, 1].
-      scaling: mean and standard deviation of each feature, which the network does not see; None
-        where it sees features as they are.
+      kind: "images", "features", or "files" (images from files).
+      shape: shape of one example, (H, W, C) or (D,).
+      unit: True if images are floats in [0, 1].
+      scaling: mean and standard deviation of each feature, for standardization; None without.
     """
 
     kind: str
@@ -33,7 +32,7 @@ class Form(NamedTuple):
 
 
 def one_line(error: Exception) -> InputError:
-    """An error of another library as one of ours."""
+    """Error of another library as an `InputError` on one line."""
     return InputError(" ".join(str(error).split()))
 
 
@@ -42,11 +41,15 @@ def pixels(values: Any, form: Form | None = None) -> tuple[np.ndarray, Form]:
 
     Args:
       values: [N, H, W, C] or [N, H, W], whole numbers or floats.
-      form: of the images that the classifier was fitted on; None for those that it is fitted on.
+      form: form of the images of `fit`; None in `fit` itself.
     Returns:
       [N, H, W, C], uint8 or float32, and their form.
     Raises:
-      InputError: there are none, they have another shape, or their scale is wrong.
+      InputError: there are no images, or they have another shape or a wrong scale.
+
+    >>> images, form = pixels(np.array([[[0.0, 0.5], [1.0, 0.2]]]))
+    >>> images.shape, float(images.max()), form
+    ((1, 2, 2, 1), 255.0, Form(kind='images', shape=(2, 2, 1), unit=True, scaling=None))
     """
     images = np.asarray(values)
     if images.ndim not in (3, 4) or not images.size:
@@ -82,13 +85,13 @@ def pixels(values: Any, form: Form | None = None) -> tuple[np.ndarray, Form]:
 
 
 def checked_labels(y: Any, count: int) -> np.ndarray:
-    """[N] labels of any kind, none of them missing.
+    """Labels [N] of any type, none of them missing.
 
     Args:
-      y: whatever a caller calls labels.
-      count: N.
+      y: labels as given to `fit` or `score`.
+      count: N, number of examples.
     Raises:
-      InputError: there are none, or not N, or they are no classes.
+      InputError: there are not N labels, one is missing, or they are no classes.
     """
     if y is None:
         raise InputError("RobustClassifier requires y to be passed, but the target y is None")
@@ -106,14 +109,17 @@ def checked_labels(y: Any, count: int) -> np.ndarray:
 
 
 def encoded(labels: np.ndarray, classes: np.ndarray, name: str) -> np.ndarray:
-    """[N] int64 numbers of classes.
+    """Numbers [N] int64 of the classes of labels.
 
     Args:
       labels: [N].
       classes: [K] sorted.
-      name: of the argument that they came as.
+      name: name of the argument with these labels, for errors.
     Raises:
-      InputError: one of them is no class.
+      InputError: a label is none of the classes.
+
+    >>> print(encoded(np.array(["b", "a"]), np.array(["a", "b"]), "y"))
+    [1 0]
     """
     foreign = np.setdiff1d(labels, classes)
     if len(foreign):
@@ -125,7 +131,7 @@ def collected(dataset: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray | None]:
     """Examples and labels of a tf.data.Dataset, batched or not, in memory.
 
     Raises:
-      InputError: it never ends, is empty, or is made of something else than (x, y) or batches x.
+      InputError: it is infinite or empty, or its elements are neither (x, y) nor batches of x.
     """
     spec = dataset.element_spec
     pair = isinstance(spec, tuple)
@@ -133,10 +139,10 @@ def collected(dataset: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray | None]:
         isinstance(part, tf.TensorSpec) for part in (spec if pair else (spec,))
     ):
         raise InputError(
-            f"a tf.data.Dataset must be made of (x, y), or of batches x, not of {spec}"
+            f"elements of a tf.data.Dataset must be (x, y) or batches of x, not {spec}"
         )
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
-        raise InputError("the tf.data.Dataset repeats without end; leave out .repeat()")
+        raise InputError("the tf.data.Dataset is infinite; leave out .repeat()")
     if pair and spec[1].shape.rank == 1:
         dataset = dataset.unbatch()
     rows = list(dataset.as_numpy_iterator())
@@ -151,5 +157,5 @@ def collected(dataset: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def is_path(values: Any) -> bool:
-    """Whether a folder or a file is meant."""
+    """True for the path of a folder or file."""
     return isinstance(values, str | os.PathLike)

@@ -1,4 +1,4 @@
-"""The `network` of a classifier: a name, or the caller's own, and what that means for a method."""
+"""Networks of the caller's own in a classifier, and the settings that a method needs for them."""
 
 import copy
 import dataclasses
@@ -18,20 +18,20 @@ from ieg.networks import NetworkEntry, own, seeded
 
 _WEIGHT_DECAY = 4e-4
 
-#: (shape of an example, K) → a network from examples to logits.
+#: (shape of an example, K) → network from examples to logits.
 NetworkFunction = Callable[[tuple[int, ...], int], keras.Model]
 
 
 def maker(
     network: keras.Model | NetworkFunction, examples: np.ndarray, num_classes: int, seed: int
 ) -> Callable[[], keras.Model]:
-    """A function that makes the network, a new one in each call, and checks it.
+    """Function that makes a new network in each call, and checks it.
 
     Args:
-      network: the caller's model, which stays as it is, or a function.
+      network: the caller's model, of which copies are made, or a function.
       examples: [B, ...] as the network will see them.
       num_classes: K.
-      seed: of starting weights that a function leaves to Keras.
+      seed: seed of initial weights that Keras draws.
     """
 
     def make() -> keras.Model:
@@ -40,14 +40,14 @@ def maker(
         else:
             with seeded(seed):
                 model = network(examples.shape[1:], num_classes)
-        own.logits_of(model, examples, num_classes)  # some models get their variables here
+        own.logits_of(model, examples, num_classes)  # some models make their variables here
         return own.as_graph(model, examples.shape[1:])
 
     return make
 
 
 def entry(make: Callable[[], keras.Model]) -> NetworkEntry:
-    """The caller's network as an entry of the registry, see `ieg.config.resolve`.
+    """Registry entry of the caller's network, for `ieg.config.resolve`.
 
     Args:
       make: see `maker`.
@@ -60,9 +60,14 @@ def entry(make: Callable[[], keras.Model]) -> NetworkEntry:
 
 
 def _copied(network: keras.Model) -> keras.Model:
+    """Copy of a model.
+
+    Raises:
+      InputError: it cannot be copied.
+    """
     try:
         return copy.deepcopy(network)
-    except Exception as error:  # whatever saving and loading a model may raise
+    except Exception as error:  # layers of the caller's own may raise anything
         raise InputError(
             f"network {network.name!r} cannot be copied ({' '.join(str(error).split())[:150]}); "
             "give a function (input_shape, num_classes) that makes it"
@@ -72,20 +77,20 @@ def _copied(network: keras.Model) -> keras.Model:
 def settings_for(
     make: Callable[[], keras.Model], method: str, examples: np.ndarray, num_classes: int
 ) -> dict[str, Any]:
-    """Flags that the caller's network needs, for those that were not typed.
+    """Settings that the caller's network needs, unless they are given.
 
-    A look-ahead needs to know the classifier, or else moves all variables; and forward mode has to
-    be right for the network, or else nested tapes do the same.
+    Without a final layer from features to logits all variables take part in the look-ahead. If
+    forward mode is not exact for the network, nested tapes take its place.
 
     Args:
       make: see `maker`.
       method: name of the method.
-      examples: [B, ...] as the network will see them, two batches of them.
+      examples: [B, ...] as the network will see them, two batches.
       num_classes: K.
     Returns:
-      flag → value; what it means is logged.
+      option → value; a warning is logged for each.
     Raises:
-      InputError: the network is none that can be trained.
+      InputError: the network cannot be trained.
     """
     model = make()
     logits = own.logits_of(model, examples, num_classes)
@@ -95,14 +100,14 @@ def settings_for(
     if "meta_partial_level" in options and not own.has_classifier(model, examples, logits):
         found["meta_partial_level"] = -1
         log.warning(
-            "network %r does not end with a layer from features to logits: all variables take the "
-            "look-ahead",
+            "network %r does not end with a layer from features to logits: all variables take part "
+            "in the look-ahead",
             model.name,
         )
     if "meta_gradient" in options and not _forward_mode_holds(model, examples):
         found["meta_gradient"] = "nested"
         log.warning(
-            "forward mode is not right for network %r: nested tapes differentiate the look-ahead, "
+            "forward mode is not exact for network %r: nested tapes differentiate the look-ahead, "
             "which takes longer",
             model.name,
         )
@@ -110,11 +115,10 @@ def settings_for(
 
 
 def fingerprint(network: keras.Model | NetworkFunction, make: Callable[[], keras.Model]) -> str:
-    """Tells the caller's network from another one, in this process and in any other.
+    """Fingerprint of the caller's network, the same in every process.
 
-    It stands for layers, their settings and the shapes of their variables; for a model also for the
-    weights that it comes with, which those of a function need not repeat. Names do not count: Keras
-    numbers layers as it goes.
+    It covers layers, their settings and the shapes of their variables, and for a model its weights;
+    a function may draw others each time. Names are left out: Keras counts up in names of layers.
 
     Args:
       network: the caller's model or function.
@@ -135,7 +139,10 @@ def fingerprint(network: keras.Model | NetworkFunction, make: Callable[[], keras
 
 
 def _names(config: Any) -> Iterator[str]:
-    """Names of all layers in a configuration; what says nothing but a name is a kind of number."""
+    """Names of all layers in a configuration.
+
+    A mapping with a name only, for example of a dtype, is no layer.
+    """
     if isinstance(config, Mapping):
         if "name" in config and len(config) > 1:
             yield config["name"]
@@ -147,7 +154,7 @@ def _names(config: Any) -> Iterator[str]:
 
 
 def _renamed(config: Any, names: Mapping[str, str]) -> Any:
-    """A configuration with other names for layers, its mappings in the order of their keys."""
+    """Configuration with other names of layers, and its mappings sorted by key."""
     if isinstance(config, Mapping):
         return [(key, _renamed(config[key], names)) for key in sorted(config)]
     if isinstance(config, list | tuple):
@@ -156,6 +163,7 @@ def _renamed(config: Any, names: Mapping[str, str]) -> Any:
 
 
 def _forward_mode_holds(model: keras.Model, examples: np.ndarray) -> bool:
+    """True if forward mode agrees with reverse mode on both batches."""
     params = [v.value for v in model.trainable_variables]
     others = [tf.convert_to_tensor(v.value) for v in model.non_trainable_variables]
     for batch in np.array_split(examples, 2):

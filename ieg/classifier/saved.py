@@ -21,19 +21,19 @@ MODEL, FACTS = "model.keras", "classifier.json"
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a classifier knows after training; N training examples, K classes.
+    """State of a fitted classifier, for N training examples and K classes.
 
     Attributes:
-      model: examples (pixels in 0 .. 255, or features) → probabilities.
+      model: model from examples (pixels in 0 .. 255, or features) to probabilities.
       classes: [K] labels in the order of the probabilities.
-      form: what an example is like.
-      label_quality: [N] in [0, 1] that the given label is right.
-      suggested: [N] number of the class that it should be.
-      noise_rate: estimated share of wrong labels.
-      steps: of training.
-      card: text of a model card.
-      feature_names: [D] or None.
-      paths: [N] files, or None.
+      form: form of an example.
+      label_quality: [N] in [0, 1], probability that the given label is right.
+      suggested: [N] number of the most probable class.
+      noise_rate: estimated share of wrong labels, in [0, 1].
+      steps: number of training steps.
+      card: model card, Markdown.
+      feature_names: [D] names, or None.
+      paths: [N] image files, or None.
     """
 
     model: keras.Model
@@ -49,20 +49,22 @@ class Fitted:
 
 
 def write(folder: Path, fitted: Fitted, params: Mapping[str, Any]) -> None:
-    """Writes both files into a folder.
+    """Write a fitted classifier into a folder, both files at once.
 
     Args:
-      folder: created where it is missing.
-      fitted: what to write.
-      params: constructor's arguments; what JSON cannot hold is left out, with a warning but for
-        `network`.
+      folder: made if it is missing.
+      fitted: state to write.
+      params: arguments of the constructor. Those that JSON cannot hold are left out, with a warning
+        except for `network`.
     Raises:
-      InputError: the folder cannot be written, or labels are of a kind that JSON does not have.
+      InputError: the folder cannot be written, or labels are of a type that JSON does not have.
     """
     plain = {name: value for name, value in params.items() if _is_json(value)}
     lost = sorted(params.keys() - plain.keys() - {"network"})
     if lost:
-        warnings.warn(f"{', '.join(lost)} cannot be saved and will be the default", stacklevel=3)
+        warnings.warn(
+            f"{', '.join(lost)} cannot be saved; `load` will set the default", stacklevel=3
+        )
     facts = {"ieg": ieg.__version__, "params": plain, **_facts(fitted)}
     try:
         text = json.dumps(facts, indent=1, default=_as_json)
@@ -73,7 +75,7 @@ def write(folder: Path, fitted: Fitted, params: Mapping[str, Any]) -> None:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".new") as new:
             fitted.model.save(Path(new) / MODEL)
             (Path(new) / FACTS).write_text(text, encoding="utf-8")
-            for name in (MODEL, FACTS):  # which are whole by now
+            for name in (MODEL, FACTS):  # complete by now
                 os.replace(Path(new) / name, folder / name)
     except OSError as error:
         raise InputError(f"cannot write {folder}: {error.strerror or error}") from None
@@ -82,24 +84,27 @@ def write(folder: Path, fitted: Fitted, params: Mapping[str, Any]) -> None:
 def read(
     folder: Path, custom_objects: Mapping[str, Any] | None = None
 ) -> tuple[Fitted, dict[str, Any]]:
-    """What was written, and the constructor's arguments.
+    """Read a fitted classifier, and the arguments of its constructor.
 
+    Args:
+      folder: folder of both files.
+      custom_objects: name → class of layers that Keras does not have.
     Raises:
       InputError: the files are missing or damaged.
     """
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        # Models that hold code are refused: Keras' safe mode, which is its default.
+        # Keras' safe mode, which is its default, refuses models that hold code.
         model = keras.models.load_model(folder / MODEL, custom_objects, compile=False)
         return _fitted(model, facts), dict(facts["params"])
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(
-            f"{folder} holds no classifier that can be read: {' '.join(str(error).split())[:200]}"
+            f"{folder} has no classifier that can be read: {' '.join(str(error).split())[:200]}"
         ) from error
 
 
 def to_bytes(fitted: Fitted) -> dict[str, Any]:
-    """The same as values that any process can take over."""
+    """State of a fitted classifier as values that can be pickled."""
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / MODEL
         fitted.model.save(path)
@@ -107,7 +112,7 @@ def to_bytes(fitted: Fitted) -> dict[str, Any]:
 
 
 def from_bytes(state: Mapping[str, Any]) -> Fitted:
-    """What `to_bytes` made of it."""
+    """Fitted classifier from the values of `to_bytes`."""
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / MODEL
         path.write_bytes(state["model"])
@@ -115,6 +120,7 @@ def from_bytes(state: Mapping[str, Any]) -> Fitted:
 
 
 def _facts(fitted: Fitted) -> dict[str, Any]:
+    """All but the model, as JSON has it."""
     classes = {"values": fitted.classes.tolist(), "dtype": fitted.classes.dtype.str}
     return {
         "classes": classes,
@@ -130,6 +136,7 @@ def _facts(fitted: Fitted) -> dict[str, Any]:
 
 
 def _fitted(model: keras.Model, facts: Mapping[str, Any]) -> Fitted:
+    """State from a model and the values of `_facts`."""
     form = dict(facts["form"])
     form["shape"] = tuple(form["shape"])
     classes = facts["classes"]
@@ -156,9 +163,9 @@ def _is_json(value: Any) -> bool:
 
 
 def _as_json(value: Any) -> Any:
-    """Paths and NumPy's numbers as JSON has them."""
+    """Path or NumPy number as JSON has it; a TypeError for anything else."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, np.generic):
         return value.item()
-    raise TypeError(f"{value!r} is nothing for JSON")
+    raise TypeError(f"JSON has no {type(value).__name__}")

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 
 from ieg.errors import InputError, TrainingStopped, spelled
 
-#: Option → argument of the constructor or of `fit`; all others are given in `settings`.
+#: Option → argument of the constructor or of `fit`; all others belong in `settings`.
 _ARGUMENTS = {
+    "augmentation": "augmentation",
     "batch_size": "batch_size",
     "checkpoint_path": "run_folder",
     "dataset": "X",
     "learning_rate": "learning_rate",
     "max_epoch": "epochs",
     "method": "method",
+    "network": "network",
     "network_name": "network",
     "seed": "random_state",
 }

@@ -1,4 +1,4 @@
-"""An experiment is trained as the command trains it, and what it has found is read off."""
+"""Training of an experiment as by the command, and its results as a fitted classifier."""
 
 import dataclasses
 import os
@@ -25,16 +25,17 @@ from ieg.training.trainer import Interrupted
 
 
 def train(config: Config, console: Console, *, keep: bool) -> Experiment:
-    """Trains, or goes on.
+    """Train an experiment, or resume it.
 
     Args:
       config: the resolved configuration.
-      console: where to print.
-      keep: whether all that the command leaves is wanted; else nothing is evaluated or written.
+      console: prints progress.
+      keep: True to evaluate and to write a run folder, as the command does.
     Returns:
       the trained experiment.
     Raises:
-      KeyboardInterrupt: Ctrl-C; a run folder holds what has been done.
+      InputError: the run cannot be built or resumed.
+      KeyboardInterrupt: Ctrl-C; with `keep` a checkpoint has been saved.
     """
     if keep:
         experiment, status = train_command.trained(config, console)
@@ -44,7 +45,7 @@ def train(config: Config, console: Console, *, keep: bool) -> Experiment:
             experiment.checkpoints.restore()
         return experiment
     if config.evaluation.audit_folds:
-        raise InputError("goes with run_folder, where folds are kept", option="audit_folds")
+        raise InputError("needs `checkpoint_path`, where folds are saved", option="audit_folds")
     experiment = build(config)
     plan = dataclasses.replace(experiment.plan(), evaluate_after=frozenset())
     trainer = experiment.trainer(
@@ -58,18 +59,18 @@ def train(config: Config, console: Console, *, keep: bool) -> Experiment:
 
 
 def _stop(number: int) -> None:
-    """Ends as the signal would have ended it."""
+    """End the process as the signal would have ended it."""
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     raise SystemExit(128 + number)
 
 
 def fitted(experiment: Experiment, prepared: Prepared) -> Fitted:
-    """What a classifier knows after training.
+    """State of a classifier after training.
 
     Args:
-      experiment: trained; its current weights are replaced by those that count.
-      prepared: what it was trained on.
+      experiment: trained; its current weights become the evaluated ones, such as their average.
+      prepared: data that it was trained on.
     """
     dataset, state = experiment.dataset, experiment.state
     folds_trained = experiment.config.evaluation.audit_folds > 0
@@ -124,7 +125,7 @@ def fitted(experiment: Experiment, prepared: Prepared) -> Fitted:
 
 
 def _agreement(experiment: Experiment, tested: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Whether the audit can be believed, see `agreement.measure`; empty where nothing tells."""
+    """Reliability of the audit, see `agreement.measure`; empty without examples to tell from."""
     if experiment.config.evaluation.audit_folds:
         return experiment.folder.read_audit() or {}
     return agreement.measure(tested["confusion"])._asdict() if tested else {}

@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
-from ieg import folds, memory
+from ieg import command_line, folds, memory
 from ieg.config import Config
 from ieg.data import corrections
-from ieg.errors import InputError
+from ieg.errors import InputError, spelled
 from ieg.evaluation import evaluate, measures
 from ieg.experiment import Experiment, build
 from ieg.report import label_audit, outcome, run_figures, spreadsheet
@@ -170,9 +170,10 @@ class _Run:
         self.console.print(f"going on from step {step}", highlight=False)
         before = self.folder.read_config() or {}
         longer = before.get("max_iteration", self.experiment.last_step) < self.experiment.last_step
-        for changed in _by_length(self.experiment) if longer else []:
+        for note in _by_length(self.experiment) if longer else []:
+            note = spelled(note, command_line.as_flag)
             self.console.print(
-                f"note: {changed}; a run of this length from the start would differ",
+                f"note: {note}; a run of this length from the start would differ",
                 highlight=False,
                 soft_wrap=True,
             )
@@ -290,7 +291,7 @@ def _measured(tested: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _by_length(experiment: Experiment) -> list[str]:
-    """Schedules that depend on the total number of steps, for the note on a longer run."""
+    """Sentences on what depends on the length of a run, which a resumed run has made longer."""
     name, schedule = experiment.config.training.lr_schedule, None
     if name in STRETCHING:
         schedule = f"{name} now stretches over more steps, so the learning rate jumps back up"

@@ -16,19 +16,19 @@ class Facts(NamedTuple):
 
     Attributes:
       data: name of the data set.
-      method, network: names.
+      method, network: their names.
       examples: numbers of training examples and of clean probe examples.
       class_names: K names.
       class_counts: [K] training examples per given label.
-      step: of the run that the weights are from.
+      step: training step of the weights.
       averaged: true if they are the moving average.
-      accuracy: title of a measure → value, empty when nothing was measured.
+      accuracy: title of a measure → value; empty if nothing was measured.
       measured_on: the examples that it was measured on, in words.
       noise: share of wrong labels as known or estimated, in words.
       takes: input of the model, in words.
       example: Python expression for one such input.
-      settings: every setting of the run that is set.
-      note: on the data, for a reader of results, or None.
+      settings: name → value of each setting of the run that is not None.
+      note: remark on the data, or None.
     """
 
     data: str
@@ -58,13 +58,13 @@ def of_run(
     raw: RawInput,
     noise: str,
 ) -> str:
-    """The card of a model that a run has trained.
+    """Model card of a run.
 
     Args:
       dataset: the training and test data.
-      settings: flag → value, those that define the run.
+      settings: name → value of the settings that define the run.
       step, averaged, noise: see `Facts`.
-      tested: measures of `evaluate.on_split`; None: there was nothing to test on.
+      tested: measures from `evaluate.on_split`; None without examples to test on.
       raw: input of the model.
     """
     takes, example = _takes(raw)
@@ -114,7 +114,7 @@ def _takes(raw: RawInput) -> tuple[str, str]:
 
 
 def text(facts: Facts) -> str:
-    """The card as Markdown."""
+    """Model card as Markdown."""
     weights = "the moving average of the weights" if facts.averaged else "the weights as they were"
     count, clean = facts.examples
     probe = f", and {clean:,} clean probe examples" if clean else ""
@@ -176,6 +176,6 @@ def text(facts: Facts) -> str:
 
 
 def _cell(value: Any) -> str:
-    """Text as a cell of a table, which a bar would end, as a line break would the row."""
+    """Text for a cell of a Markdown table, on one line and with bars escaped."""
     words = " ".join(str(value).split())
     return words.replace("|", "\\|")

@@ -1,6 +1,6 @@
-"""A trained network as one model from raw images to probabilities, of Keras' own layers alone.
+"""A trained network as one model from raw examples to probabilities, in Keras' own layers alone.
 
-So the files that are made from it load wherever Keras or TensorFlow are, without this package.
+Files of such a model load wherever Keras or TensorFlow are installed, without this package.
 """
 
 from typing import Any, NamedTuple
@@ -16,12 +16,12 @@ class RawInput(NamedTuple):
     """Input of a model, and its way to the input of the network.
 
     Attributes:
-      shape: of one example as the network sees it: (H, W, C) pixels, or anything else.
-      dtype: of the input, "uint8" or "float32" for pixels in 0 .. 255.
+      shape: shape of one example as the network sees it, (H, W, C) for images.
+      dtype: of the input; "uint8" or "float32" for pixels in 0 .. 255.
       is_image: true if the values are pixels; others reach the network as they are.
-      any_size: true if images of any size come, whose middle is brought to H = W.
-      mean: of each color in [0, 1]: the network sees the difference from it; None for [-1, 1].
-      scaling: mean and standard deviation of each feature, which are taken off; None for features
+      any_size: true for images of any size, whose middle is brought to H = W.
+      mean: mean of each color in [0, 1], which is subtracted; None for pixels in [-1, 1].
+      scaling: mean and standard deviation of each feature, for standardization; None for features
         that reach the network as they are.
     """
 
@@ -34,10 +34,10 @@ class RawInput(NamedTuple):
 
 
 def probability_model(network: keras.Model, raw: RawInput) -> keras.Model:
-    """Raw examples [B, ...] → probabilities [B, K]; it shares the variables of `network`.
+    """Model from raw examples [B, ...] to probabilities [B, K]; shares the variables of `network`.
 
     Args:
-      network: input as the network sees it → logits.
+      network: model from its own input to logits.
       raw: input of the model.
     """
     shape = (None, None, raw.shape[-1]) if raw.any_size else raw.shape
@@ -59,7 +59,7 @@ def probability_model(network: keras.Model, raw: RawInput) -> keras.Model:
 
 
 def standard_copy(network: keras.Model) -> keras.Model:
-    """The same network of Keras' own layers alone, in float32, with weights of its own.
+    """Copy of a network in Keras' own layers alone, in float32, with weights of its own.
 
     Args:
       network: one of `ieg.networks`, whose own layers know their standard counterparts.
@@ -87,11 +87,11 @@ def standard_copy(network: keras.Model) -> keras.Model:
 
 
 def take_weights(params: list[tf.Variable], weights: list[tf.Variable]) -> None:
-    """Set the network's variables to others, such as their averages.
+    """Set the network's variables to other values, such as their moving averages.
 
     Args:
       params: trainable variables of the network.
-      weights: as many, in the same order.
+      weights: variables to take the values from, in the same order.
     """
     for param, weight in zip(params, weights, strict=True):
         param.assign(tf.convert_to_tensor(weight))

@@ -1,7 +1,7 @@
-"""The middle of photographs of any size, as tests look at it, in operations that Keras saves.
+"""Middle of photographs of any size, as in evaluation, in operations that Keras saves.
 
-The same as `ieg.augment.area.middle` and `tf.image.resize(antialias=True)` for image files, written
-as two matrix products: a Keras layer cannot hold TensorFlow's functions without code of ours.
+The same as `ieg.augment.area.middle` and `tf.image.resize(antialias=True)` for image files, but as
+two matrix products: a Keras layer cannot hold TensorFlow's functions without code of ours.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ ops = keras.ops
 
 
 def middle_square(images: Any, side: int) -> Any:
-    """The square in the middle with 7/8 of the shorter side, brought to `side`.
+    """Middle square with 7/8 of the shorter side, resized to `side`.
 
     Triangle interpolation that averages where it shrinks: output place j sees input place i with
     max(0, 1 - |i + ½ - c_j| / s), scaled to sum to one, c_j = start + (j + ½) size / side and
@@ -23,12 +23,12 @@ def middle_square(images: Any, side: int) -> Any:
 
     Args:
       images: [B, H, W, C] symbolic, pixels of any dtype, sides unknown.
-      side: of the result in pixels.
+      side: side of the result in pixels.
     Returns:
       [B, side, side, C] float32, symbolic.
     """
     x = ops.cast(images, "float32")
-    # Sides are no numbers yet; but one can count along them.
+    # Sides of symbolic images are unknown, but can be counted.
     rows = ops.cumsum(ops.ones_like(x[:, :, 0, 0]), axis=1)  # [B, H]: 1, 2, ..
     columns = ops.cumsum(ops.ones_like(x[:, 0, :, 0]), axis=1)  # [B, W]
     height = ops.max(rows, axis=1, keepdims=True)  # [B, 1]

@@ -1,4 +1,4 @@
-"""The folder `export/`: the model in two formats, its classes, and a model card."""
+"""Folder `export/`: the model in two formats, its classes, and a model card."""
 
 import json
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ def write(folder: Path, model: keras.Model, class_names: Sequence[str], card: st
     Args:
       folder: to write; the folder above it exists.
       model: raw examples → probabilities, see `inference.probability_model`.
-      class_names: K names, in the order of the probabilities. Bytes of a folder's name that are no
-        UTF-8, which none of these files can hold, become an escape such as `\\udcff`.
+      class_names: K names, in the order of the probabilities. Bytes that are no UTF-8, possible in
+        names of folders, become an escape such as `\\udcff`.
       card: text of README.md.
     Raises:
       InputError: the folder cannot be written.
@@ -38,7 +38,7 @@ def _utf8(text: str) -> str:
 
 
 def _saved_model(path: Path, model: keras.Model, names: list[str]) -> None:
-    """Its one signature also returns the names, so that they cannot get lost."""
+    """Write a SavedModel, whose signature also returns the class names."""
     (example,) = model.inputs
 
     def serve(examples: tf.Tensor) -> dict[str, tf.Tensor]:

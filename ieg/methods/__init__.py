@@ -1,6 +1,7 @@
-"""Methods, one file each: what one training step computes. The trainer owns all that is the same.
+"""Training methods, one file each; the trainer owns everything that they have in common.
 
-A method is a subclass of `Method` registered by name. Its `Options` become flags by themselves.
+A method is a subclass of `Method` that computes one training step, registered under a name. The
+fields of its `Options` become flags.
 """
 
 from collections.abc import Hashable, Mapping
@@ -19,15 +20,15 @@ from ieg.update import UpdateRule
 
 
 class Needs(NamedTuple):
-    """What a method wants in its batches.
+    """Requirements of a method on its batches and its start.
 
     Attributes:
-      probe: clean examples, held out of the training data.
+      probe: a probe set, clean examples held out of the training data.
       strong: a second, strongly augmented view of the training images.
-      plain: the first view is the image as it is (of an image file a random area, as ever), and the
-        strong one is made from that.
-      strong_probe: probe images come in the strong view.
-      weights: those of an earlier run to start from, `--pretrained_ckpt`.
+      plain: a first view without augmentation (for image files still a random area), from which
+        the strong one is made.
+      strong_probe: probe images in the strong view.
+      weights: weights of an earlier run to start from (`pretrained_ckpt`).
     """
 
     probe: bool = False
@@ -39,15 +40,15 @@ class Needs(NamedTuple):
 
 @dataclass(frozen=True)
 class NoOptions:
-    """For a method that has no options of its own."""
+    """Options of a method that has none of its own."""
 
 
 class Examples(NamedTuple):
-    """Labels of the training split; `Batch.index` points into it.
+    """Labels of the training split, which `Batch.index` points into.
 
     Attributes:
-      given_labels: [N].
-      true_labels: [N], -1 where unknown.
+      given_labels: [N] integers in [0, K).
+      true_labels: [N] likewise, -1 where unknown.
       train_indices: [n] examples to train on.
     """
 
@@ -56,7 +57,7 @@ class Examples(NamedTuple):
     train_indices: np.ndarray
 
     def purity(self, chosen: np.ndarray) -> float | None:
-        """Share of right labels among the chosen examples with a known true label; None of none.
+        """Share of right labels among chosen examples; None if no true label of theirs is known.
 
         Args:
           chosen: indices into the training split, of any shape.
@@ -67,13 +68,13 @@ class Examples(NamedTuple):
 
 
 class Length(NamedTuple):
-    """Batches and steps of a run.
+    """Batch size and number of steps of a run.
 
     Attributes:
-      batch_size: global batch.
+      batch_size: examples in a global batch.
       replicas: number of replicas that share it.
       steps_per_epoch: steps in one pass over the training data.
-      total_steps: of the whole run.
+      total_steps: steps of the whole run.
     """
 
     batch_size: int
@@ -83,18 +84,18 @@ class Length(NamedTuple):
 
 
 class Context(NamedTuple):
-    """Knowledge of a method about its run.
+    """The run as a method sees it.
 
     Attributes:
       model: the network.
       num_classes: K.
       examples: labels of the training split.
-      length: batches and steps.
-      update: the update of the weights, with the weight decay of each trainable variable.
+      length: batch size and number of steps.
+      update: update rule of the weights, with the weight decay of each trainable variable.
       probe_decay: weight decay of each trainable variable in the loss of the probe batch.
       label_smoothing: in [0, 1), for the training loss.
-      seed: the run's, for `keys.stateless_seed`.
-      loss_scale: factor of losses on the way back through the network.
+      seed: seed of the run, for `keys.stateless_seed`.
+      loss_scale: factor on losses in backward passes through the network.
     """
 
     model: keras.Model
@@ -109,15 +110,15 @@ class Context(NamedTuple):
 
 
 class StepState(NamedTuple):
-    """What a step starts from, all as tensors.
+    """Training state before a step; all but `variables` as tensors.
 
     Attributes:
       step: scalar int64, 0-based.
       learning_rate: scalar float32.
-      params: θ, trainable variables of the network in its order.
-      network_state: its other variables (moving statistics), in its order.
+      params: θ, values of the network's trainable variables, in its order.
+      network_state: values of its other variables (moving statistics), in its order.
       buffers: momentum buffers, one for each of `params`.
-      variables: what the method's `init_state` made.
+      variables: the method's own variables, from `init_state`.
     """
 
     step: tf.Tensor
@@ -129,17 +130,19 @@ class StepState(NamedTuple):
 
 
 class StepOutput(NamedTuple):
-    """What a step hands to the trainer; sums over the global batch are given as shares.
+    """Results of a step on one replica, for the trainer.
+
+    A share is this replica's part of a sum over the global batch: the trainer adds up the shares.
 
     Attributes:
-      gradients: share of the gradient of the training loss without weight decay, one for each of
+      gradients: shares of the gradient of the training loss without weight decay, one for each of
         `params`; None leaves that variable as it is.
-      network_state: the network's other variables after the step.
+      network_state: values of the network's other variables after the step.
       loss: share of the training loss without weight decay, a scalar.
-      logits: [B, K] for the training images, for monitoring: of the view, and at the weights, for
-        which the step computes them anyway.
-      scalars: shares of further numbers to log, by name; nan where a step has none.
-      per_example: [B] float32 values by name, kept in the ledger.
+      logits: [B, K] for the training images, for monitoring. Any view and any weights will do, so
+        that a step returns logits which it computes anyway.
+      scalars: name → share of a number to log; nan where a step has none.
+      per_example: name → [B] float32, averaged for each example in the ledger.
     """
 
     gradients: list[tf.Tensor | None]
@@ -150,27 +153,38 @@ class StepOutput(NamedTuple):
     per_example: Mapping[str, tf.Tensor]
 
 
-#: What a pass gives of each image.
-What = Literal["logits", "features"]
+#: Output of a pass through the network: [n, K] logits, or [n, D] inputs of the classifier.
+Output = Literal["logits", "features"]
 
 
 class Predict(Protocol):
-    """Outputs of the network as it is now, in inference mode; called: for plain training images."""
+    """Passes through the network with its current weights, in inference mode."""
 
-    def __call__(self, indices: np.ndarray, what: What = "logits") -> np.ndarray:
-        """[n] examples → [n, K] logits, or [n, D] what the classifier sees."""
+    def __call__(self, indices: np.ndarray, output: Output = "logits") -> np.ndarray:
+        """Outputs for training images without augmentation.
+
+        Args:
+          indices: [n] examples of the training split.
+          output: "logits" or "features".
+        Returns:
+          [n, K] or [n, D].
+        """
 
     def of_steps(
-        self, first: int, stop: int, what: What = "logits", *, strong: bool = False
+        self, first: int, stop: int, output: Output = "logits", *, strong: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The same for the augmented images that the run's sampler draws for first .. stop - 1.
+        """Outputs for the augmented images that the sampler draws for steps first .. stop - 1.
 
+        Args:
+          first, stop: steps.
+          output: "logits" or "features".
+          strong: True for the strong view.
         Returns:
           [n] examples, and [n, K] or [n, D].
         """
 
-    def of_evaluation(self, what: What = "logits") -> tuple[np.ndarray, np.ndarray]:
-        """The same for the split that accuracy is measured on.
+    def of_evaluation(self, output: Output = "logits") -> tuple[np.ndarray, np.ndarray]:
+        """Outputs for the split that accuracy is measured on.
 
         Returns:
           [M] labels, and [M, K] or [M, D].
@@ -178,16 +192,16 @@ class Predict(Protocol):
 
 
 class Record(NamedTuple):
-    """What the figures of a method may be drawn from.
+    """Record of a run at a checkpoint, from which a method draws its figures.
 
     Attributes:
-      variables: what its `init_state` made, as the checkpoint has it.
-      metrics: column of metrics.csv → [evaluations] up to that checkpoint, nan where unknown.
+      variables: the method's own variables, from `init_state`.
+      metrics: column of metrics.csv → [evaluations] up to the checkpoint, nan where unknown.
       examples: column of examples.csv → [n], one entry for each of `train_indices`.
       class_names: K names.
-      noise_rate: share of wrong labels that was asked for, or what was measured; None: unknown.
-      title: what was run.
-      figure_format: ending of the files.
+      noise_rate: requested share of wrong labels, or else the measured one; None if unknown.
+      title: method, data and noise rate of the run, in words.
+      figure_format: suffix of the files, for example "png".
     """
 
     variables: Mapping[str, tf.Variable]
@@ -200,21 +214,21 @@ class Record(NamedTuple):
 
 
 class Method:
-    """One way to train.
+    """Training method: a subclass computes one step and declares what it needs and logs.
 
     Class attributes:
       Options: a frozen dataclass; each field is a flag (see `ieg.options.option`). A field `loss`
-        names an entry of `ieg.losses`, whose options come on top.
-      defaults: settings of the run that this method wants, by the name of the flag.
-      requires: settings of the run that it cannot do without.
-      needs: what its batches carry.
+        names an entry of `ieg.losses`, whose options are added.
+      defaults: flag → default of a common setting under this method.
+      requires: flag → the only value of a common setting that this method works with.
+      needs: content of its batches.
       per_example: names of the values that `step` returns per example.
-      curves: what to draw of the logged scalars: title of a panel → scalar → its name there.
-      by_epoch: whether `on_epoch` and `plan` have work to do.
+      curves: panels of a figure of logged scalars: title of a panel → scalar → its name there.
+      by_epoch: True if the method overrides `on_epoch` or `plan`.
 
     Args:
       options: an instance of `Options`.
-      context: what a method may know of the run.
+      context: the run.
     """
 
     Options: ClassVar[type] = NoOptions
@@ -230,77 +244,88 @@ class Method:
         self.context = context
 
     def init_state(self) -> dict[str, tf.Variable]:
-        """Variables of the method's own: per example, tables, second optimizers; checkpointed.
+        """Create variables of the method's own (per example, tables, second optimizers), by name.
 
-        Created inside the strategy's scope, by all workers together: what a method refuses, or
-        reads from a file, belongs into `__init__`. Write them with `replicas.assign`.
+        They are saved in checkpoints; write to them with `replicas.assign`. All workers create them
+        together inside the strategy's scope, so errors and the reading of files belong in
+        `__init__`.
         """
         return {}
 
     def on_epoch(
         self, epoch: int, variables: Mapping[str, tf.Variable], predict: Predict
     ) -> Mapping[str, float]:
-        """Work on the host before an epoch, once for each, on what `init_state` made.
+        """Work on the host, once before each epoch.
 
         Args:
-          epoch: the 0-based one that is about to begin.
-          variables: what to change; all that later steps and `plan` depend on goes here.
-          predict: passes over the training images, as many as are wanted.
+          epoch: 0-based number of the epoch that is about to begin.
+          variables: the method's own, to be changed; results that later steps or `plan` depend on
+            belong here.
+          predict: passes over the training images, as many as the method wants.
         Returns:
-          what to log.
+          name → number to log.
         """
         return {}
 
     def by_length(self) -> str | None:
-        """What becomes another when the run is made longer, in words; None: nothing does."""
+        """Sentence on what depends on the length of the run, if anything does; otherwise None.
+
+        It is shown when a run resumes with more steps. Options in it stand in backquotes.
+        """
         return None
 
     def plan(self, epoch: int, variables: Mapping[str, tf.Variable]) -> EpochPlan:
-        """Which examples the steps of an epoch see; asked after `on_epoch`, and on every resume.
+        """Select the examples of each step of an epoch.
 
-        So it must be a function of its arguments alone: draw with `keys.generator`.
+        Called after `on_epoch` and on every resume, so it must be a function of its arguments
+        alone: draw with `keys.generator`.
         """
         return EpochPlan()
 
     def learning_rate(self, step: int, scheduled: float) -> float:
-        """The rate of a step; `scheduled` is what the flags of the schedule make of it."""
+        """Learning rate of a step.
+
+        Args:
+          step: 0-based.
+          scheduled: learning rate by the schedule of the run.
+        """
         return scheduled
 
     def variant(self, step: int) -> Hashable:
-        """Which traced step runs now: `step` is traced once per value.
+        """Key of the traced step that runs now; `step` is traced once for each value.
 
-        Phases go here rather than into `tf.cond`, where neither updates nor collectives work.
+        Phases of a method belong here rather than in a `tf.cond`, in which neither updates nor
+        collectives work.
         """
         return None
 
     def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:
-        """One training step in replica context; it computes and changes nothing of the trainer's.
+        """Compute one training step, in replica context; the trainer applies, logs and records it.
 
         Args:
-          batch: this replica's part of the global batch, with what `needs` asks for.
-          state: what the step starts from.
-          variant: what `variant` returned for this step; a Python value, so `if` is resolved when
+          batch: this replica's part of the global batch, with everything in `needs`.
+          state: training state before the step.
+          variant: result of `variant` for this step, a Python value: an `if` on it is resolved when
             the step is traced.
-        Returns:
-          gradients and what else the trainer applies, logs and records.
         """
         raise NotImplementedError
 
     def draw(self, record: Record, folder: Path) -> list[Path]:
-        """Figures of what the method has learned: the files, written to `folder`.
+        """Draw figures of what the method has learned, at the end of training or on request.
 
-        Drawn at the end of training and by --mode=visualize.
+        Returns:
+          the files, written to `folder`.
         """
         return []
 
     def network(
         self, params: list[tf.Tensor], network_state: list[tf.Tensor], images: tf.Tensor
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """The network in training mode: logits [B, K] and its other variables afterwards."""
+        """Logits [B, K] of the network in training mode, and its other variables afterwards."""
         return self.context.model.stateless_call(params, network_state, images, training=True)
 
     def gradient(self, tape: tf.GradientTape, loss: tf.Tensor, sources: Any) -> Any:
-        """∂loss/∂sources, through the network; None where the loss does not depend on a source."""
+        """∂loss/∂sources through the network; None where the loss does not depend on a source."""
         return scaled_gradient(tape, loss, sources, self.context.loss_scale)
 
 

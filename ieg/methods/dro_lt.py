@@ -1,9 +1,9 @@
-"""DRO-LT: features for long tails, trained to stay near class centroids that are uncertain.
+"""DRO-LT: features for long tails, trained to lie near class centroids that are uncertain.
 
-Samuel and Chechik, "Distributional Robustness Loss for Long-Tail Learning", ICCV 2021
-(arXiv 2104.03066). Stage 1 is supervised training; this is stage 2, in the form of the released
-code without its mistakes. Features are trained first, with the classifier as it came; then the
-classifier alone, on features that stand still.
+D. Samuel and G. Chechik, "Distributional Robustness Loss for Long-Tail Learning", ICCV 2021 (arXiv
+2104.03066). Stage 1 is supervised training (`method=supervised`); this is stage 2, as in the
+released code but without its errors. It has two phases: features are trained with a constant
+classifier, then the classifier alone on constant features.
 """
 
 import math
@@ -23,7 +23,7 @@ from ieg.methods import REGISTRY, Context, Method, Needs, Predict, StepOutput, S
 from ieg.networks import parts
 from ieg.options import option
 
-#: Terms of `--feat_loss` and `--cls_loss`: name → (robust loss or cross entropy, class weights).
+#: Terms of `feat_loss` and `cls_loss`: name → (robust loss or cross entropy, class weights).
 TERMS = {
     "ce": ("ce", "none"),
     "ce_bal": ("ce", "bal"),
@@ -33,7 +33,7 @@ TERMS = {
     "robust_loss_lt": ("robust", "lt"),
 }
 
-FEATURES, CLASSIFIER = "features", "classifier"  # the two phases
+FEATURES, CLASSIFIER = "features", "classifier"  # phases
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Options:
 
 @REGISTRY.register("dro_lt")
 class DROLT(Method):
-    """Stage 2: features by cross entropy and robust loss, then the classifier."""
+    """Trains features by cross entropy and a robust loss, then the classifier (stage 2)."""
 
     Options = Options
     defaults: ClassVar[Mapping[str, Any]] = {
@@ -95,8 +95,8 @@ class DROLT(Method):
         "aug_type": "autoaug25",
         "nearest_centroid": True,
     }
-    # The second phase holds features still, of which an average would go on to change; margins take
-    # a step at every batch.
+    # A moving average of features would go on changing in the second phase, where features are
+    # constant; and margins take a step with every batch.
     requires: ClassVar[Mapping[str, Any]] = {
         "use_ema": False,
         "accumulation_steps": 1,
@@ -125,7 +125,7 @@ class DROLT(Method):
         self._first_classifier_epoch = _first_classifier_epoch(options, context)
 
     def init_state(self) -> dict[str, tf.Variable]:
-        """Margins [K] with their momentum, centroids [K, D], and if selected the best weights."""
+        """Margins [K], their momentum, centroids [K, D]; with selection also the best weights."""
         num_classes = self.context.num_classes
         width = parts.classifier(self.context.model).input.shape[-1]
         values = {
@@ -141,24 +141,24 @@ class DROLT(Method):
         return {name: tf.Variable(value, **keep) for name, value in values.items()}
 
     def by_length(self) -> str | None:
-        """The last epochs of the run are the classifier's."""
-        return "--method=dro_lt trains the classifier in the last epochs, which are others now"
+        """The classifier is trained in the last epochs of the run."""
+        return "`method=dro_lt` trains the classifier in the last epochs, which are others now"
 
     def learning_rate(self, step: int, scheduled: float) -> float:
-        """The schedule is the features'; the classifier has a rate of its own."""
+        """Scheduled learning rate for the features, `cls_lr` for the classifier."""
         return scheduled if self.variant(step) == FEATURES else float(self.options.cls_lr)
 
     def variant(self, step: int) -> str:
-        """The phase of a step."""
+        """Phase of a step."""
         return self._phase(step // self.context.length.steps_per_epoch)
 
     def on_epoch(
         self, epoch: int, variables: Mapping[str, tf.Variable], predict: Predict
     ) -> Mapping[str, float]:
-        """Centroids for the epoch; with selection, scores features and takes the best in the end.
+        """Compute centroids for the epoch; with selection, also score features and keep the best.
 
-        A centroid is the mean feature of the very images that the epoch trains on, as its sampler
-        draws and its augmentation changes them.
+        A centroid is the mean feature of the images that the epoch trains on, drawn by its sampler
+        and augmented.
         """
         logged = {}
         if self.options.dro_selection == "best" and 0 < epoch <= self._first_classifier_epoch:
@@ -180,7 +180,7 @@ class DROLT(Method):
         }
 
     def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:
-        """The sum of the phase's terms; all but the classifier moves, or the classifier alone."""
+        """Sum of the terms of the phase; it moves features, or the classifier alone."""
         assert isinstance(variant, str)
         places = range(len(state.params))
         moving = [j for j in places if (j in self._head) == (variant == CLASSIFIER)]
@@ -221,7 +221,7 @@ class DROLT(Method):
         batch: Batch,
         state: StepState,
     ) -> tf.Tensor:
-        """This replica's share of one term of the loss."""
+        """Share of one term of the loss."""
         kind, weighted = term
         weights = None if weighted == "none" else tf.constant(self._weights[weighted])
         logits, features = outputs
@@ -242,7 +242,7 @@ class DROLT(Method):
         return dro_lt_mean(per_class, labels, weights) / replicas.count()
 
     def _move_margins(self, margins: tf.Tensor, gradient: tf.Tensor, state: StepState) -> None:
-        """One step of SGD like that of the weights."""
+        """Update margins by a step of SGD like that of the weights."""
         buffer = state.variables["margin_momentum"]
         decayed = update.add_decay(
             [replicas.total(gradient)], [margins], [self.options.dro_margin_decay]
@@ -259,11 +259,11 @@ class DROLT(Method):
         replicas.assign([state.variables["margin"], buffer], [moved, momentum])
 
     def _snapshot(self) -> list[tf.Variable]:
-        """What the best features consist of: all weights and moving statistics."""
+        """Variables to keep of the best features: all weights and moving statistics."""
         return parts.values_of(self.context.model)
 
     def _keep_the_best(self, variables: Mapping[str, tf.Variable], predict: Predict) -> float:
-        """Scores the features as they are, and keeps them if none were better; their score."""
+        """Score the current features, keep them if they are the best so far; return the score."""
         indices, num_classes = self.context.examples.train_indices, self.context.num_classes
         means = nearest_centroid.class_means(
             predict(indices, "features"), self.context.examples.given_labels[indices], num_classes
@@ -278,26 +278,29 @@ class DROLT(Method):
         return score
 
     def _take_the_best(self, variables: Mapping[str, tf.Variable]) -> None:
+        """Set the network to the best features."""
         for place, variable in enumerate(self._snapshot()):
             variable.assign(tf.convert_to_tensor(variables[f"best_{place}"]))
 
 
-def _terms(flag: str, text: str) -> dict[str, tuple[str, str]]:
-    """Terms of a loss by name.
+def _terms(option: str, text: str) -> dict[str, tuple[str, str]]:
+    """Terms of the loss in an option, by name.
 
     Raises:
-      InputError: an unknown term, or one that comes twice.
+      InputError: an unknown term, or one given twice.
     """
     names = text.split(",")
     if not set(names) <= TERMS.keys() or len(set(names)) < len(names):
         raise InputError(
-            f"--{flag}={text}: must be some of {', '.join(TERMS)}, each once, separated by commas"
+            f"must be some of {', '.join(TERMS)}, each once, separated by commas",
+            option=option,
+            value=text,
         )
     return {name: TERMS[name] for name in names}
 
 
 def _class_weights(context: Context) -> dict[str, np.ndarray]:
-    """[K] weights by name: n / (K n_c) "bal", 0 for a class without images; n_c / max "lt"."""
+    """Class weights [K] by name: "bal" n / (K n_c), 0 without images; "lt" n_c / max n_c."""
     labels = context.examples.given_labels[context.examples.train_indices]
     counts = np.bincount(labels, minlength=context.num_classes).astype(np.float32)
     balanced = np.zeros_like(counts)
@@ -306,7 +309,7 @@ def _class_weights(context: Context) -> dict[str, np.ndarray]:
 
 
 def _first_classifier_epoch(options: Options, context: Context) -> int:
-    """The 0-based epoch with which the classifier's phase begins.
+    """First epoch (0-based) of the classifier's phase.
 
     Raises:
       InputError: no epoch is left for the features.

@@ -1,7 +1,7 @@
 """Dynamic Loss: soft labels and class margins, learned on a meta set mined from the noisy data.
 
-Jiang et al., "Dynamic Loss for Robust Learning", TPAMI 45(12), 2023 (arXiv 2211.12506). Where paper
-and released code differ this follows the code.
+S. Jiang, J. Li, J. Zhang, Y. Wang and T. Xu, "Dynamic Loss for Robust Learning", TPAMI 45(12), 2023
+(arXiv 2211.12506). Where paper and released code differ, this follows the code.
 """
 
 import logging
@@ -21,20 +21,15 @@ from ieg.meta import InnerProblem, MetaGradient, meta_gradient
 from ieg.methods import REGISTRY, Context, Method, Needs, Predict, Record, StepOutput, StepState
 from ieg.methods.dynamic import corrector, margins, perceptron, ranks, sampling
 from ieg.methods.dynamic.phi import Phi, Tensors, read, start, update
-from ieg.methods.lookahead import ScopeOptions, clean_and_wrong, probe_loss, share_of_mean
+from ieg.methods.lookahead import GradientOptions, probe_loss
+from ieg.methods.monitoring import clean_and_wrong, share_of_mean
 from ieg.options import option
 
 
 @dataclass(frozen=True)
-class Options(ScopeOptions):
+class Options(GradientOptions):
     """Options of Dynamic Loss."""
 
-    meta_gradient: str = option(
-        "forward",
-        "differentiation of the look-ahead: forward (one forward-mode pass) or nested (nested "
-        "gradient tapes, with the same result)",
-        choices=("forward", "nested"),
-    )
     dynamic_warmup_epochs: int = option(
         5, "epochs of plain training in which the label corrector is pre-trained", at_least=0
     )
@@ -87,7 +82,7 @@ class Options(ScopeOptions):
 
 
 class Variant(NamedTuple):
-    """What a step does: "warmup", "meta" or "finetune"; whether the corrector is pre-trained."""
+    """Kind of a step: phase "warmup", "meta" or "finetune"; True to pre-train the corrector."""
 
     phase: str
     pretrain: bool = False
@@ -95,11 +90,10 @@ class Variant(NamedTuple):
 
 @REGISTRY.register("dynamic_loss")
 class DynamicLoss(Method):
-    """Learns how far labels are trusted and what margins classes get, and mines its own meta set.
+    """Learns trust in given labels and class margins, on a meta set that it mines itself.
 
-    An epoch behind the warm-up has meta steps, and at its end one fine-tuning pass over the meta
-    set. Together they take the steps of any epoch, so that the few images which fill no batch wait
-    for the next one.
+    After the warm-up an epoch consists of meta steps and one fine-tuning pass over the meta set,
+    together as many steps as in any epoch. The few images that fill no batch wait for the next one.
     """
 
     Options = Options
@@ -113,7 +107,7 @@ class DynamicLoss(Method):
         "aug_type": "autoaug25",
         "use_ema": False,
     }
-    # The virtual step copies a real one of a single batch, and the method draws its batches itself.
+    # The virtual step repeats the real one on a single batch, and the method selects its batches.
     requires: ClassVar[Mapping[str, Any]] = {
         "accumulation_steps": 1,
         "sampler": None,
@@ -127,8 +121,8 @@ class DynamicLoss(Method):
         super().__init__(options, context)
         if context.label_smoothing:
             raise InputError(
-                "--label_smoothing is no part of --method=dynamic_loss, which makes soft labels "
-                "itself; leave it out"
+                "is not for `method=dynamic_loss`, which learns soft labels; leave it out",
+                option="label_smoothing",
             )
         labels = context.examples.given_labels[context.examples.train_indices]
         self._labels = labels
@@ -150,13 +144,13 @@ class DynamicLoss(Method):
         if steps >= context.length.steps_per_epoch or size >= len(self._labels):
             raise InputError(
                 f"the meta set of `method=dynamic_loss` has {size} of {len(self._labels)} images "
-                f"to train on, which in batches of {context.length.batch_size} leaves no step of "
-                "an epoch to the others; choose a smaller `batch_size` or `dynamic_random_ratio`"
+                f"to train on; in batches of {context.length.batch_size} it leaves no step of an "
+                "epoch to the others; choose a smaller `batch_size` or `dynamic_random_ratio`"
             )
         return steps
 
     def init_state(self) -> dict[str, tf.Variable]:
-        """Ranks [N], the meta set, weights of the two networks, and Adam's state for each."""
+        """Ranks [N], meta set [m], weights of the two small networks, and state of their Adam."""
         context, options = self.context, self.options
         values = {
             "rank": np.zeros(len(context.examples.given_labels), np.int32),
@@ -175,7 +169,7 @@ class DynamicLoss(Method):
     def on_epoch(
         self, epoch: int, variables: Mapping[str, tf.Variable], predict: Predict
     ) -> Mapping[str, float]:
-        """New ranks of all examples, and from the meta stage on a new meta set."""
+        """Rank all examples anew, and after the warm-up draw a new meta set."""
         context, options = self.context, self.options
         losses = ranks.cross_entropies(predict(context.examples.train_indices), self._labels)
         new = variables["rank"].numpy()
@@ -192,7 +186,7 @@ class DynamicLoss(Method):
         return {} if purity is None else {"meta_purity": purity}
 
     def plan(self, epoch: int, variables: Mapping[str, tf.Variable]) -> EpochPlan:
-        """All examples in the warm-up; then those outside the meta set, at last the meta set."""
+        """All examples in the warm-up; later those outside the meta set, then the meta set."""
         if epoch < self.options.dynamic_warmup_epochs:
             return EpochPlan()
         context, meta = self.context, variables["meta_set"].numpy()
@@ -208,7 +202,7 @@ class DynamicLoss(Method):
         )
 
     def variant(self, step: int) -> Variant:
-        """Which phase of the run and of the epoch a step belongs to."""
+        """Phase of the run and of the epoch that a step belongs to."""
         epoch, within = divmod(step, self.context.length.steps_per_epoch)
         if epoch < self.options.dynamic_warmup_epochs:
             early = step < self.options.dynamic_pretraining_steps
@@ -217,7 +211,10 @@ class DynamicLoss(Method):
         return Variant("finetune" if last else "meta")
 
     def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:
-        """l = ce(y~, f(strong x) + q); y~ = y but in the meta phase, q = 0 in the warm-up."""
+        """L = mean ce(y~, f(strong x) + q), with corrected labels y~ and margins q.
+
+        y~ = y outside the meta phase, q = 0 in the warm-up.
+        """
         assert isinstance(variant, Variant)
         if variant.phase == "warmup":
             return self._warm_up(batch, state, pretrain=variant.pretrain)
@@ -226,22 +223,20 @@ class DynamicLoss(Method):
         return self._meta_step(batch, state)
 
     def trust_table(self, variables: Mapping[str, tf.Variable]) -> np.ndarray:
-        """g [R, K] in (0, 1): trust in a label by the rank of its loss and its class."""
+        """Trust g [R, K] in (0, 1) in a given label, by loss rank and class."""
         weights = read(variables, "corrector")
         table = corrector.trust_table(weights, self.options.dynamic_activation)
         return np.broadcast_to(table, [table.shape[0], self.context.num_classes])
 
     def margins(self, variables: Mapping[str, tf.Variable]) -> np.ndarray:
-        """q [K]; what all classes have in common means nothing."""
+        """Margins q [K]; only their differences matter."""
         return np.asarray(
             margins.margins(read(variables, "margin"), self.options.dynamic_activation)
         )
 
     def draw(self, record: Record, folder: Path) -> list[Path]:
-        """Trust by rank and class, and margins, of the parts that are switched on."""
-        from ieg.methods.dynamic import (
-            figures,  # loads matplotlib, which no other command waits for
-        )
+        """Draw trust by loss rank and class, and margins, for the parts that are switched on."""
+        from ieg.methods.dynamic import figures  # loads matplotlib, which takes a second
 
         paths = []
         if self.options.dynamic_corrector:
@@ -262,13 +257,16 @@ class DynamicLoss(Method):
         return paths
 
     def _used_ranks(self, rank: np.ndarray) -> np.ndarray:
-        """[R, K] whether an example with that label has that rank."""
+        """Mask [R, K] of the pairs of rank and label that occur."""
         used = np.zeros([self.options.dynamic_ranks, self.context.num_classes], bool)
         used[rank[self.context.examples.train_indices], self._labels] = True
         return used
 
     def _right_shares(self) -> np.ndarray | None:
-        """[K] share of right labels among those given as k, 1 for none; None where unknown."""
+        """Share of right labels for each given label [K], 1 for one that no example has.
+
+        None if a true label is unknown.
+        """
         true = self.context.examples.true_labels[self.context.examples.train_indices]
         if (true < 0).any():
             return None
@@ -278,7 +276,7 @@ class DynamicLoss(Method):
         return np.divide(right, given, out=np.ones(count), where=given > 0)
 
     def _warm_up(self, batch: Batch, state: StepState, *, pretrain: bool) -> StepOutput:
-        """Plain training on the strong view; the corrector learns from the weak one beside it."""
+        """Plain training on the strong view; the corrector is pre-trained on the weak view."""
         phi, given = self._phi(state), tf.one_hot(batch.label, self.context.num_classes)
         output = self._train(batch, state, given, self._trust(batch, state, phi))
         if not pretrain:
@@ -299,12 +297,12 @@ class DynamicLoss(Method):
         return output._replace(network_state=network_state, logits=weak, scalars=scalars)
 
     def _fine_tune(self, batch: Batch, state: StepState) -> StepOutput:
-        """Given labels of the meta set, with the margins as they are."""
+        """Training on the given labels of the meta set, with constant margins."""
         phi, given = self._phi(state), tf.one_hot(batch.label, self.context.num_classes)
         return self._train(batch, state, given, self._trust(batch, state, phi), self._margin(phi))
 
     def _meta_step(self, batch: Batch, state: StepState) -> StepOutput:
-        """φ follows the meta loss behind a virtual step, then θ the loss that the new φ says."""
+        """Update φ by the meta-gradient, then θ by the loss with the new φ."""
         given = tf.one_hot(batch.label, self.context.num_classes)
         weak, _ = self.network(state.params, state.network_state, batch.image)
         weak = tf.stop_gradient(weak)
@@ -324,7 +322,10 @@ class DynamicLoss(Method):
     def _look_ahead(
         self, batch: Batch, state: StepState, phi: Phi, drawn: tf.Tensor
     ) -> MetaGradient:
-        """The meta loss' gradient in φ, through a copy of the real update: buffers, decay, rate."""
+        """Gradient of the meta loss in φ, through a virtual step like the real one.
+
+        It has the learning rate, momentum buffers and weight decay of the real step.
+        """
         assert batch.probe is not None  # `plan` says so
         given = tf.one_hot(batch.label, self.context.num_classes)
 
@@ -359,7 +360,7 @@ class DynamicLoss(Method):
         trust: tf.Tensor,
         margin: tf.Tensor | None = None,
     ) -> StepOutput:
-        """The step of the network itself: ce(targets, f(strong x) + margin)."""
+        """Step of the network: mean ce(targets, f(strong x) + margin)."""
         with tf.GradientTape() as tape:
             tape.watch(state.params)
             logits, network_state = self.network(
@@ -381,14 +382,14 @@ class DynamicLoss(Method):
         )
 
     def _phi(self, state: StepState) -> Phi:
-        """The weights before the step, of the parts that are switched on."""
+        """Weights φ before the step, for the parts that are switched on."""
         return Phi(
             read(state.variables, "corrector") if self.options.dynamic_corrector else [],
             read(state.variables, "margin") if self.options.dynamic_margin else [],
         )
 
     def _trust(self, batch: Batch, state: StepState, phi: Phi) -> tf.Tensor:
-        """s [B]; 1 without a corrector."""
+        """Trust [B] in the given labels; 1 without a corrector."""
         if not phi.corrector:
             return tf.ones_like(batch.label, tf.float32)
         table = corrector.trust_table(phi.corrector, self.options.dynamic_activation)
@@ -396,13 +397,13 @@ class DynamicLoss(Method):
         return corrector.trust_of(table, places, batch.label)
 
     def _margin(self, phi: Phi) -> tf.Tensor:
-        """q [K]; 0 without margins."""
+        """Margins q [K]; 0 without a margin generator."""
         if not phi.margin:
             return tf.zeros([self.context.num_classes])
         return margins.margins(phi.margin, self.options.dynamic_activation)
 
     def _draw(self, logits: tf.Tensor, purpose: str, step: tf.Tensor) -> tf.Tensor:
-        """[B, K] one-hot labels drawn from the softmax, by place in the global batch."""
+        """One-hot labels [B, K] drawn from the softmax, by row of the global batch."""
         size, num_classes = logits.shape
         seed = keys.stateless_seed(self.context.seed, purpose, step)
         uniform = tf.random.stateless_uniform([size * replicas.count()], seed)
@@ -410,7 +411,7 @@ class DynamicLoss(Method):
         return tf.one_hot(corrector.draw_labels(logits, mine), num_classes)
 
     def _draw_meta_set(self, epoch: int, losses: np.ndarray) -> np.ndarray:
-        """[m] examples: of each class a random part, and of that the smallest losses."""
+        """Examples [m] of a new meta set: the lowest losses in a random part of each class."""
         rng = keys.generator(self.context.seed, f"meta set of epoch {epoch}")
         primary = sampling.random_level(self._labels, self._sizes.drawn, rng)
         if self.options.dynamic_selection == "random":
@@ -420,17 +421,17 @@ class DynamicLoss(Method):
 
 
 def _warn_of_small_classes(counts: np.ndarray) -> None:
-    """Says which classes the meta set does without, and when it has only one image of each."""
+    """Log a warning on empty classes, and on a meta set of a single image per class."""
     empty, smallest = np.flatnonzero(counts == 0), counts[counts > 0].min()
     log = logging.getLogger("ieg")
     if len(empty):
         log.warning(
-            "no image to train on is labelled %s: the meta set of dynamic_loss does without",
+            "no image to train on has the label %s, so none of the meta set of dynamic_loss has",
             ", ".join(map(str, empty)),
         )
     if smallest < 4:
         log.warning(
-            "the smallest class has %d images, so that the meta set of dynamic_loss gets only one "
-            "of each class",
+            "the smallest class has %d images, so the meta set of dynamic_loss has only one image "
+            "per class",
             smallest,
         )

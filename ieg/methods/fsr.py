@@ -1,7 +1,8 @@
-"""FSR: example weights without clean data, from a dictionary of the examples trusted most.
+"""FSR: example weights without clean data, from a dictionary of the most trusted examples.
 
-Zhang and Pfister, "Learning Fast Sample Re-weighting Without Reward Data", ICCV 2021
-(arXiv 2109.03216). Where paper and released code differ this follows the code.
+Z. Zhang and T. Pfister, "Learning Fast Sample Re-weighting Without Reward Data", ICCV 2021 (arXiv
+2109.03216). Where paper and released code differ, this follows the code, except for the initial
+weights of the look-ahead (`FSR._look_ahead`) and for separate passes by default (`fsr_joint_pass`).
 """
 
 import logging
@@ -34,23 +35,21 @@ from ieg.meta import (
 from ieg.meta.dictionary import lowest_scores, updated_scores
 from ieg.methods import REGISTRY, Context, Method, Predict, StepOutput, StepState
 from ieg.methods.lookahead import (
-    WEIGHT_CURVES,
     IntervalOptions,
     MomentumLookaheadOptions,
     after_look_ahead,
-    clean_and_wrong,
-    normalised,
+    normalized,
+    partial_level,
     relative,
     remember,
-    share_of_mean,
-    weight_scalars,
 )
+from ieg.methods.monitoring import WEIGHT_CURVES, clean_and_wrong, share_of_mean, weight_scalars
 from ieg.networks import parts
 from ieg.options import option
 
 Tensors = list[tf.Tensor]
 
-#: Of the published runs on CIFAR.
+#: Default size of the dictionary, from the published runs on CIFAR.
 _CAPACITY = 2000
 
 
@@ -58,13 +57,8 @@ _CAPACITY = 2000
 class Options(IntervalOptions, MomentumLookaheadOptions):
     """Options of FSR."""
 
-    # The classifier alone looks ahead: one matrix product in the place of a pass.
-    meta_partial_level: int = option(
-        0,
-        "variables that take part in the look-ahead: 0 the classifier, k the last k stages and "
-        "all after them, -1 all variables",
-        at_least=-1,
-    )
+    # With the classifier alone a look-ahead takes a matrix product instead of a pass.
+    meta_partial_level: int = partial_level(0)
     queue_capacity: int | None = option(
         None,
         "examples in the dictionary; unset: 2000, or a third of the training examples if that is "
@@ -111,7 +105,13 @@ class Options(IntervalOptions, MomentumLookaheadOptions):
 
 
 class Variant(NamedTuple):
-    """What a step does: whether examples are weighed, averages still move, and it looks ahead."""
+    """Kind of a step.
+
+    Attributes:
+      weighted: True from `meta_start_epoch` on; equal weights before.
+      moving: True while moving averages of weights are updated.
+      looks_ahead: True for a step with a look-ahead.
+    """
 
     weighted: bool
     moving: bool
@@ -120,7 +120,7 @@ class Variant(NamedTuple):
 
 @REGISTRY.register("fsr")
 class FSR(Method):
-    """Weighs examples by a dictionary that it chooses itself, anew each epoch."""
+    """Weights examples by a look-ahead on a dictionary that it selects anew in each epoch."""
 
     Options = Options
     per_example = ("weight", "margin")
@@ -137,17 +137,17 @@ class FSR(Method):
         super().__init__(options, context)
         if options.use_mixup and not context.model.inputs[0].dtype.startswith("float"):
             raise InputError(
-                "--method=fsr: tokens cannot be mixed as images are; --use_mixup=false does without"
+                "MixUp cannot mix tokens; give `use_mixup=False`", option="method", value="fsr"
             )
         self._moving = parts.lookahead_variables(context.model, options.meta_partial_level)
         self._pseudo = _pseudo_loss(options.use_pseudo_loss)
-        self._draw = tf.function(self._dictionary_rows)  # many steps: too slow one by one
+        self._draw = tf.function(self._dictionary_rows)  # eagerly, step by step, it is too slow
         self._capacity = _capacity(options, context)
 
     def init_state(self) -> dict[str, tf.Variable]:
-        """Scores [N], dictionary [K, m], and running logits [N, K], class weights [K] if used.
+        """Scores [N] and dictionary [K, m]; if used, running logits [N, K] and class weights [K].
 
-        With `meta_interval` also each example's weight, as a multiple of the mean, and margin [N].
+        With `meta_interval` > 1 also last weights, as multiples of the mean, and margins [N].
         """
         context, options = self.context, self.options
         size = len(context.examples.given_labels)
@@ -162,12 +162,12 @@ class FSR(Method):
         return {name: tf.Variable(value, **keep) for name, value in values.items()}
 
     def plan(self, epoch: int, variables: Mapping[str, tf.Variable]) -> EpochPlan:
-        """Every step looks ahead on class-balanced examples of the dictionary [K, capacity / K]."""
+        """Select class-balanced examples of the dictionary for the look-ahead of each step."""
         rows = self._draw(tf.convert_to_tensor(variables["dictionary"]), tf.constant(epoch))
         return EpochPlan(probe=rows.numpy())
 
     def _dictionary_rows(self, table: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
-        """[S, P] examples of the dictionary [K, m] for the S steps of an epoch."""
+        """Examples [S, P] of the dictionary [K, m] for the S steps of an epoch."""
         length = self.context.length.steps_per_epoch
         size = self.options.queue_bs * self.context.length.replicas
         steps = tf.cast(epoch * length + tf.range(length), tf.int64)
@@ -180,31 +180,31 @@ class FSR(Method):
     def on_epoch(
         self, epoch: int, variables: Mapping[str, tf.Variable], predict: Predict
     ) -> Mapping[str, float]:
-        """The examples of each class with the lowest scores become the dictionary."""
+        """Make a new dictionary of the examples with the lowest scores in each class."""
         chosen = self._choose(variables["score"].numpy())
         variables["dictionary"].assign(chosen)
         purity = self.context.examples.purity(chosen)
         return {} if purity is None else {"dictionary_purity": purity}
 
     def variant(self, step: int) -> Variant:
-        """Which stage of the run a step belongs to."""
+        """Kind of a step."""
         epoch, end = step // self.context.length.steps_per_epoch, self.options.meta_moving_end_epoch
         weighted = epoch >= self.options.meta_start_epoch
         return Variant(weighted, not end or epoch < end, step % self.options.meta_interval == 0)
 
     def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:
-        """L = Σ w_i c_i + pseudo loss, with c_i = ce(q_i, f(x_i; θ)) of a mixed image."""
+        """L = Σ w_i ce(q_i, f(x_i; θ)) + pseudo-label loss, on mixed images x_i and labels q_i."""
         assert isinstance(variant, Variant)
         images, targets, pseudo = self._training_batch(batch, state)
         scalars, gradient, after = {}, None, None
         if variant.looks_ahead:
             meta, after = self._look_ahead(batch, state, images, targets)
             scalars, gradient = {"queue_loss": meta.outer_loss}, meta.gradient
-        elif self.options.use_mixup:  # the only logits that are of one example
+        elif self.options.use_mixup:  # the only logits of images that are not mixed
             after = self._logits(batch, state, state.params)
         weights = self._weights(gradient, batch, state, variant)
-        waited_for = [x for x in (weights, after) if x is not None]
-        with after_look_ahead(self.options, waited_for), tf.GradientTape() as tape:
+        results = [x for x in (weights, after) if x is not None]
+        with after_look_ahead(self.options, results), tf.GradientTape() as tape:
             tape.watch(state.params)
             logits, network_state = self.network(state.params, state.network_state, images)
             losses = cross_entropy(targets, logits)
@@ -223,7 +223,7 @@ class FSR(Method):
             scalars["margin_wrong"] = share_of_mean(margins, wrong)
         else:
             margins = tf.gather(state.variables["margin"], batch.index)
-        # Of a mixed image the logits say nothing of either example.
+        # Logits of a mixed image belong to neither of its examples.
         single = after if self.options.use_mixup else logits
         self._run_logits(batch, state, single)
         return StepOutput(
@@ -238,7 +238,7 @@ class FSR(Method):
     def _training_batch(
         self, batch: Batch, state: StepState
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
-        """Images, labels and pseudo labels: mixed, or else with smoothed labels."""
+        """Images, labels and pseudo labels; by MixUp, or otherwise with smoothed labels."""
         pseudo = None
         if self._pseudo is not None:
             running = tf.gather(state.variables["running_logits"], batch.index)
@@ -257,9 +257,9 @@ class FSR(Method):
     def _look_ahead(
         self, batch: Batch, state: StepState, images: tf.Tensor, targets: tf.Tensor
     ) -> tuple[MetaGradient, tf.Tensor]:
-        """The dictionary loss' gradient in ω, and logits of `batch.image` at θ'.
+        """Gradient of the dictionary loss in the weights ω, and logits of `batch.image` at θ'.
 
-        ω starts at 1/B, with `meta_momentum` 0 too, where the released code starts at 0.
+        ω starts at 1/B for every `meta_momentum`; the released code starts at 0 without momentum.
         """
         assert batch.probe is not None  # `plan` says so
         queue = batch.probe
@@ -308,23 +308,23 @@ class FSR(Method):
         return meta, tf.stop_gradient(after)
 
     def _logits(self, batch: Batch, state: StepState, params: Tensors) -> tf.Tensor:
-        """[B, K] of the images themselves, without a gradient."""
+        """Logits [B, K] of images that are not mixed, without a gradient."""
         logits, _ = self.network(params, state.network_state, batch.image)
         return tf.stop_gradient(logits)
 
     def _weights(
         self, gradient: tf.Tensor | None, batch: Batch, state: StepState, variant: Variant
     ) -> tf.Tensor:
-        """[B] weights: equal at first, then of the look-ahead, or averages of each class.
+        """Weights [B]: equal at first, then from the look-ahead, or its moving averages by class.
 
-        Without a gradient they are those of the last look-ahead of each example.
+        In a step without a look-ahead, weights from the last look-ahead of each example.
         """
         if not variant.weighted:
             return replicas.equal_weights(batch.label)
         gamma, averages = self.options.moving_weight_gamma, state.variables.get("class_weight")
         if gradient is None and not gamma:
-            kept = tf.gather(state.variables["weight"], batch.index)
-            return normalised(kept, self.options.meta_scope)
+            last = tf.gather(state.variables["weight"], batch.index)
+            return normalized(last, self.options.meta_scope)
         if gradient is not None:
             weights = self._new_weights(gradient, batch, state)
             if not gamma:
@@ -336,10 +336,10 @@ class FSR(Method):
         return tf.gather(averages, batch.label)
 
     def _new_weights(self, gradient: tf.Tensor, batch: Batch, state: StepState) -> tf.Tensor:
-        """[B] weights of a look-ahead, which are remembered where they are needed again."""
-        normalised = example_weights if self.options.clip_meta_weight else shifted_weights
+        """Weights [B] from a look-ahead; with `meta_interval` > 1 they are remembered."""
+        from_gradient = example_weights if self.options.clip_meta_weight else shifted_weights
         with replicas.scope(self.options.meta_scope):
-            weights = normalised(replicas.gather(gradient))
+            weights = from_gradient(replicas.gather(gradient))
             weights = tf.gather(weights, replicas.own_rows(batch.label.shape[0]))
         weights = replicas.shares(weights, self.options.meta_scope)
         if "weight" in state.variables:
@@ -347,7 +347,7 @@ class FSR(Method):
         return weights
 
     def _score(self, batch: Batch, state: StepState, margins: tf.Tensor) -> None:
-        """Enters margins [B] into the scores."""
+        """Update scores by margins [B]."""
         index, variables = replicas.gather(batch.index), state.variables
         scores = tf.gather(variables["score"], index)
         scores = updated_scores(scores, replicas.gather(margins), self.options.queue_beta)
@@ -356,7 +356,7 @@ class FSR(Method):
             remember(variables["margin"], batch.index, margins)
 
     def _run_logits(self, batch: Batch, state: StepState, logits: tf.Tensor) -> None:
-        """Enters logits [B, K] into the running ones."""
+        """Update running logits by logits [B, K]."""
         if self._pseudo is None:
             return
         memory, index = state.variables["running_logits"], replicas.gather(batch.index)
@@ -380,35 +380,37 @@ def _pseudo_loss(text: str) -> PseudoLoss | None:
     try:
         return PseudoLoss.parse(text)
     except ValueError as error:
-        raise InputError(f"--use_pseudo_loss={text}: {error}") from None
+        raise InputError(str(error), option="use_pseudo_loss", value=text) from None
 
 
 def _capacity(options: Options, context: Context) -> int:
-    """Examples in the dictionary; warns of classes that are smaller than their part of it.
+    """Size of the dictionary; logs a warning on classes smaller than their part of it.
 
     Raises:
-      InputError: no dictionary can have that many, or a class has no example.
+      InputError: no dictionary can have that size, or a class has no example.
     """
     capacity, num_classes = options.queue_capacity, context.num_classes
     if capacity is None:
         capacity = min(_CAPACITY, max(num_classes, len(context.examples.train_indices) // 3))
     if not num_classes <= capacity <= len(context.examples.train_indices):
         raise InputError(
-            f"--queue_capacity={capacity}: must be at least one for each of {num_classes} classes "
-            f"and at most the {len(context.examples.train_indices)} images to train on"
+            f"must be at least one for each of {num_classes} classes and at most the "
+            f"{len(context.examples.train_indices)} images to train on",
+            option="queue_capacity",
+            value=capacity,
         )
     labels = context.examples.given_labels[context.examples.train_indices]
     counts = np.bincount(labels, minlength=num_classes)
     if counts.min() == 0:
         raise InputError(
-            f"no image to train on is labelled {int(counts.argmin())}, so that the dictionary of "
-            "--method=fsr cannot hold every class"
+            f"no image to train on has the label {int(counts.argmin())}, so the dictionary of "
+            "`method=fsr` cannot hold every class"
         )
     small = np.flatnonzero(counts < capacity // num_classes)
     if len(small):
         logging.getLogger("ieg").warning(
-            "%d of %d classes have fewer than the %d images that the dictionary takes of each, and "
-            "repeat their own; a smaller --queue_capacity avoids that",
+            "%d of %d classes have fewer than the %d images per class of the dictionary, which "
+            "repeats theirs; a smaller `queue_capacity` avoids that",
             len(small),
             num_classes,
             capacity // num_classes,

@@ -1,7 +1,8 @@
-"""IEG: weights and label trust from a look-ahead, guessed labels, and training without labels.
+"""IEG: example weights and trust in given labels from a look-ahead, with guessed labels and MixUp.
 
-Zhang et al., "Distilling Effective Supervision from Severe Label Noise", CVPR 2020
-(arXiv 1910.00701). Where paper and released code differ this follows the code.
+Z. Zhang, H. Zhang, S. Ö. Arık, H. Lee and T. Pfister, "Distilling Effective Supervision from Severe
+Label Noise", CVPR 2020 (arXiv 1910.00701). Equations are the paper's; where the released code
+differs, this follows the code. Not from either: `ieg_warmup_epochs` and `meta_interval`.
 """
 
 from collections.abc import Hashable
@@ -24,27 +25,24 @@ from ieg.losses import (
 from ieg.meta import InnerProblem, MetaGradient, example_weights, meta_gradient
 from ieg.methods import REGISTRY, Context, Method, Needs, StepOutput, StepState
 from ieg.methods.lookahead import (
-    WEIGHT_CURVES,
     IntervalOptions,
     MomentumLookaheadOptions,
     Weighing,
     after_look_ahead,
-    clean_and_wrong,
     memories,
-    normalised,
+    normalized,
     probe_loss,
     relative,
     remember,
-    share_of_mean,
     weighing,
-    weight_scalars,
 )
+from ieg.methods.monitoring import WEIGHT_CURVES, clean_and_wrong, share_of_mean, weight_scalars
 from ieg.networks import parts
 from ieg.options import option
 
 Tensors = list[tf.Tensor]
 
-#: Of the sharpened label guess.
+#: Temperature of the sharpened label guess.
 TEMPERATURE = 0.5
 
 
@@ -76,7 +74,7 @@ class Options(IntervalOptions, MomentumLookaheadOptions):
 
 
 class Meta(NamedTuple):
-    """What the look-ahead says of examples: weight [B], trust [B] of 0 or 1; and scalars to log."""
+    """Result of a look-ahead: weights [B], trust [B] of 0 or 1, and shares of scalars to log."""
 
     weight: tf.Tensor
     trust: tf.Tensor
@@ -85,7 +83,7 @@ class Meta(NamedTuple):
 
 @REGISTRY.register("ieg")
 class IEG(Method):
-    """Weighs examples, decides whom to trust, and learns from all images without their labels."""
+    """Learns example weights and trust in labels, and trains on all images without labels too."""
 
     Options = Options
     needs = Needs(probe=True, strong=True)
@@ -103,18 +101,21 @@ class IEG(Method):
         self._moving = parts.lookahead_variables(context.model, options.meta_partial_level)
 
     def init_state(self) -> dict[str, tf.Variable]:
-        """Weight, as a multiple of the mean, and trust [N], where they are needed again."""
+        """Last weights [N], as multiples of the mean, and trust; only with `meta_interval` > 1."""
         return memories(self.context, "weight", "trust") if self.options.meta_interval > 1 else {}
 
     def variant(self, step: int) -> Weighing:
-        """What weighs and trusts the examples of this step; in the warm-up all count alike."""
+        """Origin of the example weights and trust of a step; equal weights in the warm-up."""
         warmup = self.options.ieg_warmup_epochs * self.context.length.steps_per_epoch
         return weighing(step, warmup, self.options.meta_interval)
 
     def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:
-        """L = (L1 + L2) / 2 + L_mixed + L_consistent, with g the labels guessed from both views.
+        """L = (L1 + L2) / 2 + L_mixed + L_consistent
 
         L1 = mean ce(λ* y + (1-λ*) g, z)        L2 = Σ w ce(λ0 y + (1-λ0) g, z)
+
+        z are logits of the weak view, g the labels guessed from both views, w and λ* weights and
+        trust from the look-ahead, λ0 the initial trust.
         """
         given = label_smoothing(batch.label, self.context.num_classes, self.context.label_smoothing)
         if variant is Weighing.EQUAL:
@@ -148,7 +149,7 @@ class IEG(Method):
         )
 
     def _plain_step(self, batch: Batch, state: StepState, given: tf.Tensor) -> StepOutput:
-        """L = mean ce(y, z): weights 1/B, and trust in every label."""
+        """L = mean ce(y, z): weights 1/B, and full trust in every label."""
         with tf.GradientTape() as tape:
             tape.watch(state.params)
             logits, network_state = self.network(state.params, state.network_state, batch.image)
@@ -172,9 +173,9 @@ class IEG(Method):
         return (weak, strong), network_state
 
     def _look_ahead(self, batch: Batch, state: StepState, given: tf.Tensor) -> Meta:
-        """w and λ* from the probe loss' gradient in ω (start 1/B) and λ (start λ0), eq. 4 to 6.
+        """Weights w and trust λ* from the gradient of the probe loss in ω and λ, eq. 4 to 6.
 
-        Inner loss Σ ω_i ce(λ_i y_i + (1-λ_i) g_i, z_i).
+        The inner loss is Σ ω_i ce(λ_i y_i + (1-λ_i) g_i, z_i); ω starts at 1/B and λ at λ0.
         """
         assert batch.probe is not None  # the trainer sees to what `needs` asks for
 
@@ -218,15 +219,15 @@ class IEG(Method):
         return found
 
     def _remembered(self, batch: Batch, state: StepState, given: tf.Tensor) -> Meta:
-        """w and λ* of the last look-ahead that saw each example."""
+        """Weights w and trust λ* from the last look-ahead of each example."""
         weight, trust = (
             tf.gather(state.variables[name], batch.index) for name in ("weight", "trust")
         )
-        weight = normalised(weight, self.options.meta_scope)
+        weight = normalized(weight, self.options.meta_scope)
         return Meta(weight, trust, _trust_scalars(trust, batch))
 
     def _mixed_loss(self, batch: Batch, state: StepState, guess: tf.Tensor) -> tf.Tensor:
-        """The loss of one more forward pass, on probe images, weak and strong views mixed up."""
+        """MixUp loss: a forward pass on a mixture of probe images, weak and strong views."""
         images, targets = self._mixture(batch, state, guess)
         logits, _ = self.network(state.params, state.network_state, images)
         parts = [-1, 3, self.context.num_classes]
@@ -237,11 +238,11 @@ class IEG(Method):
     def _mixture(
         self, batch: Batch, state: StepState, guess: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """MixUp over the global batch: this replica's rows and their labels.
+        """MixUp over the global batch: images [3 B, H, W, C] and labels [3 B, K] of this replica.
 
-        Row 3 i is a probe image drawn with replacement, 3 i + 1 and 3 i + 2 are the weak and the
-        strong view of image i, each mixed with a row from anywhere. So the rows of a replica are
-        those that belong to its images. [3 B, H, W, C] and [3 B, K].
+        Row 3 i is a probe image drawn with replacement, rows 3 i + 1 and 3 i + 2 are the weak and
+        the strong view of image i; each is mixed with any row of the global batch. In this order
+        the rows of a replica are those of its images.
         """
         assert batch.probe is not None and batch.strong_image is not None  # see `needs`
         size = guess.shape[0]
@@ -252,8 +253,8 @@ class IEG(Method):
         labels = tf.one_hot(batch.probe.label, self.context.num_classes)
 
         def rows(probe: tf.Tensor, weak: tf.Tensor, strong: tf.Tensor) -> tf.Tensor:
-            labelled = tf.gather(replicas.gather(probe), chosen)
-            return tf.reshape(tf.stack([labelled, weak, strong], axis=1), [-1, *weak.shape[1:]])
+            labeled = tf.gather(replicas.gather(probe), chosen)
+            return tf.reshape(tf.stack([labeled, weak, strong], axis=1), [-1, *weak.shape[1:]])
 
         images, targets = mixup.mix_batch(
             seeds[1],
@@ -264,26 +265,26 @@ class IEG(Method):
 
 
 def mixed_loss(targets: tf.Tensor, logits: tf.Tensor, ce_factor: float) -> tf.Tensor:
-    """Cross entropy of mixed examples, each part's logits divided by their root mean square.
+    """Cross entropy of mixed examples, with the logits of each part divided by their RMS.
 
-    L = mean ce(labelled part) + ce_factor · mean ce(two unlabelled parts)    IEG, section 3.3
+    L = mean ce(labeled part) + ce_factor · mean ce(two unlabeled parts)    IEG, section 3.3
 
     Args:
-      targets: [B, 3, K] distributions: the labelled part, then the two unlabelled ones.
+      targets: [B, 3, K] distributions: the labeled part, then the two unlabeled ones.
       logits: [B, 3, K].
-      ce_factor: at least 0.
+      ce_factor: weight of the unlabeled parts, at least 0.
     Returns:
       this replica's share, a scalar.
     """
-    labelled, weak, strong = (
+    labeled, weak, strong = (
         replicas.batch_mean(cross_entropy(q, rms_normalize(z, replicas.global_mean)))
         for q, z in zip(tf.unstack(targets, axis=1), tf.unstack(logits, axis=1), strict=True)
     )
-    return labelled + ce_factor * (weak + strong) / 2
+    return labeled + ce_factor * (weak + strong) / 2
 
 
 def _interpret(meta: MetaGradient, batch: Batch, scope: str) -> Meta:
-    """w̃_i = max(-∂L/∂ω_i, 0) normalised; λ*_i = 1 where ∂L/∂λ_i < 0, else 0."""
+    """Weights max(-∂L/∂ω_i, 0), normalized, and trust λ*_i = 1 where ∂L/∂λ_i < 0, else 0."""
     omega, trust_gradient = meta.gradient
     with replicas.scope(scope):
         weight = example_weights(omega, total=replicas.total)

@@ -1,6 +1,9 @@
-"""Learning to reweight examples (L2R): weights that would lower the loss on clean probe data.
+"""L2R: example weights that lower the loss on clean probe examples, new in each step.
 
-Ren et al., "Learning to Reweight Examples for Robust Deep Learning", ICML 2018.
+M. Ren, W. Zeng, B. Yang and R. Urtasun, "Learning to Reweight Examples for Robust Deep Learning",
+ICML 2018 (arXiv 1803.09050). This follows the paper: a step is its algorithm 1. Extensions are the
+warm-up (`l2r_warmup_epochs`), look-aheads in some steps only (`meta_interval`) or for some
+variables only (`meta_partial_level`), and `weight_mode=sigmoid`.
 """
 
 from collections.abc import Hashable
@@ -15,19 +18,18 @@ from ieg.losses import cross_entropy, label_smoothing
 from ieg.meta import example_weights
 from ieg.methods import REGISTRY, Context, Method, Needs, StepOutput, StepState
 from ieg.methods.lookahead import (
-    WEIGHT_CURVES,
     IntervalOptions,
     LookaheadOptions,
     Weighing,
     after_look_ahead,
     gradient_of_weights,
     memories,
-    normalised,
+    normalized,
     relative,
     remember,
     weighing,
-    weight_scalars,
 )
+from ieg.methods.monitoring import WEIGHT_CURVES, weight_scalars
 from ieg.networks import parts
 from ieg.options import option
 
@@ -42,8 +44,8 @@ class Options(IntervalOptions, LookaheadOptions):
         "both are normalized over the batch",
         choices=("clamp", "sigmoid"),
     )
-    # From random weights a step on few probe images says nothing about others: on letters with 100
-    # of them L2R stays at chance from a cold start. The paper has none of this.
+    # At random weights the gradient on a few probe images says nothing about other images: on
+    # letters with 100 probe images L2R stays at chance from a cold start.
     l2r_warmup_epochs: int = option(
         2, "epochs with equal weights before the first look-ahead; the paper has 0", at_least=0
     )
@@ -51,7 +53,7 @@ class Options(IntervalOptions, LookaheadOptions):
 
 @REGISTRY.register("l2r")
 class L2R(Method):
-    """Each step weighs its examples anew by the gradient of a one-step look-ahead."""
+    """Weights the examples of each step by the meta-gradient of a one-step look-ahead."""
 
     Options = Options
     needs = Needs(probe=True)
@@ -63,16 +65,16 @@ class L2R(Method):
         self._moving = parts.lookahead_variables(context.model, options.meta_partial_level)
 
     def init_state(self) -> dict[str, tf.Variable]:
-        """Weight of each example [N] as a multiple of the mean, where it is needed again."""
+        """Last weights [N], as multiples of the mean; only with `meta_interval` > 1."""
         return memories(self.context, "weight") if self.options.meta_interval > 1 else {}
 
     def variant(self, step: int) -> Weighing:
-        """What weighs the examples of this step; before the first look-ahead all count alike."""
+        """Origin of the example weights of a step; equal weights in the warm-up."""
         warmup = self.options.l2r_warmup_epochs * self.context.length.steps_per_epoch
         return weighing(step, warmup, self.options.meta_interval)
 
     def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:
-        """Weights from g_i = ∂L_probe/∂ε_i at ε = 0, then L = Σ w_i ce(q_i, f(x_i; θ))."""
+        """L = Σ w_i ce(q_i, f(x_i; θ)), with weights from g_i = ∂L_probe/∂ε_i at ε = 0."""
         targets = label_smoothing(
             batch.label, self.context.num_classes, self.context.label_smoothing
         )
@@ -89,7 +91,7 @@ class L2R(Method):
             if "weight" in state.variables:
                 remember(state.variables["weight"], batch.index, relative(weights))
         elif variant is Weighing.REMEMBERED:
-            weights = normalised(tf.gather(state.variables["weight"], batch.index), scope)
+            weights = normalized(tf.gather(state.variables["weight"], batch.index), scope)
         else:
             weights = replicas.equal_weights(batch.label)
         with after_look_ahead(self.options, weights), tf.GradientTape() as tape:

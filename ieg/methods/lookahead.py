@@ -1,7 +1,10 @@
-"""What methods with a look-ahead on clean probe data have in common."""
+"""Options and steps that the methods with a look-ahead share.
+
+The meta-gradient itself is `ieg.meta.meta_gradient`; here are its options, the probe loss, and the
+memory from which examples get their weights in steps without a look-ahead.
+"""
 
 import enum
-import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -17,18 +20,10 @@ from ieg.meta.gradient import Tensors
 from ieg.methods import Context, Method, StepState
 from ieg.options import option
 
-#: For `Method.curves`: whether the weights find the clean labels.
-WEIGHT_CURVES = {
-    "Clean labels": {
-        "clean_weight_share": "share of the weight",
-        "clean_share": "share of the examples",
-    }
-}
-
 
 @dataclass(frozen=True)
-class ScopeOptions:
-    """How far a look-ahead reaches."""
+class GradientOptions:
+    """Scope and differentiation of a look-ahead."""
 
     meta_scope: str = option(
         "global",
@@ -36,27 +31,32 @@ class ScopeOptions:
         "together) or replica (each replica alone, as in the original releases)",
         choices=("global", "replica"),
     )
-
-
-@dataclass(frozen=True)
-class LookaheadOptions(ScopeOptions):
-    """How the virtual step is taken and differentiated."""
-
-    meta_stepsize: float = option(
-        0.1, "step size of the virtual (look-ahead) step; unless given, the learning rate", above=0
-    )
     meta_gradient: str = option(
         "forward",
         "differentiation of the look-ahead: forward (one forward-mode pass) or nested (nested "
         "gradient tapes, with the same result)",
         choices=("forward", "nested"),
     )
-    meta_partial_level: int = option(
-        -1,
+
+
+def partial_level(default: int) -> Any:
+    """Option `meta_partial_level` with the default of a method."""
+    return option(
+        default,
         "variables that take part in the look-ahead: 0 the classifier, k the last k stages and "
         "all after them, -1 all variables",
         at_least=-1,
     )
+
+
+@dataclass(frozen=True)
+class LookaheadOptions(GradientOptions):
+    """Virtual SGD step of a look-ahead."""
+
+    meta_stepsize: float = option(
+        0.1, "step size of the virtual (look-ahead) step; unless given, the learning rate", above=0
+    )
+    meta_partial_level: int = partial_level(-1)
     meta_low_memory: bool = option(
         False,
         "run the passes of a step one after another, so that none holds the activations of "
@@ -66,7 +66,7 @@ class LookaheadOptions(ScopeOptions):
 
 @dataclass(frozen=True)
 class MomentumLookaheadOptions(LookaheadOptions):
-    """The same for a virtual step like that of SGD with momentum."""
+    """Virtual step of SGD with momentum."""
 
     meta_momentum: float = option(
         0.9, "momentum of the virtual (look-ahead) step", at_least=0, below=1
@@ -75,7 +75,7 @@ class MomentumLookaheadOptions(LookaheadOptions):
 
 @dataclass(frozen=True)
 class IntervalOptions:
-    """How often there is a look-ahead."""
+    """Interval between look-aheads."""
 
     meta_interval: int = option(
         1,
@@ -86,39 +86,64 @@ class IntervalOptions:
 
 
 class Weighing(enum.Enum):
-    """Where the weights of a step come from."""
+    """Origin of the example weights of a step."""
 
-    EQUAL = "all count alike"
-    LOOK_AHEAD = "a look-ahead"
+    EQUAL = "the same weight for every example"
+    LOOK_AHEAD = "a look-ahead in this step"
     REMEMBERED = "the last look-ahead of each example"
 
 
 def weighing(step: int, warmup_steps: int, interval: int) -> Weighing:
-    """That of a 0-based step, of which `warmup_steps` come before the first look-ahead."""
+    """Origin of the example weights of a step.
+
+    Args:
+      step: 0-based.
+      warmup_steps: steps with equal weights before the first look-ahead.
+      interval: steps from one look-ahead to the next.
+
+    >>> [weighing(step, 1, 2).name for step in range(4)]
+    ['EQUAL', 'REMEMBERED', 'LOOK_AHEAD', 'REMEMBERED']
+    >>> {weighing(step, 0, 1).name for step in range(4)}
+    {'LOOK_AHEAD'}
+    """
     if step < warmup_steps:
         return Weighing.EQUAL
     return Weighing.LOOK_AHEAD if step % interval == 0 else Weighing.REMEMBERED
 
 
 def memories(context: Context, *names: str) -> dict[str, tf.Variable]:
-    """Variables [N] that keep a value for each example, 1 at first."""
+    """Variables [N] by name, one value for each example of the training split, 1 at first."""
     keep = {"trainable": False, "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
     size = len(context.examples.given_labels)
     return {name: tf.Variable(tf.ones([size]), **keep) for name in names}
 
 
 def remember(memory: tf.Variable, rows: tf.Tensor, values: tf.Tensor) -> None:
-    """Enters this replica's values [B, ...] at its rows [B]."""
+    """Write this replica's values [B, ...] into rows [B] of a memory [N, ...]."""
     replicas.scatter_update(memory, replicas.gather(rows), replicas.gather(values))
 
 
 def relative(weights: tf.Tensor) -> tf.Tensor:
-    """[B] weights as multiples of their mean, in which form batches can be compared."""
+    """Weights [B] as multiples of their mean, which compare across batches.
+
+    >>> print(relative(tf.constant([0.25, 0.75])).numpy())
+    [0.5 1.5]
+    """
     return weights / replicas.equal_weights(weights)
 
 
-def normalised(values: tf.Tensor, scope: str) -> tf.Tensor:
-    """[B] values ≥ 0 as shares of their sum over the batch of a `replicas.scope`; all 0 stay 0."""
+def normalized(values: tf.Tensor, scope: str) -> tf.Tensor:
+    """Values [B] ≥ 0 divided by their sum over the batch; all zero if the sum is zero.
+
+    Args:
+      values: of this replica.
+      scope: "global" or "replica", the batch that the sum runs over.
+
+    >>> print(normalized(tf.constant([1.0, 3.0]), "global").numpy())
+    [0.25 0.75]
+    >>> print(normalized(tf.zeros(2), "global").numpy())
+    [0. 0.]
+    """
     with replicas.scope(scope):
         weights = tf.math.divide_no_nan(values, replicas.total(tf.reduce_sum(values)))
     return replicas.shares(weights, scope)
@@ -127,14 +152,14 @@ def normalised(values: tf.Tensor, scope: str) -> tf.Tensor:
 def probe_loss(
     method: Method, network_state: Tensors, probe: Probe
 ) -> Callable[[Tensors], tuple[tf.Tensor, tf.Tensor]]:
-    """The outer loss of a look-ahead: θ' → mean cross entropy and accuracy on probe data.
+    """Outer loss of a look-ahead: mean cross entropy on probe examples, and top-1 accuracy.
 
     Args:
-      method: whose network predicts, batch norm in training mode.
+      method: owner of the network, which predicts with batch norm in training mode.
       network_state: the network's other variables.
       probe: this replica's part of the probe batch.
     Returns:
-      a function that gives this replica's shares of both.
+      function θ' → this replica's shares of loss and accuracy.
     """
     targets = tf.one_hot(probe.label, method.context.num_classes)
 
@@ -158,19 +183,22 @@ def gradient_of_weights(
     moving: Sequence[int],
     probe_decay: Sequence[float] | None,
 ) -> MetaGradient:
-    """g_i = ∂L_probe/∂ε_i at ε = 0 behind a virtual step on Σ ε_i ce(q_i, f(x_i; θ)).
+    """Meta-gradient of the probe loss in the example weights ε, at ε = 0.
 
-    L2R, algorithm 1, lines 4 to 9; batch norm always in training mode.
+    g_i = ∂L_probe(θ')/∂ε_i after a virtual step on Σ ε_i ce(q_i, f(x_i; θ))
+
+    L2R (Ren et al., ICML 2018, arXiv 1803.09050), algorithm 1, lines 4 to 9. Batch norm is in
+    training mode throughout.
 
     Args:
       method: one whose options are `LookaheadOptions`.
-      batch: with probe data.
-      state: what the step starts from.
+      batch: with probe examples.
+      state: training state before the step.
       targets: [B, K] distributions q.
       moving: indices of the parameters that take the virtual step.
-      probe_decay: weight decay in the probe loss, for each parameter; None for none.
+      probe_decay: weight decay of each parameter in the probe loss; None for none.
     Returns:
-      the gradient [B], and the accuracy on probe data as `aux`.
+      the gradient [B]; `aux` is the accuracy on probe examples.
     """
     assert batch.probe is not None  # the trainer sees to what `needs` asks for
 
@@ -201,36 +229,5 @@ def gradient_of_weights(
 
 
 def after_look_ahead(options: LookaheadOptions, found: Any) -> AbstractContextManager[None]:
-    """With `meta_low_memory` the block waits for what the look-ahead has found."""
+    """Context that waits for results of the look-ahead if `meta_low_memory` is set."""
     return after(found if options.meta_low_memory else [])
-
-
-def weight_scalars(weights: tf.Tensor, batch: Batch) -> dict[str, tf.Tensor]:
-    """How many weights are 0; how much lies on clean examples, beside their share of the batch.
-
-    The last two are shares among the examples whose true label is known, and nan where none is.
-    """
-    clean, wrong = clean_and_wrong(batch)
-    return {
-        "weights_zero_ratio": replicas.batch_mean(tf.cast(weights <= 0, tf.float32)),
-        "clean_weight_share": tf.reduce_sum(weights * clean)
-        / replicas.total(tf.reduce_sum(weights * (clean + wrong))),
-        "clean_share": tf.reduce_sum(clean) / replicas.total(tf.reduce_sum(clean + wrong)),
-    }
-
-
-def clean_and_wrong(batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
-    """[B] float32 each: 1 for examples known to be labelled right, and known to be labelled wrong.
-
-    An example whose true label is not known is 0 in both; if that holds for the whole global batch
-    all are nan, so that nothing can be said of it.
-    """
-    known, clean = batch.true_label >= 0, batch.label == batch.true_label
-    count = replicas.total(tf.reduce_sum(tf.cast(known, tf.float32)))
-    nothing = tf.where(count > 0, 0.0, math.nan)
-    return tf.cast(clean, tf.float32) + nothing, tf.cast(known & ~clean, tf.float32) + nothing
-
-
-def share_of_mean(values: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
-    """This replica's share of the mean of values [B] over those with chosen [B] = 1, or nan."""
-    return tf.reduce_sum(values * chosen) / replicas.total(tf.reduce_sum(chosen))

@@ -1,9 +1,8 @@
-"""Meta-learned labels: given and predicted label mixed as a look-ahead on clean data says.
+"""Meta-learned labels: a look-ahead on clean data sets how given and predicted label are mixed.
 
-From the ISIC-2019 experiments of a public repository on learning to reweight; there is no paper.
-Where its description and its code differ this follows the description; what its code does instead
-is there by option. The prediction is mixed into the label, and no image into another: MixUp of
-images is another thing.
+From the ISIC-2019 experiments of the public repository Cute77/learning-to-reweight-examples; there
+is no paper. Where its description and its code differ, this follows the description, and options
+give the behavior of the code. Labels are mixed, not images: this is not MixUp.
 """
 
 import math
@@ -23,13 +22,12 @@ from ieg.methods import REGISTRY, Context, Method, Needs, StepOutput, StepState
 from ieg.methods.lookahead import (
     LookaheadOptions,
     after_look_ahead,
-    clean_and_wrong,
     gradient_of_weights,
-    normalised,
+    normalized,
     relative,
     remember,
-    share_of_mean,
 )
+from ieg.methods.monitoring import clean_and_wrong, share_of_mean
 from ieg.networks import parts, pretrained
 from ieg.networks.frozen import Frozen
 from ieg.options import option
@@ -81,7 +79,7 @@ class Options(LookaheadOptions):
 
 
 class Variant(NamedTuple):
-    """What a step computes anew: example weights, trust in the given labels, or both."""
+    """Quantities that a step computes anew: example weights, trust in given labels, or both."""
 
     weight: bool
     trust: bool
@@ -89,11 +87,11 @@ class Variant(NamedTuple):
 
 @REGISTRY.register("mixup_labels")
 class MixupLabels(Method):
-    """Trusts a given label as far as a look-ahead on clean images says, and else the network."""
+    """Mixes given and predicted label by a trust that a look-ahead on clean images gives."""
 
     Options = Options
     defaults: ClassVar[Mapping[str, Any]] = {"clip_norm": 0.25}
-    requires: ClassVar[Mapping[str, Any]] = {"label_smoothing": 0.0}  # it makes soft labels itself
+    requires: ClassVar[Mapping[str, Any]] = {"label_smoothing": 0.0}  # it learns soft labels
     needs = Needs(probe=True)
     per_example = ("trust", "weight")
     curves: ClassVar = {
@@ -112,7 +110,7 @@ class MixupLabels(Method):
         _check(options, context)
         self._moving = parts.lookahead_variables(context.model, options.meta_partial_level)
         self._clean = Frozen(context.model, "clean")
-        # Read here already: where several workers make variables, all must do it.
+        # Read here: an error in `init_state` would leave the other workers waiting.
         self._clean_weights = None
         if options.mixup_variant == UPPER_BOUND:
             self._clean_weights = _clean_weights(context, options.mixup_clean_ckpt)
@@ -122,9 +120,9 @@ class MixupLabels(Method):
         return self.options.mixup_target == "soft" and self.options.mixup_variant != UPPER_BOUND
 
     def init_state(self) -> dict[str, tf.Variable]:
-        """Soft labels [N, K], trust and weight [N] or [B], the clean network: what is used of it.
+        """Soft labels [N, K], trust and weights [N] or [B], and the clean network, where used.
 
-        The clean network is a part of the checkpoint, so that a run which goes on has the same.
+        Checkpoints contain the clean network, so a resumed run has the same.
         """
         context, options = self.context, self.options
         values = {}
@@ -140,7 +138,7 @@ class MixupLabels(Method):
         return {name: tf.Variable(value, **keep) for name, value in values.items()}
 
     def variant(self, step: int) -> Variant:
-        """The proposal computes weights in the first step of an epoch, then trust, and so on."""
+        """Quantities to compute; the proposal alternates, with weights first in each epoch."""
         if self.options.mixup_variant == LABELS:
             return Variant(weight=False, trust=True)
         if self.options.mixup_variant == UPPER_BOUND:
@@ -151,7 +149,7 @@ class MixupLabels(Method):
         return Variant(weight=even, trust=not even)
 
     def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:
-        """L = Σ w_i ce(q_i, f(x_i; θ)); w_i is 1 where none are learned, else they sum to one."""
+        """L = Σ w_i ce(q_i, f(x_i; θ)); learned weights sum to one, otherwise w_i = 1."""
         assert isinstance(variant, Variant)
         given = tf.one_hot(batch.label, self.context.num_classes)
         scope = self.options.meta_scope
@@ -183,10 +181,10 @@ class MixupLabels(Method):
     def _learned(
         self, gradient: tf.Tensor, batch: Batch, state: StepState, anew: Variant
     ) -> dict[str, tf.Tensor]:
-        """[B] trust β and weight w, as far as the variant has them: new ones, or those kept.
+        """Trust β and weights w, [B] each, if the variant has them: new or remembered ones.
 
-        What is kept of a weight is how it compares with the mean of its batch, so that an image
-        that never had one counts as much as the average.
+        Weights are remembered as multiples of the batch mean, so an image without one counts as
+        much as the average.
         """
         scope, found = self.options.meta_scope, {}
         with replicas.scope(scope):
@@ -205,13 +203,13 @@ class MixupLabels(Method):
             elif name in state.variables:
                 found[name] = tf.gather(state.variables[name], rows)
         if "weight" in found:
-            found["weight"] = normalised(found["weight"], scope)
+            found["weight"] = normalized(found["weight"], scope)
         return found
 
     def _targets(
         self, batch: Batch, state: StepState, logits: tf.Tensor, trust: tf.Tensor | None
     ) -> tf.Tensor:
-        """[B, K] distributions q: given and predicted label, or what the clean network says."""
+        """Targets q [B, K]: given and predicted label mixed, or labels of the clean network."""
         if trust is None:
             return self._clean_targets(batch, state)
         if self._remembers_labels:
@@ -221,7 +219,7 @@ class MixupLabels(Method):
         return mixed(batch.label, logits, trust)
 
     def _clean_targets(self, batch: Batch, state: StepState) -> tf.Tensor:
-        """The given label where it is right, else what the clean network predicts."""
+        """Given label where it is right, otherwise the prediction of the clean network."""
         logits = self._clean.logits(batch.image, state.variables, state.network_state)
         guess = tf.nn.softmax(logits)
         if self.options.mixup_target == "hard":
@@ -232,9 +230,9 @@ class MixupLabels(Method):
 
 
 def _learned_scalars(learned: Mapping[str, tf.Tensor], batch: Batch) -> dict[str, tf.Tensor]:
-    """Means over images with a right and with a wrong label, and the spread of the trust.
+    """Means over right and wrong labels, and the standard deviation of the trust.
 
-    A trust of hardly any spread says that the method does little beyond a fixed mixture.
+    With hardly any deviation the method does little more than a fixed mixture.
     """
     clean, wrong = clean_and_wrong(batch)
     scalars = {}
@@ -249,7 +247,7 @@ def _learned_scalars(learned: Mapping[str, tf.Tensor], batch: Batch) -> dict[str
 
 
 def _recovered(batch: Batch, logits: tf.Tensor, targets: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Of images with a wrong label, shares whose prediction and whose target is the true class."""
+    """Shares of the images with a wrong label whose prediction, or target, is the true class."""
     _, wrong = clean_and_wrong(batch)
     scalars = {}
     for name, values in (("prediction", logits), ("target", targets)):
@@ -259,51 +257,62 @@ def _recovered(batch: Batch, logits: tf.Tensor, targets: tf.Tensor) -> dict[str,
 
 
 def _clean_weights(context: Context, path: str) -> list[np.ndarray]:
-    """What the clean network consists of.
+    """Weights and moving statistics of the clean network.
 
     Raises:
-      InputError: no checkpoint there, or of another network or other classes.
+      InputError: there is no checkpoint, or it has another network or other classes.
     """
     values = pretrained.read(context.model, path, "mixup_clean_ckpt")
     for variable, value in zip(parts.values_of(context.model), values, strict=True):
         if tuple(variable.shape) != value.shape:
             raise InputError(
-                f"--mixup_clean_ckpt={path}: that network does not tell the same "
-                f"{context.num_classes} classes apart"
+                f"must be of a network for the same {context.num_classes} classes",
+                option="mixup_clean_ckpt",
+                value=path,
             )
     return values
 
 
 def _check(options: Options, context: Context) -> None:
-    """Refuses options that do not go together.
+    """Check that options go together.
 
     Raises:
-      InputError: they do not, or the upper bound lacks what it is made of.
+      InputError: they do not, or the upper bound lacks true labels or a clean network.
     """
     variant = options.mixup_variant
     if options.mixup_hard_mode == "index" and (
         options.mixup_target == "soft" or variant == UPPER_BOUND
     ):
         raise InputError(
-            "--mixup_hard_mode=index mixes a given with a predicted class: it goes with "
-            "--mixup_target=hard, and not with --mixup_variant=upper_bound"
+            "mixes a given with a predicted class, so it goes only with `mixup_target=hard`, and "
+            "not with `mixup_variant=upper_bound`",
+            option="mixup_hard_mode",
+            value="index",
         )
     if options.mixup_stale != "memory" and variant != PROPOSAL:
         raise InputError(
-            f"--mixup_stale={options.mixup_stale} goes with --mixup_variant=proposal alone"
+            "goes only with `mixup_variant=proposal`",
+            option="mixup_stale",
+            value=options.mixup_stale,
         )
     if variant != UPPER_BOUND:
         if options.mixup_clean_ckpt is not None:
-            raise InputError("--mixup_clean_ckpt goes with --mixup_variant=upper_bound alone")
+            raise InputError(
+                "goes only with `mixup_variant=upper_bound`", option="mixup_clean_ckpt"
+            )
         return
     if options.mixup_clean_ckpt is None:
         raise InputError(
-            "--mixup_variant=upper_bound needs a network trained on clean labels: train one with "
-            "--method=supervised and give its run folder as --mixup_clean_ckpt"
+            "needs a network trained on clean labels: train one with `method=supervised` and give "
+            "its run folder as `mixup_clean_ckpt`",
+            option="mixup_variant",
+            value=UPPER_BOUND,
         )
     unknown = int(np.sum(context.examples.true_labels[context.examples.train_indices] < 0))
     if unknown:
         raise InputError(
-            "--mixup_variant=upper_bound needs to know which labels are wrong, and of "
-            f"{unknown} of {len(context.examples.train_indices)} images to train on nobody has said"
+            f"needs all true labels, and those of {unknown} of "
+            f"{len(context.examples.train_indices)} images to train on are unknown",
+            option="mixup_variant",
+            value=UPPER_BOUND,
         )

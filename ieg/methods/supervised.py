@@ -1,4 +1,11 @@
-"""Plain training on the labels as they are, with any loss and with weights for classes."""
+"""Supervised training on the given labels, with any loss and with class weights.
+
+Each loss names its source. Class weights follow the effective number of examples: Y. Cui, M. Jia,
+T.-Y. Lin, Y. Song and S. Belongie, "Class-Balanced Loss Based on Effective Number of Samples", CVPR
+2019 (arXiv 1901.05555). Their deferred start (`train_rule=drw`) is from K. Cao, C. Wei, A. Gaidon,
+N. Arechiga and T. Ma, "Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss",
+NeurIPS 2019 (arXiv 1906.07413).
+"""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -15,13 +22,13 @@ from ieg.losses import Course, LossInput, class_weighted, effective_number_weigh
 from ieg.methods import REGISTRY, Context, Method, StepOutput, StepState
 from ieg.options import option
 
-#: From which share of the run on `drw` weighs classes: 160 of 200 epochs in LDAM-DRW.
+#: Share of the run before `drw` weights classes: 160 of 200 epochs in LDAM-DRW.
 DRW_SHARE = 0.8
 
 
 @dataclass(frozen=True)
 class Options:
-    """Options of supervised training; those of the loss come on top."""
+    """Options of supervised training, to which those of the loss are added."""
 
     loss: str = option("ce", "name of the training loss")
     train_rule: str = option(
@@ -40,7 +47,7 @@ class Options:
 
 @REGISTRY.register("supervised")
 class Supervised(Method):
-    """The mean of a loss over the batch."""
+    """Trains on the mean of a loss over the batch."""
 
     Options = Options
     curves: ClassVar = {
@@ -72,15 +79,15 @@ class Supervised(Method):
         self._weighted_from = _weighted_from(options, context)
 
     def by_length(self) -> str | None:
-        """ProSelfLC's trust and a deferred start of class weights follow the length of the run."""
+        """Some losses, and the default start of `drw`, follow the length of the run."""
         if self._loss.by_length:
-            return f"--loss={self.options.loss} follows the share of the run that is over"
+            return f"`loss={self.options.loss}` follows the share of the run that is over"
         if self.options.train_rule == "drw" and self.options.drw_epoch is None:
-            return "--train_rule=drw begins after four fifths of the run, which is later now"
+            return "`train_rule=drw` begins after four fifths of the run, which is later now"
         return None
 
     def variant(self, step: int) -> Hashable:
-        """Whether classes are weighed in this step."""
+        """True if classes are weighted in this step."""
         return step >= self._weighted_from
 
     def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:
@@ -111,20 +118,24 @@ class Supervised(Method):
 
 
 def _weighted_from(options: Options, context: Context) -> float:
-    """The first step with class weights.
+    """First step with class weights; infinity without any.
 
     Raises:
-      InputError: there is none in this run, or it is asked for where nothing is deferred.
+      InputError: `drw_epoch` is not in this run, or is given without `train_rule=drw`.
     """
     if options.train_rule != "drw":
         if options.drw_epoch is not None:
-            raise InputError(f"--drw_epoch={options.drw_epoch} goes with --train_rule=drw alone")
+            raise InputError(
+                "goes only with `train_rule=drw`", option="drw_epoch", value=options.drw_epoch
+            )
         return 0 if options.train_rule == "reweight" else float("inf")
     epochs = context.length.total_steps / context.length.steps_per_epoch
     if options.drw_epoch is None:
         return context.length.steps_per_epoch * int(DRW_SHARE * epochs)
     if options.drw_epoch >= epochs:
         raise InputError(
-            f"--drw_epoch={options.drw_epoch}: must be below the {epochs:g} epochs of the run"
+            f"must be below the {epochs:g} epochs of the run",
+            option="drw_epoch",
+            value=options.drw_epoch,
         )
     return options.drw_epoch * context.length.steps_per_epoch

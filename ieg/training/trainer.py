@@ -30,10 +30,10 @@ _STEPS_PER_LOOK = 20
 
 @dataclass(frozen=True)
 class Plan:
-    """When to do what.
+    """Length of a run, and its evaluations.
 
     Attributes:
-      last_step: steps of the whole run.
+      last_step: number of steps of the whole run.
       evaluate_after: steps after which the network is evaluated and saved.
     """
 
@@ -42,11 +42,11 @@ class Plan:
 
 
 class Interrupted(Exception):
-    """Ctrl-C or SIGTERM: all is saved, the run can go on later.
+    """Ctrl-C or SIGTERM; everything is saved, and the run can be resumed.
 
     Attributes:
-      signal: which signal it was.
-      step: steps done and saved.
+      signal: number of the signal.
+      step: number of steps done and saved.
     """
 
     def __init__(self, signal_number: int, step: int) -> None:
@@ -56,23 +56,23 @@ class Interrupted(Exception):
 
 
 class Trainer:
-    """Runs the steps of one method on one data set.
+    """Training loop of one method on one data set.
 
     Args:
-      strategy: whose replicas share the work.
-      workers: the processes that it spans.
-      method: what a step computes.
-      pipeline: its batches.
-      state: what training changes.
+      strategy: distribution over replicas.
+      workers: the processes of the strategy.
+      method: computes a step.
+      pipeline: batches.
+      state: variables that training changes.
       steps: the compiled steps.
       schedule: 0-based step → learning rate.
-      plan: when to do what.
-      checkpoints: where the state is saved.
+      plan: length of the run, and its evaluations.
+      checkpoints: checkpoints of the state.
       predict: passes over the training images, for the method's work between epochs.
-      evaluate: called at the planned steps with the step, the learning rate and the mean of the
-        training scalars since the last time.
-      saved: called after every checkpoint with its step.
-      console: where to show progress.
+      evaluate: called at the planned steps with the step, the learning rate, and the means of the
+        training scalars since the last call.
+      saved: called with the step after every checkpoint.
+      console: shows progress.
     """
 
     def __init__(
@@ -111,10 +111,10 @@ class Trainer:
         self._looked = 0.0
 
     def run(self) -> None:
-        """Trains from the state's step to the end of the plan.
+        """Train from the step of the state to the end of the plan.
 
         Raises:
-          Interrupted: on Ctrl-C or SIGTERM, after the running step and a checkpoint.
+          Interrupted: Ctrl-C or SIGTERM came; raised after the running step and a checkpoint.
           TrainingStopped: the loss or the gradient is not finite; the last checkpoint stays.
         """
         first = int(self._state.step.numpy())
@@ -146,17 +146,17 @@ class Trainer:
                     raise Interrupted(received, done)
 
     def examples_per_second(self) -> float | None:
-        """Training images per second in this process; None when it trained no step.
+        """Training images per second in this process; None if it has trained no step.
 
-        The median over the intervals between two looks at the device, so that steps which had to
-        be traced first do not count; evaluations are left out.
+        The median over the intervals between two looks at the device, so that the few with steps
+        to be traced do not count; evaluations are left out.
         """
         return statistics.median(self._rates) if self._rates else None
 
     def _parts(self, first: int) -> Iterator[tuple[range, int, Any]]:
-        """Steps to run in one call, the place of their batches in a block, and the block.
+        """Yield the steps of one call, the place of their batches in a block, and the block.
 
-        A call ends with its block, where something is planned, and before a step of another kind.
+        A call ends with its block, at a planned evaluation, and before a step of another kind.
         """
         for steps, block in self._blocks(first):
             begin = steps.start
@@ -171,9 +171,9 @@ class Trainer:
                     begin = done
 
     def _blocks(self, first: int) -> Iterator[tuple[range, Any]]:
-        """Steps and their batches up to the end of the plan.
+        """Yield steps with their batches up to the end of the plan.
 
-        When a method does something between epochs, the batches begin anew with each of them.
+        If a method works between epochs, its batches begin anew with each epoch.
         """
         last, length = self._plan.last_step, self._pipeline.steps_per_epoch
         by_epoch, size = self._method.by_epoch, self._steps.block
@@ -186,7 +186,10 @@ class Trainer:
             first = stop
 
     def _before_epoch(self, first: int) -> EpochPlan:
-        """What the steps from `first` on see; within an epoch its work has been done before."""
+        """Work of the method before an epoch, and the plan of its steps.
+
+        A run that resumes within an epoch has done that work before; only the plan is made again.
+        """
         epoch, within = divmod(first, self._pipeline.steps_per_epoch)
         variables = self._state.method_variables
         if not within:
@@ -194,14 +197,14 @@ class Trainer:
         return self._method.plan(epoch, variables)
 
     def _train(self, steps: range, place: int, block: Any) -> float:
-        """Runs them and returns the last learning rate."""
+        """Run some steps and return the last learning rate."""
         rates = [self._schedule(step) for step in steps]
         self._unread.append(self._steps(block, place, steps.start, rates))
         self._unread_steps += len(steps)
         return rates[-1]
 
     def _look(self, done: int) -> dict[str, float]:
-        """Reads the scalars that are still on the device; the newest are returned."""
+        """Read the scalars that are still on the device and return the newest."""
         scalars: dict[str, float] = {}
         first = done - self._unread_steps
         rows = [(names, row) for names, values in self._unread for row in np.asarray(values)]
@@ -211,8 +214,8 @@ class Trainer:
                 if not math.isfinite(scalars[name]):
                     raise TrainingStopped(
                         f"{name.replace('_', ' ')} is {scalars[name]} at step "
-                        f"{first + offset + 1}; a smaller --learning_rate or --clip_norm=5 may "
-                        "help, as a run of its own with another --checkpoint_path"
+                        f"{first + offset + 1}; a smaller `learning_rate` or `clip_norm=5` may "
+                        "help, as a run of its own with another `checkpoint_path`"
                     )
             self._state.meter.add(scalars)
         if self._unread:
@@ -225,28 +228,29 @@ class Trainer:
         return scalars
 
     def _received(self, stop: "_StopSignals") -> int:
-        """The signal that asks this or any other worker to stop; 0 for none.
+        """Number of the signal that asks this or any other worker to stop; 0 for none.
 
-        Several workers ask each other only when they look at the device anyway, all at one step.
+        Several workers ask each other only at looks at the device, which come at the same step.
         """
         if self._workers.count > 1 and self._unread:
             return 0
         return max(self._workers.gather(stop.received))
 
     def _save(self, done: int) -> None:
+        """Save a checkpoint after `done` steps."""
         if self._workers.is_chief:
             self._checkpoints.save(done)
         self._saved(done)
 
 
 class _StopSignals:
-    """Remembers Ctrl-C and SIGTERM while a step runs; a second Ctrl-C ends at once."""
+    """Context that remembers Ctrl-C and SIGTERM; a second Ctrl-C ends the process at once."""
 
     def __init__(self) -> None:
         self.received = 0
 
     def __enter__(self) -> "_StopSignals":
-        # Python lets only the main thread handle signals; elsewhere they end the process as ever.
+        # Python lets only the main thread handle signals; in others they keep their effect.
         here = threading.current_thread() is threading.main_thread()
         watched = (signal.SIGINT, signal.SIGTERM) if here else ()
         self._before = {number: signal.getsignal(number) for number in watched}

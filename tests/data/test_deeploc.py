@@ -214,7 +214,7 @@ def test_methods_that_need_only_logits_work_unchanged(
             ("--method=ieg", "--probe_dataset_hold_ratio=0.1"),
             "--method=ieg needs a strong view; deeploc has none",
         ),
-        (("--method=fsr",), "tokens cannot be mixed as images are; --use_mixup=false"),
+        (("--method=fsr",), "MixUp cannot mix tokens; give --use_mixup=False"),
         (("--mode=show_data",), "the examples of deeploc are no images"),
         (("--weak_rotation=5",), "--weak_rotation=5: deeploc has no images; leave it out"),
         (("--image_size=8",), "--image_size=8: for data sets of image files"),

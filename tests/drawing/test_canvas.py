@@ -46,3 +46,10 @@ class TestSave:
         with pytest.raises(InputError, match=r"must be a file; .* is a folder"):
             canvas.save(figure, tmp_path)
         assert list(tmp_path.iterdir()) == []
+
+
+def test_a_grid_shares_its_axes_and_hides_surplus_panels() -> None:
+    figure, panels = canvas.grid(7, 5, (2.0, 2.0), "title")
+    assert len(panels) == 7 and len(figure.axes) == 10
+    assert panels[0].get_shared_x_axes().joined(panels[0], panels[6])
+    assert sum(axes.get_visible() for axes in figure.axes) == 7

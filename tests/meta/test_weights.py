@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ieg.meta import example_weights
+from ieg.meta import example_weights, standardized
 
 
 def test_clamp_without_a_negative_gradient_gives_zero():
@@ -26,3 +26,7 @@ def test_normalized_over_the_global_batch(mode):
 def test_unknown_mode():
     with pytest.raises(ValueError, match="'clamp' or 'sigmoid', not 'softmax'"):
         example_weights(tf.zeros(2), "softmax")
+
+
+def test_equal_values_are_standardized_to_zero():
+    np.testing.assert_array_equal(standardized(tf.constant([2.0, 2, 2])), np.zeros(3))

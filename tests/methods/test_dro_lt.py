@@ -170,16 +170,16 @@ class Pass:
         self.train, self.evaluation = train, evaluation
         self.asked = []
 
-    def __call__(self, indices, what="logits"):
-        assert what == "features"
+    def __call__(self, indices, output="logits"):
+        assert output == "features"
         return self.train[indices]
 
-    def of_steps(self, first, stop, what="logits", *, strong=False):
-        self.asked.append((first, stop, what, strong))
+    def of_steps(self, first, stop, output="logits", *, strong=False):
+        self.asked.append((first, stop, output, strong))
         return INDEX, self.train[INDEX]
 
-    def of_evaluation(self, what="logits"):
-        assert what == "features"
+    def of_evaluation(self, output="logits"):
+        assert output == "features"
         return self.evaluation
 
 
@@ -220,13 +220,13 @@ def test_the_best_features_come_back_for_the_classifier():
 
 
 @pytest.mark.parametrize("text", ["ce,", "ce,ce", "robust", "ce_lt;robust_loss"])
-@pytest.mark.parametrize("flag", ["feat_loss", "cls_loss"])
-def test_an_unknown_loss_is_refused(flag, text):
-    with pytest.raises(InputError, match=f"--{flag}={text}: must be some of ce, ce_bal, ce_lt,"):
-        method(**{flag: text})
+@pytest.mark.parametrize("option", ["feat_loss", "cls_loss"])
+def test_an_unknown_loss_is_refused(option, text):
+    with pytest.raises(InputError, match=f"`{option}={text}`: must be some of ce, ce_bal, ce_lt,"):
+        method(**{option: text})
 
 
 @pytest.mark.parametrize("epochs", [4, 5])
 def test_some_epochs_must_be_left_for_the_features(epochs):
-    with pytest.raises(InputError, match=f"={epochs} of 4 epochs of 3 steps leave none"):
+    with pytest.raises(InputError, match=f"={epochs}`: of 4 epochs of 3 steps leave none"):
         method(balanced_clf_nepochs=epochs)

@@ -1,4 +1,6 @@
-"""Dynamic Loss: meta-gradient by finite differences, phases, ranks and sets by hand, switches."""
+"""Dynamic Loss: meta-gradient by finite differences, phases, meta sets, switches."""
+
+import functools
 
 import numpy as np
 import pytest
@@ -7,8 +9,7 @@ import tensorflow as tf
 from ieg import networks
 from ieg.data.pipeline import Batch, EpochPlan, Probe
 from ieg.errors import InputError
-from ieg.meta.adam import adam
-from ieg.methods.dynamic import corrector, perceptron, ranks, sampling
+from ieg.methods.dynamic import sampling
 from ieg.methods.dynamic.phi import Phi
 from ieg.methods.dynamic_loss import DynamicLoss, Options, Variant
 from tests import contexts
@@ -17,10 +18,15 @@ B, K, N = 6, 3, 48
 LABELS = np.resize([0, 1, 2, 0], N)  # 24, 12 and 12 of each class: N1 is 6 and K is 3
 
 
-def method(*, labels=LABELS, true_labels=None, model=None, **options):
+@functools.cache
+def network():
+    return networks.create("cnn", (8, 8, 1), K, seed=1)
+
+
+def method(*, labels=LABELS, true_labels=None, **options):
     settings = {"dynamic_warmup_epochs": 1, "dynamic_ranks": 5, "dynamic_width": 8}
     context = contexts.context(
-        model or networks.create("cnn", (8, 8, 1), K, seed=1),
+        network(),
         labels,
         K,
         true_labels=np.asarray(labels if true_labels is None else true_labels),
@@ -187,69 +193,7 @@ def test_phases_of_a_run():
     assert method(dynamic_finetune=False).variant(15) == Variant("meta")
 
 
-def test_adam_by_hand():
-    # t = 2: m = 0.9 · 0.5 + 0.1 · 2 = 0.65, v = 0.999 · 0.25 + 0.001 · 4 = 0.25375.
-    ((theta,), (m,), (v,)) = adam(
-        [tf.constant(1.0)],
-        [tf.constant(2.0)],
-        [tf.constant(0.5)],
-        [tf.constant(0.25)],
-        tf.constant(1),
-        learning_rate=0.1,
-        epsilon=1.0,
-    )
-    assert float(m) == pytest.approx(0.65) and float(v) == pytest.approx(0.25375)
-    step = 0.1 * (0.65 / 0.19) / (np.sqrt(0.25375 / 0.001999) + 1)
-    assert float(theta) == pytest.approx(1 - step, rel=1e-5)
-
-
-def test_draws_follow_the_softmax():
-    logits = tf.math.log(tf.constant([[0.2, 0.5, 0.3]] * 4))
-    drawn = corrector.draw_labels(logits, tf.constant([0.19, 0.21, 0.69, 0.71]))
-    np.testing.assert_array_equal(drawn, [0, 1, 1, 2])
-    extreme = corrector.draw_labels(tf.constant([[-200.0, 0.0, 200.0]]), tf.constant([0.9999999]))
-    np.testing.assert_array_equal(extreme, [2])
-
-
-def test_all_labels_are_trusted_at_first():
-    weights = perceptron.start(5, 64, K, last_bias=3.98, rng=np.random.default_rng(0))
-    table = corrector.trust_table(weights).numpy()
-    assert (
-        table.shape == (5, K)
-        and (table > 0.9).all()
-        and table.mean() == pytest.approx(0.98, abs=0.01)
-    )
-
-
 # What happens before an epoch
-
-
-def test_ranks_by_hand():
-    losses = np.array([0.3, 9.0, 0.1, 8.0, 0.2, 0.2])
-    labels = np.array([0, 1, 0, 1, 0, 0])
-    # Class 0 in order: 2, 4, 5 (equal, so by place), 0 with k / 5 · 10; class 1: 3, 1 with k / 3.
-    np.testing.assert_array_equal(ranks.ranks_in_class(losses, labels, 10), [6, 3, 0, 0, 2, 4])
-
-
-def test_cross_entropies_by_hand():
-    logits = np.array([[0, np.log(3)], [500, 0]], np.float32)
-    losses = ranks.cross_entropies(logits, np.array([1, 1]))
-    np.testing.assert_allclose(losses, [np.log(4 / 3), 500], rtol=1e-6)
-
-
-def test_levels_by_hand():
-    labels = np.array([0, 0, 2, 0, 2, 2, 0, 0, 2, 2])
-    assert sampling.level_sizes(labels, 0.8, 0.5) == (5, 4, 2)
-    primary = np.array([[0, 1, 3, 7], [8, 2, 4, 9]])
-    losses = np.array([5, 1, 6, 0, 6, 0, 0, 7, 9, 2.0])
-    np.testing.assert_array_equal(sampling.low_loss_level(primary, losses, 2), [[3, 1], [9, 2]])
-
-
-def test_the_random_level_is_balanced_without_repeats_and_leaves_empty_classes_out():
-    labels = np.resize([0, 3, 1, 0], 40)
-    primary = sampling.random_level(labels, 5, np.random.default_rng(0))
-    np.testing.assert_array_equal(labels[primary], np.repeat([[0], [1], [3]], 5, axis=1))
-    assert all(len(set(row)) == 5 for row in primary)
 
 
 @pytest.mark.parametrize("smallest", (1, 2, 3))
@@ -264,9 +208,9 @@ def test_a_tiny_class_still_gives_one_image(smallest, caplog):
     np.testing.assert_array_equal(labels[variables["meta_set"].numpy()], [0, 1, 2])
 
 
-def fixed_logits(indices, what="logits"):
+def fixed_logits(indices, output="logits"):
     """Class 0 is always preferred, the more the higher the index."""
-    assert what == "logits"
+    assert output == "logits"
     return np.stack([0.1 * indices, 0 * indices, 0 * indices], axis=1).astype(np.float32)
 
 
@@ -325,7 +269,7 @@ def test_an_epoch_trains_on_the_others_and_ends_with_the_whole_meta_set():
 def test_an_empty_class_is_left_out_of_the_meta_set_and_told(caplog):
     labels = np.resize([0, 2], N)
     one = method(labels=labels)
-    assert "no image to train on is labelled 1: the meta set" in caplog.text
+    assert "no image to train on has the label 1" in caplog.text
     variables = one.init_state()
     one.on_epoch(1, variables, fixed_logits)
     assert set(labels[variables["meta_set"].numpy()]) == {0, 2}
@@ -333,13 +277,14 @@ def test_an_empty_class_is_left_out_of_the_meta_set_and_told(caplog):
 
 def test_a_meta_set_that_fills_the_epoch_is_refused():
     options = Options(dynamic_random_ratio=1.0, dynamic_low_loss_ratio=1.0)
-    context = method().context._replace(batch_size=16, steps_per_epoch=3)
-    with pytest.raises(InputError, match="has 36 of 48 images.*leaves no step.*--batch_size"):
+    context = method().context
+    context = context._replace(length=context.length._replace(batch_size=16, steps_per_epoch=3))
+    with pytest.raises(InputError, match="has 36 of 48 images.*leaves no step.*`batch_size`"):
         DynamicLoss(options, context)
 
 
 def test_label_smoothing_is_refused():
-    with pytest.raises(InputError, match="--label_smoothing is no part of --method=dynamic_loss"):
+    with pytest.raises(InputError, match="`label_smoothing`: is not for `method=dynamic_loss`"):
         DynamicLoss(Options(), method().context._replace(label_smoothing=0.1))
 
 

@@ -1,5 +1,7 @@
 """FSR's stages, dictionary and weights; its look-ahead is held to the reference elsewhere."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -8,9 +10,7 @@ import tensorflow as tf
 from ieg import networks
 from ieg.data.pipeline import Batch, Probe
 from ieg.errors import InputError
-from ieg.losses import PseudoLoss, running_logits
-from ieg.meta.dictionary import lowest_scores, updated_scores
-from ieg.meta.weights import shifted_weights
+from ieg.losses import running_logits
 from ieg.methods import fsr
 from tests import contexts
 
@@ -31,10 +31,15 @@ def plain_network():
     )
 
 
+@functools.cache
+def network():
+    return networks.create("cnn", (8, 8, 1), K, seed=1)
+
+
 def method(model=None, *, true_labels=LABELS, label_smoothing=0.0, **options):
     settings = {"queue_capacity": 9, "queue_bs": 6, "meta_start_epoch": 0}
     context = contexts.context(
-        model or networks.create("cnn", (8, 8, 1), K, seed=1),
+        model or network(),
         LABELS,
         K,
         true_labels=true_labels,
@@ -60,30 +65,9 @@ def step(one, variables, number=0):
     return one.step(batch(), state, one.variant(number))
 
 
-def test_lowest_scores_of_each_class():
-    scores = np.array([5.0, 1.0, 2.0, 3.0, 1.0, 0.0, 9.0])
-    labels = np.array([0, 1, 0, 1, 1, 0, 0])
-    chosen = lowest_scores(scores, labels, np.arange(6), capacity=5, num_classes=2)
-    np.testing.assert_array_equal(chosen, [[5, 2], [1, 4]])
-    some = lowest_scores(scores, labels, np.array([0, 3, 6]), capacity=6, num_classes=2)
-    np.testing.assert_array_equal(some, [[0, 6, 0], [3, 3, 3]])
-
-
-@pytest.mark.parametrize(("beta", "expected"), [(0.75, [0.5, 1.25]), (0.0, [-1, 2]), (2, [-1, 5])])
-def test_scores_fall_where_the_loss_falls(beta, expected):
-    scores = updated_scores(tf.constant([1.0, 1.0]), tf.constant([1.0, -2.0]), beta)
-    np.testing.assert_allclose(scores, expected)
-
-
-def test_shifted_weights_by_hand():
-    # ω = 1/4; max g - g + ω = [3.25, 0.25, 2.25, 1.25], of sum 7.
-    weights = shifted_weights(tf.constant([-1.0, 2.0, 0.0, 1.0]))
-    np.testing.assert_allclose(weights, np.array([3.25, 0.25, 2.25, 1.25]) / 7, rtol=1e-4)
-
-
 def test_the_first_dictionary_is_balanced_and_the_next_follows_the_scores():
     true_labels = LABELS.copy()
-    true_labels[8] = 1  # is labelled 0
+    true_labels[8] = 1  # the given label is 0
     one = method(true_labels=true_labels)
     variables = one.init_state()
     np.testing.assert_array_equal(variables["dictionary"], [[0, 3, 4], [1, 5, 9], [2, 6, 10]])
@@ -108,7 +92,7 @@ def test_every_step_sees_as_many_of_each_class_and_an_epoch_the_whole_dictionary
     assert (plan.probe != one.plan(3, variables).probe).any()
 
 
-def test_weights_are_equal_at_first_but_scores_are_kept():
+def test_weights_are_equal_at_first_but_scores_are_updated():
     one = method(meta_start_epoch=2, clip_meta_weight=False)
     variables = one.init_state()
     output = step(one, variables, 5)
@@ -195,13 +179,9 @@ def test_one_pass_or_two_is_the_same_without_batch_norm(level, use_mixup):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
-def test_the_compound_string_is_parsed_once():
-    assert PseudoLoss.parse("all_0.5_0.1_2") == PseudoLoss(0.5, 0.1, 2)
-
-
 @pytest.mark.parametrize("text", ["all_1_0.1", "all_0_0.1_2", "some_1_0.1_2", "all_1_1_2", "x"])
 def test_another_string_is_refused_with_its_parts(text):
-    with pytest.raises(InputError, match="all_TEMPERATURE_MOMENTUM_WEIGHT"):
+    with pytest.raises(InputError, match=f"`use_pseudo_loss={text}`: must be all_TEMPERATURE"):
         method(use_pseudo_loss=text)
 
 

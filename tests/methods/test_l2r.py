@@ -1,5 +1,7 @@
 """L2R's own stages and numbers; its look-ahead is held to the reference elsewhere."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -32,6 +34,12 @@ def batch():
     return Batch(tf.range(B), image, label, true_label, Probe(image, label))
 
 
+@functools.cache
+def weighted_step(weight_mode):
+    """The output of a step with a look-ahead."""
+    return step(method(l2r_warmup_epochs=0, weight_mode=weight_mode), 0)
+
+
 def step(l2r, number):
     state = contexts.start(l2r.context.model, number)
     return l2r.step(batch(), state, l2r.variant(number))
@@ -56,7 +64,7 @@ def test_the_look_ahead_begins_after_the_warm_up():
 
 
 def test_weights_sum_to_one_and_scalars_describe_them():
-    output = step(method(l2r_warmup_epochs=0), 0)
+    output = weighted_step("clamp")
     weights = output.per_example["weight"].numpy()
     assert weights.sum() == pytest.approx(1, abs=1e-3)
     assert weights.std() > 0
@@ -68,13 +76,12 @@ def test_weights_sum_to_one_and_scalars_describe_them():
 
 
 def test_sigmoid_weights_have_the_order_of_the_clamped_ones_and_less_spread():
-    clamped, kept = (
-        step(method(l2r_warmup_epochs=0, weight_mode=mode), 0).per_example["weight"].numpy()
-        for mode in ("clamp", "sigmoid")
+    clamped, sigmoid = (
+        weighted_step(mode).per_example["weight"].numpy() for mode in ("clamp", "sigmoid")
     )
-    assert kept.sum() == pytest.approx(1, abs=1e-5)
-    assert 0 < kept.std() < clamped.std() / 2
-    order = np.argsort(kept)
+    assert sigmoid.sum() == pytest.approx(1, abs=1e-5)
+    assert 0 < sigmoid.std() < clamped.std() / 2
+    order = np.argsort(sigmoid)
     assert np.all(np.diff(clamped[order]) >= 0)
 
 

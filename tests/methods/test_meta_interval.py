@@ -1,4 +1,4 @@
-"""`--meta_interval`: what a step without a look-ahead takes from the look-aheads before it."""
+"""`--meta_interval`: steps without a look-ahead use weights and trust of earlier ones."""
 
 from pathlib import Path
 
@@ -11,7 +11,6 @@ from ieg.config import resolve
 from ieg.data.pipeline import Batch, Probe
 from ieg.errors import InputError
 from ieg.methods import REGISTRY
-from ieg.methods.lookahead import Weighing, normalised, weighing
 from ieg.networks import parts
 from tests import contexts, runs
 
@@ -43,18 +42,6 @@ def found(one, number, rows, variables):
     return {name: value.numpy() for name, value in output.per_example.items()}
 
 
-def test_one_of_m_steps_after_the_warm_up_looks_ahead():
-    equal, look_ahead, remembered = Weighing
-    kinds = [weighing(step, 4, 3) for step in range(3, 10)]
-    assert kinds == [equal, *[remembered] * 2, look_ahead, *[remembered] * 2, look_ahead]
-    assert {weighing(step, 4, 1) for step in range(4, 10)} == {look_ahead}
-
-
-def test_remembered_values_sum_to_one_unless_all_are_cut():
-    np.testing.assert_allclose(normalised(tf.constant([2.0, 0.0, 6.0]), "global"), [0.25, 0, 0.75])
-    np.testing.assert_array_equal(normalised(tf.zeros(3), "global"), np.zeros(3))
-
-
 @pytest.mark.parametrize("name", ["l2r", "ieg"])
 def test_an_example_has_its_last_weight_and_a_new_one_the_average(name):
     one = method(name, meta_interval=2)
@@ -82,7 +69,7 @@ def test_a_look_ahead_in_each_step_needs_no_memory(name):
 
 def test_other_methods_refuse_it():
     for name in ("supervised", "mixup_labels", "dynamic_loss"):
-        with pytest.raises(InputError, match=f"--meta_interval is no option of --method={name}$"):
+        with pytest.raises(InputError, match=f"`meta_interval`: no option of `method={name}`$"):
             resolve({"method": name, "meta_interval": 2})
 
 

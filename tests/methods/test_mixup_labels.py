@@ -1,4 +1,4 @@
-"""Meta-learned labels: targets and memories by hand, gradients by finite differences, refusals."""
+"""Meta-learned labels: targets and memories by hand, gradients by finite differences, errors."""
 
 import keras
 import numpy as np
@@ -8,8 +8,6 @@ import tensorflow as tf
 from ieg import networks
 from ieg.data.pipeline import Batch, Probe
 from ieg.errors import InputError
-from ieg.losses import mixed_index, mixed_label
-from ieg.meta import label_trust, standardized
 from ieg.methods.mixup_labels import MixupLabels, Options, Variant
 from ieg.training.ledger import Ledger
 from ieg.training.state import TrainState
@@ -17,7 +15,7 @@ from tests import contexts
 
 B, K, N = 4, 3, 9
 GIVEN = np.array([0, 1, 2, 0, 1, 2, 0, 1, 2])
-TRUE = np.array([0, 1, 2, 1, 1, 2, 2, 1, 0])  # 3, 6 and 8 are labelled wrong
+TRUE = np.array([0, 1, 2, 1, 1, 2, 2, 1, 0])  # 3, 6 and 8 have wrong labels
 INDEX = [3, 1, 8, 4]
 
 
@@ -67,34 +65,7 @@ def step(one, variables=None, number=0, given=None):
     return one.step(given or batch(), state, one.variant(number))
 
 
-# Targets by hand
-
-
-def test_one_hot_vectors_are_mixed_and_the_mixture_is_no_function_of_the_logits():
-    logits = tf.constant([[0.0, 3, 1], [2, 1, 0]])
-    with tf.GradientTape() as tape:
-        tape.watch(logits)
-        targets = mixed_label(tf.constant([2, 0]), logits, tf.constant([0.3, 0.6]))
-    np.testing.assert_allclose(targets, [[0, 0.7, 0.3], [1, 0, 0]], rtol=1e-6)
-    assert tape.gradient(targets, logits) is None
-
-
-def test_numbers_of_classes_are_mixed_to_a_third_class():
-    logits = tf.one_hot([5, 5, 1, 7], 8)
-    targets = mixed_index(tf.constant([1, 1, 5, 7]), logits, tf.constant([0.5, 0.3, 0.3, 1.0]))
-    # 0.5·1 + 0.5·5 = 3; 0.3·1 + 0.7·5 = 3.8; 0.3·5 + 0.7·1 = 2.2; 7
-    np.testing.assert_array_equal(tf.argmax(targets, axis=1), [3, 3, 2, 7])
-    np.testing.assert_array_equal(tf.reduce_sum(targets, axis=1), np.ones(4))
-
-
-def test_trust_by_hand():
-    trust = label_trust(tf.constant([0.0, -np.log(3), np.log(3)], tf.float32))
-    np.testing.assert_allclose(trust, [0.5, 0.75, 0.25], rtol=1e-6)
-
-
-def test_standardized_by_hand():
-    np.testing.assert_allclose(standardized(tf.constant([1.0, 3, 1, 3])), [-1, 1, -1, 1])
-    np.testing.assert_array_equal(standardized(tf.constant([2.0, 2, 2])), np.zeros(3))
+# Targets
 
 
 def test_hard_labels_of_a_step():
@@ -342,10 +313,13 @@ UPPER = {"mixup_variant": "upper_bound"}
     [
         (UPPER, "needs a network trained on clean labels"),
         (UPPER | {"mixup_clean_ckpt": "/no/such"}, "`mixup_clean_ckpt=/no/such`: no checkpoint"),
-        ({"mixup_clean_ckpt": "x"}, "--mixup_clean_ckpt goes with --mixup_variant=upper_bound"),
-        (UPPER | {"mixup_hard_mode": "index"}, "--mixup_hard_mode=index"),
-        ({"mixup_target": "soft", "mixup_hard_mode": "index"}, "goes with --mixup_target=hard"),
-        ({"mixup_stale": "none"}, "--mixup_stale=none goes with --mixup_variant=proposal alone"),
+        (
+            {"mixup_clean_ckpt": "x"},
+            "goes only with `mixup_variant=upper_bound`",
+        ),
+        (UPPER | {"mixup_hard_mode": "index"}, "`mixup_hard_mode=index`"),
+        ({"mixup_target": "soft", "mixup_hard_mode": "index"}, "only with `mixup_target=hard`"),
+        ({"mixup_stale": "none"}, "`mixup_stale=none`: goes only with `mixup_variant=proposal`"),
         ({"meta_partial_level": 2}, "`meta_partial_level=2`"),
     ],
     ids=str,
@@ -359,12 +333,12 @@ def test_what_does_not_go_together_is_refused(options, words):
 def test_the_upper_bound_needs_every_true_label(tmp_path):
     clean_network(tmp_path)
     true = np.where(np.arange(N) < 2, -1, TRUE)
-    with pytest.raises(InputError, match="of 2 of 9 images to train on nobody has said"):
+    with pytest.raises(InputError, match="those of 2 of 9 images to train on are unknown"):
         method(true_labels=true, mixup_clean_ckpt=str(tmp_path), **UPPER)
 
 
 def test_a_clean_network_of_other_classes_is_refused(tmp_path):
     clean_network(tmp_path)
     context = contexts.context(tiny_network(classes=K + 1), GIVEN, K + 1)
-    with pytest.raises(InputError, match="does not tell the same 4 classes apart"):
+    with pytest.raises(InputError, match="must be of a network for the same 4 classes"):
         MixupLabels(Options(mixup_clean_ckpt=str(tmp_path), **UPPER), context)

@@ -1,4 +1,6 @@
-"""Supervised training with any loss: what is minimised, class weights, replicas."""
+"""Supervised training with any loss: the minimized value, class weights, replicas."""
+
+import functools
 
 import numpy as np
 import pytest
@@ -15,12 +17,16 @@ LABELS = [0, 0, 0, 0, 0, 1, 1, 2]
 SUPERVISED = REGISTRY.get("supervised")
 
 
-def method(loss="ce", *, labels=LABELS, total_steps=12, **options):
+@functools.cache
+def network():
+    return networks.create("cnn", (8, 8, 1), K, seed=1)
+
+
+def method(loss="ce", *, model=None, **options):
     class Options(SUPERVISED.Options, losses.REGISTRY.get(loss).Options):
         pass
 
-    model = networks.create("cnn", (8, 8, 1), K, seed=1)
-    context = contexts.context(model, labels, K, total_steps=total_steps)
+    context = contexts.context(model or network(), LABELS, K)
     return SUPERVISED(Options(loss=loss, **options), context)
 
 
@@ -37,7 +43,7 @@ def step(supervised, number=0, rows=slice(None)):
 
 
 @pytest.mark.parametrize("name", losses.REGISTRY.names())
-def test_every_loss_is_minimised_as_the_mean_of_its_values(name):
+def test_every_loss_is_minimized_as_the_mean_of_its_values(name):
     supervised = method(name)
     output = step(supervised)
     entry = losses.REGISTRY.get(name)
@@ -79,8 +85,8 @@ def test_deferred_weights_begin_with_their_epoch():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"drw_epoch": 2}, "--drw_epoch=2 goes with --train_rule=drw alone"),
-        ({"drw_epoch": 4, "train_rule": "drw"}, "--drw_epoch=4: must be below the 4 epochs"),
+        ({"drw_epoch": 2}, "`drw_epoch=2`: goes only with `train_rule=drw`"),
+        ({"drw_epoch": 4, "train_rule": "drw"}, "`drw_epoch=4`: must be below the 4 epochs"),
     ],
 )
 def test_an_epoch_that_means_nothing_is_refused(options, message):
@@ -90,17 +96,17 @@ def test_an_epoch_that_means_nothing_is_refused(options, message):
 
 def test_what_depends_on_the_length_of_the_run_is_named():
     assert method().by_length() is None
-    assert "--loss=proselflc" in method("proselflc").by_length()
-    assert "--train_rule=drw" in method(train_rule="drw").by_length()
+    assert "`loss=proselflc`" in method("proselflc").by_length()
+    assert "`train_rule=drw`" in method(train_rule="drw").by_length()
     assert method(train_rule="drw", drw_epoch=1).by_length() is None
 
 
 @pytest.mark.parametrize(
     ("name", "options"), [("dm", {}), ("ce", {"train_rule": "reweight"}), ("proselflc", {})]
 )
-def test_two_replicas_minimise_the_loss_of_the_global_batch(mirrored, name, options):
+def test_two_replicas_minimize_the_loss_of_the_global_batch(mirrored, name, options):
     with mirrored.scope():
-        supervised = method(name, **options)
+        supervised = method(name, model=networks.create("cnn", (8, 8, 1), K, seed=1), **options)
     start = contexts.start(supervised.context.model)
     halves = [batch(slice(0, 4)), batch(slice(4, 8))]
     # Batch norm sees one half on each replica, so the expected loss is put together from halves.

@@ -189,7 +189,7 @@ def test_the_method_weighs_and_trusts_like_the_original(data, mode, through):
             tiny.close(output.scalars["probe_loss"], probe_loss, "value")
 
 
-def test_normalised_and_sharpened_guess(data):
+def test_normalized_and_sharpened_guess(data):
     views = [data["h_logits_view1"], data["h_logits_view2"]]
     tiny.close(rms_normalize(views[0]), data["h_rms_norm"], "value")
     temperatures = [name for name in data if name.startswith("h_guess_T")]

@@ -1,1 +1,4 @@
-"""The parts of Dynamic Loss: its two small networks, ranks, and the choice of its meta set."""
+"""Parts of Dynamic Loss: its two small networks, loss ranks, and the selection of its meta set.
+
+The paper and what is followed of its released code: see `ieg.methods.dynamic_loss`.
+"""

@@ -1,4 +1,4 @@
-"""Pictures of a loss that was learned: trust by loss rank, one panel per class, and margins."""
+"""Figures of Dynamic Loss: learned trust by loss rank, one panel per class, and margins."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike
 
 from ieg.drawing import canvas
 
-#: More classes than that are the rows of one picture instead of panels.
+#: Above this number of classes a heat map takes the place of panels.
 MOST_PANELS = 100
+#: Above this number of classes the axis shows indices instead of names.
 MOST_NAMED_MARGINS = 30
 
 
@@ -26,20 +27,20 @@ def rank_weights(
     measured: ArrayLike | None = None,
     title: str = "",
 ) -> Figure:
-    """Trust in a label by the rank of its loss: a panel per class up to 100 of them.
+    """Draw trust in a given label by the rank of its loss: panels for up to 100 classes.
 
     Args:
       table: [R, K] in [0, 1], trust in label k at rank r.
-      used: [R, K] bool, true if an example has that rank; small classes leave ranks out, of
-        which training says nothing.
+      used: [R, K] bool, true if an example has that rank. Small classes skip ranks, whose trust is
+        not trained.
       class_names: K names.
       path: the file to write.
-      clean_share: in [0, 1], nominal share of right labels, 1 - noise rate; marked at that rank
-        where known.
-      measured: [K] share of right labels among those given as k, marked likewise where known.
-      title: of the figure.
+      clean_share: nominal share of right labels in [0, 1], 1 - noise rate, marked at that rank;
+        None if unknown.
+      measured: [K] share of right labels among those given as k, marked likewise; None if unknown.
+      title: method, data and noise rate.
     Raises:
-      InputError: the ending of the path is no image format.
+      InputError: the suffix of the path is no image format.
     """
     trust, known = np.asarray(table, float), np.asarray(used, bool)
     count, classes = trust.shape
@@ -79,15 +80,15 @@ def rank_weights(
 def class_margins(
     margins: ArrayLike, class_names: Sequence[str], path: Path | str, *, title: str = ""
 ) -> Figure:
-    """Margins that are added to the logits of each class, less their mean, which means nothing.
+    """Draw class margins less their mean, which has no effect.
 
     Args:
       margins: [K].
       class_names: K names; above 30 classes the axis shows indices instead.
       path: the file to write.
-      title: of the figure.
+      title: method, data and noise rate.
     Raises:
-      InputError: the ending of the path is no image format.
+      InputError: the suffix of the path is no image format.
     """
     values = np.asarray(margins, float)
     figure, (axes,) = canvas.panels(1, title)
@@ -104,6 +105,7 @@ def class_margins(
 
 
 def _as_rows(trust: np.ndarray, clean_share: float | None, path: Path | str, title: str) -> Figure:
+    """Heat map of the trust, one row per class."""
     figure = canvas.empty_figure(7, 9, title)
     axes = figure.add_subplot()
     image = axes.imshow(trust.T, cmap="Blues", vmin=0, vmax=1, aspect="auto")

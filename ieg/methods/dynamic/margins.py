@@ -1,4 +1,4 @@
-"""The margin generator: one number per class that is added to all logits while training."""
+"""Margin generator: one number per class, added to the logits in training."""
 
 from collections.abc import Sequence
 
@@ -6,18 +6,18 @@ import tensorflow as tf
 
 from ieg.methods.dynamic import perceptron
 
-#: Of the last layer. What all classes have in common cancels in the softmax: training starts
-#: almost without margins.
+#: Initial bias of the last layer. It is the same for all classes and cancels in the softmax, so
+#: training starts almost without margins.
 LAST_BIAS = 1.0
 
 
 def margins(weights: Sequence[tf.Tensor], activation: str = "relu") -> tf.Tensor:
-    """q = MLP(a), any real numbers; the margin of label y against class j is q_j - q_y.
+    """Class margins q = MLP(a); the margin of label y against class j is q_j - q_y.
 
     Args:
-      weights: φ_M, of `perceptron.start` with one row.
-      activation: of the hidden layers.
+      weights: φ_M, as from `perceptron.start` with one row.
+      activation: activation function of the hidden layers.
     Returns:
-      [K].
+      [K] real numbers.
     """
     return perceptron.outputs(weights, activation)[0]

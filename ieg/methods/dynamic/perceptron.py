@@ -1,11 +1,11 @@
-"""A small perceptron whose input is learned too: corrector and margin generator are made of it."""
+"""Small perceptron with a learned input, of which corrector and margin generator are made."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
-#: What `start` makes and `outputs` takes, in this order.
+#: Names of the weights, in the order of `start` and `outputs`.
 NAMES = ("input", "kernel0", "bias0", "kernel1", "bias1", "kernel2", "bias2")
 
 ACTIVATIONS = {"relu": tf.nn.relu, "elu": tf.nn.elu}
@@ -14,16 +14,16 @@ ACTIVATIONS = {"relu": tf.nn.relu, "elu": tf.nn.elu}
 def start(
     rows: int, width: int, outputs: int, *, last_bias: float, rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """Weights to begin with: Glorot uniform rows, Glorot normal kernels, biases 0 but the last.
+    """Initial weights: Glorot uniform inputs, Glorot normal kernels, biases 0 except the last.
 
     Args:
-      rows: R inputs that are learned.
-      width: h, of the input and of both hidden layers.
-      outputs: K.
-      last_bias: where every output starts, but for what the kernels add.
-      rng: of the numbers.
+      rows: R, number of learned inputs.
+      width: h, units of the input and of both hidden layers.
+      outputs: K, number of outputs.
+      last_bias: initial bias of every output.
+      rng: random numbers.
     Returns:
-      float32 in the order of `NAMES`: [R, h], [h, h], [h], [h, h], [h], [h, K], [K].
+      float32, in the order of `NAMES`: [R, h], [h, h], [h], [h, h], [h], [h, K], [K].
     """
     bound = np.sqrt(6 / (rows + width))
     weights = [rng.uniform(-bound, bound, (rows, width))]
@@ -35,11 +35,11 @@ def start(
 
 
 def outputs(weights: Sequence[tf.Tensor], activation: str = "relu") -> tf.Tensor:
-    """[R, K]: three dense layers on the learned rows, the last one without activation.
+    """Outputs [R, K] of three dense layers on the learned inputs, the last one linear.
 
     Args:
       weights: as `start` makes them.
-      activation: of the hidden layers, one of `ACTIVATIONS`.
+      activation: activation function of the hidden layers, one of `ACTIVATIONS`.
     """
     x, kernel0, bias0, kernel1, bias1, kernel2, bias2 = weights
     act = ACTIVATIONS[activation]

@@ -1,7 +1,7 @@
-"""φ, the weights of the two small networks, and Adam's state for each, in checkpointed variables.
+"""φ, the weights of the two small networks, with the state of their Adam, in variables.
 
-Each network has an Adam of its own: the corrector has done its steps of the warm-up when the
-margins do their first, which a common counter would leave without its bias correction.
+Each network has an Adam of its own. When margins take their first step the corrector has taken
+those of the warm-up already, and a common counter would leave margins without bias correction.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ Tensors = list[tf.Tensor]
 
 
 class Phi(NamedTuple):
-    """Weights of the two networks, or their gradients; empty for a part that is left out."""
+    """Weights of the two networks, or their gradients; empty for a part that is switched off."""
 
     corrector: Tensors
     margin: Tensors
@@ -27,14 +27,14 @@ class Phi(NamedTuple):
 def start(
     num_classes: int, *, ranks: int, width: int, classwise: bool, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """What the variables of both networks start from, by name.
+    """Initial values of the variables of both networks, by name.
 
     Args:
       num_classes: K.
-      ranks: R.
+      ranks: R, number of loss ranks.
       width: hidden units.
-      classwise: whether the corrector has an output for each class, or one for all.
-      rng: of the weights.
+      classwise: True for a corrector with one output per class, False for one output.
+      rng: random numbers of the weights.
     """
     outputs = num_classes if classwise else 1
     networks = {
@@ -54,22 +54,22 @@ def start(
 
 
 def read(variables: Mapping[str, tf.Variable], part: str) -> Tensors:
-    """The weights of the part "corrector" or "margin"."""
+    """Weights of the part "corrector" or "margin"."""
     return [tf.convert_to_tensor(v) for v in _slots(variables, part)]
 
 
 def update(
     variables: Mapping[str, tf.Variable], phi: Phi, shares: Phi, learning_rate: float
 ) -> Phi:
-    """One Adam step, in replica context.
+    """Take one Adam step, in replica context.
 
     Args:
-      variables: what `start` made.
+      variables: those of `start`, which are updated.
       phi: weights before the step.
-      shares: each replica's share of the gradient; empty for a part that stays as it is.
+      shares: this replica's share of the gradient; empty for a part that stays as it is.
       learning_rate: of Adam.
     Returns:
-      weights after the step, which the variables hold now too.
+      weights after the step.
     """
     result = phi._asdict()
     for part, gradients in shares._asdict().items():

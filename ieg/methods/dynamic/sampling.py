@@ -1,4 +1,4 @@
-"""Which examples are the meta set of an epoch, and in which steps all examples come."""
+"""Selection of the meta set, and of the examples of each step of an epoch."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from ieg.data.pipeline import EpochPlan
 
 
 class LevelSizes(NamedTuple):
-    """Examples of each class: n_min of the smallest class, N1 drawn from each, K of those kept."""
+    """Examples per class: n_min in the smallest class, N1 drawn from each, K of these selected."""
 
     smallest: int
     drawn: int
@@ -16,12 +16,15 @@ class LevelSizes(NamedTuple):
 
 
 def level_sizes(labels: np.ndarray, random_ratio: float, low_loss_ratio: float) -> LevelSizes:
-    """N1 = ⌊ρ1 n_min⌋ and K = ⌊ρ1 n_min ρ2⌋, at least 1; classes without examples do not count.
+    """Sizes N1 = ⌊ρ1 n_min⌋ and K = ⌊ρ1 n_min ρ2⌋, at least 1; empty classes do not count.
 
     Args:
       labels: [n] integers, given labels.
       random_ratio: ρ1 in (0, 1].
       low_loss_ratio: ρ2 in (0, 1].
+
+    >>> level_sizes(np.repeat([0, 1], [8, 20]), 0.5, 0.5)
+    LevelSizes(smallest=8, drawn=4, kept=2)
     """
     counts = np.bincount(labels)
     smallest = int(counts[counts > 0].min())
@@ -30,25 +33,25 @@ def level_sizes(labels: np.ndarray, random_ratio: float, low_loss_ratio: float) 
 
 
 def random_level(labels: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """[C, N1] places in `labels`: N1 of each label that occurs, without replacement."""
+    """Random places [C, N1] in `labels`: N1 of each label that occurs, without replacement."""
     present = np.unique(labels)
     return np.stack([rng.permutation(np.flatnonzero(labels == k))[:size] for k in present])
 
 
 def low_loss_level(primary: np.ndarray, losses: np.ndarray, size: int) -> np.ndarray:
-    """[C, K] of `primary` [C, N1]: in each row the K places with the smallest losses [n]."""
+    """Places [C, K] with the K lowest losses [n] in each row of `primary` [C, N1]."""
     order = np.argsort(losses[primary], axis=1, kind="stable")
     return np.take_along_axis(primary, order[:, :size], axis=1)
 
 
 def cycles(indices: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """[count] entries of `indices` [m]: shuffles of all of them, one after another."""
+    """The first `count` entries of repeated shuffles of `indices` [m]."""
     rounds = -(-count // len(indices))
     return np.concatenate([rng.permutation(indices) for _ in range(rounds)])[:count]
 
 
 def finetune_steps(meta_size: int, batch_size: int) -> int:
-    """Steps of one pass over the meta set; its last batch is filled from a second pass."""
+    """Steps of one pass over the meta set; the last batch is filled from a second pass."""
     return -(-meta_size // batch_size)
 
 
@@ -62,17 +65,17 @@ def epoch_plan(
     meta_batch: int,
     rng: np.random.Generator,
 ) -> EpochPlan:
-    """Meta steps over the training part, then fine-tuning steps over the meta set.
+    """Examples of an epoch: meta steps over the training part, then a pass over the meta set.
 
-    Every step has a batch of the meta set beside it, of cycles that are shuffled anew.
+    Each step also has a batch of the meta set, in the place of probe examples.
 
     Args:
-      train: [n] examples that are not in the meta set; none comes twice where they suffice.
-      meta: [m] the meta set.
-      meta_steps, finetune_steps: how many of each.
+      train: [n] examples that are not in the meta set; none comes twice if they suffice.
+      meta: [m] examples of the meta set.
+      meta_steps, finetune_steps: numbers of steps.
       batch_size: global batch B.
-      meta_batch: P.
-      rng: of the order.
+      meta_batch: P, examples of the meta set in a global batch.
+      rng: random numbers of the order.
     """
     rows = cycles(train, meta_steps * batch_size, rng)
     if finetune_steps:

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from ieg.data.pipeline import Batch
-from ieg.methods.lookahead import clean_and_wrong, share_of_mean, weight_scalars
+from ieg.methods.monitoring import clean_and_wrong, share_of_mean, weight_scalars
 from ieg.training.state import Meter
 
 

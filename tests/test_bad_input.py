@@ -177,7 +177,7 @@ DO_NOT_FIT = [
     ("--method=dynamic_loss --dynamic_ranks=1", "--dynamic_ranks=1: must be at least 2"),
     ("--method=dynamic_loss --dynamic_random_ratio=0", "must be above 0 and at most 1"),
     ("--method=dynamic_loss --dynamic_selection=best", "must be one of low_loss, random"),
-    ("--method=dynamic_loss --label_smoothing=0.1", "--label_smoothing is no part"),
+    ("--method=dynamic_loss --label_smoothing=0.1", "--label_smoothing: is not for"),
     ("--method=dynamic_loss --weak_rotation=5", "--weak_rotation=5", "leave it out"),
     ("--method=dynamic_loss --dataset=digits_imbal_0.5 --batch_size=800 --dynamic_random_ratio=1",
      "leaves no step of an epoch", "smaller --batch_size or --dynamic_random_ratio"),

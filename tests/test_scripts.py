@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 from absl import flags
 
-from ieg import config
+from ieg import command_line, config
 from ieg.data.cifar import CIFAR10, CIFAR100
 from ieg.recipes import RECIPES, Recipe
 from tests import runs
@@ -79,7 +79,7 @@ def shell(tmp_path: Path) -> Shell:
 def resolved(words: list[str]) -> dict[str, object]:
     """The settings that ieg.main makes of these words."""
     values = flags.FlagValues()
-    config.define_flags(values)
+    command_line.define_flags(values)
     assert values(["ieg", *words]) == ["ieg"]
     typed = {name: values[name].value for name in values if values[name].present}
     return config.resolve(typed).values()

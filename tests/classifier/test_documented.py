@@ -18,7 +18,7 @@ def test_the_code_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     here: dict = {}
     for block in blocks():
         # As few epochs as make a difference.
-        exec(block.replace("epochs=30", "epochs=10"), here)
+        exec(block.replace("epochs=30", "epochs=6"), here)
     assert here["probabilities"].shape == (5, 10)
     assert np.mean(here["wrong"][here["suspicious"]]) > 0.8  # of all labels 0.3 are
     np.testing.assert_array_equal(here["same"].classes_, np.arange(10))

@@ -293,9 +293,7 @@ def test_folders_and_tables_of_images(tmp_path: Path, caplog: pytest.LogCaptureF
     again = fitted.predict_proba(photos / "test")
     assert np.isnan(again[0]).all() and fitted.predict(photos / "test")[0] == ""
     np.testing.assert_allclose(again[1:], p, atol=1e-6)
-    assert (
-        "1 of 10 files cannot be decoded, and nothing is predicted for them: 0.jpg" in caplog.text
-    )
+    assert "1 of 10 files cannot be decoded, and nothing is predicted for them" in caplog.text
     with pytest.raises(ieg.InputError, match="with a folder or a CSV file as X, labels"):
         RobustClassifier().fit(str(photos), [1, 2])
 

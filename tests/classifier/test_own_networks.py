@@ -9,7 +9,6 @@ import pytest
 
 from ieg import InputError, RobustClassifier
 from ieg.classifier import network
-from ieg.main import main
 from ieg.networks import own
 
 CLASSES = 3
@@ -104,7 +103,7 @@ def test_a_fingerprint_tells_networks_apart_and_not_their_names() -> None:
 
 
 def test_a_run_folder_goes_on_only_with_the_same_network_and_views(
-    data: tuple, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    data: tuple, tmp_path: Path
 ) -> None:
     def fit(activation: str, augmentation: str) -> RobustClassifier:
         return RobustClassifier(
@@ -124,9 +123,6 @@ def test_a_run_folder_goes_on_only_with_the_same_network_and_views(
         fit("relu", "none")
     with pytest.raises(InputError, match="network was [0-9a-f]{16} and is [0-9a-f]{16} now"):
         fit("tanh", "shift")
-    words = ["--dataset=arrays", "--network_name=own", "--method=supervised", "--seed=0"]
-    assert main(["ieg", *words, "--mode=evaluation", f"--checkpoint_path={tmp_path}"]) == 2
-    assert "through Python with augmentation and network, which no flag" in capsys.readouterr().err
 
 
 def test_an_operation_without_forward_mode_falls_back_to_nested_tapes(

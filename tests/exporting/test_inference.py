@@ -112,7 +112,7 @@ def test_weights_are_replaced_by_their_averages() -> None:
     assert [p.numpy().tolist() for p in params] == [[4.0, 5.0], 6.0]
 
 
-def test_the_mean_colour_is_taken_off() -> None:
+def test_the_mean_color_is_taken_off() -> None:
     inputs = keras.Input((2, 2, 3))
     network = keras.Model(inputs, keras.layers.Flatten()(inputs))
     raw = RawInput((2, 2, 3), "uint8", is_image=True, mean=(0.1, 0.2, 0.3))

@@ -98,5 +98,5 @@ def test_it_goes_with_forward_mode_alone(tmp_path):
     typed = {"method": "l2r", "meta_low_memory": True, "checkpoint_path": str(tmp_path)}
     with pytest.raises(InputError, match="`meta_gradient=nested`: nested tapes need all"):
         config.resolve({**typed, "meta_gradient": "nested"})
-    with pytest.raises(InputError, match="--jit_compile --meta_low_memory: XLA merges"):
+    with pytest.raises(InputError, match="`jit_compile` `meta_low_memory`: XLA merges"):
         experiment.build(config.resolve({**typed, "jit_compile": True}))

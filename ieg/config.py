@@ -89,11 +89,6 @@ def option_classes() -> dict[str, type]:
     return {**GROUPS, **methods, **losses}
 
 
-def option_names() -> frozenset[str]:
-    """Names of all options."""
-    return frozenset(f.name for cls in option_classes().values() for f in dataclasses.fields(cls))
-
-
 def resolve(
     typed: Mapping[str, Any],
     *,

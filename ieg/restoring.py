@@ -101,11 +101,10 @@ def _read_folder(experiment: Experiment) -> dict[str, Any] | None:
 
 
 def stored_config(config: Config, fold: Fold | None = None) -> dict[str, Any] | None:
-    """What config.json of the run with these settings holds, or None when there is no such run.
+    """Content of config.json of the run with these settings, or None without such a run.
 
     Raises:
-      InputError: the file cannot be read, does not say all that defines the experiment, or says
-        what only a caller in Python can give.
+      InputError: the file cannot be read, or does not say all that defines the experiment.
     """
     folder = folder_of(config, fold)
     stored = folder.read_config()
@@ -114,12 +113,6 @@ def stored_config(config: Config, fold: Fold | None = None) -> dict[str, Any] | 
     asked, values = config.experiment(), stored["values"]
     if "dataset" in values:  # older runs have it as it was typed
         values["dataset"] = names.absolute(str(values["dataset"]))
-    facts = sorted(values.keys() - configuration.option_names() - asked.keys())
-    if facts:
-        raise InputError(
-            f"{folder.path} belongs to a run through Python with {' and '.join(facts)}, which no "
-            "option says: go on with the same ieg.RobustClassifier"
-        )
     missing = asked.keys() - values.keys()
     # Another loss has other options; that it is another one is said where values are compared.
     if missing and values.get("loss", asked.get("loss")) == asked.get("loss"):

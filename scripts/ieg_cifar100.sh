@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# IEG on CIFAR-100 with 20, 40 and 80 % uniform noise and 10 trusted images a class: wrn28-10, 200,000 steps.
+# IEG on CIFAR-100 with 20, 40 and 80 % uniform noise and 10 probe images a class: wrn28-10, 200,000 steps.
 #
 #   bash scripts/ieg_cifar100.sh [FOLDER] [FLAG ...]        default runs/ieg_cifar100; FLAGs go to ieg.main
 #   CUDA_VISIBLE_DEVICES=0 DATASETS=cifar100_uniform_0.8 SEEDS="1 2 3" bash scripts/ieg_cifar100.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Eight ways to train on ISIC-2019 with wrong labels and five trusted images, and a control: reweighting and
+# Eight ways to train on ISIC-2019 with wrong labels and five probe images, and a control: reweighting and
 # learned labels.
 #
 #   bash scripts/isic_2019.sh [FOLDER] [FLAG ...]        default runs/isic_2019

@@ -1,4 +1,4 @@
-"""IEG with ten trusted images a class on CIFAR, and the methods it is compared with.
+"""IEG with ten probe images a class on CIFAR, and the methods it is compared with.
 
 Zhang, Zhang, Arık, Lee, Pfister, "Distilling Effective Supervision from Severe Label Noise",
 CVPR 2020 (arXiv 1910.00701). The cost of one wrn28-10 step, from which all others are estimated, is
@@ -17,7 +17,7 @@ _UNIFORM_10 = tuple(f"cifar10_uniform_{ratio}" for ratio in (0.2, 0.4, 0.8))
 
 RECIPES.register("ieg_cifar100")(
     Recipe(
-        "IEG on CIFAR-100, uniform noise, 10 trusted images a class: wrn28-10, 200,000 steps",
+        "IEG on CIFAR-100, uniform noise, 10 probe images a class: wrn28-10, 200,000 steps",
         source=_PAPER,
         rows={"ieg": Row("ieg")},
         datasets=_UNIFORM_100,
@@ -37,7 +37,7 @@ RECIPES.register("ieg_cifar100")(
 
 RECIPES.register("ieg_cifar10")(
     Recipe(
-        "IEG on CIFAR-10, uniform noise, 10 trusted images a class: wrn28-10, 200,000 steps",
+        "IEG on CIFAR-10, uniform noise, 10 probe images a class: wrn28-10, 200,000 steps",
         source=_PAPER,
         rows={"ieg": Row("ieg")},
         datasets=_UNIFORM_10,
@@ -59,7 +59,7 @@ RECIPES.register("ieg_cifar10_resnet29")(
         runs="runs/ieg_cifar10",
         cost="2 to 4 hours a run on one V100, or more: an estimate, never run",
         remarks=(
-            "10 trusted images a class. No number could be verified for this network. The estimate "
+            "10 probe images a class. No number could be verified for this network. The estimate "
             "is that of ieg_cifar100 times 1/29, the ratio of IEG's time for an image with both "
             "networks on a CPU; so small kernels do not fill a V100. Two weeks on 2 CPU cores, by "
             "1.8 s for a step of 32 images."

@@ -8,7 +8,7 @@ from ieg.recipes import RECIPES, Citation, Flags, Recipe, Row, RunFolder
 _STUDY = "README of the ISIC-2019 code by Cute77"
 _LOW, _HIGH = "isic2019_symmetric_0.2", "isic2019_symmetric_0.4"
 _LOW_125, _HIGH_125 = "isic2019_clean125_symmetric_0.2", "isic2019_clean125_symmetric_0.4"
-#: Of the trusted images in a step; with 125 they take turns.
+#: Of the probe images in a step; with 125 they take turns.
 _FIVE: Flags = {"probe_batch_size": 5}
 #: None of these begins with equal weights.
 _REWEIGHT: Flags = {**_FIVE, "l2r_warmup_epochs": 0}
@@ -22,7 +22,7 @@ def _row(name: str, method: str, flags: Flags, *datasets: str) -> tuple[str, Row
 
 RECIPES.register("isic_2019")(
     Recipe(
-        "Eight ways to train on ISIC-2019 with wrong labels and five trusted images, and a control",
+        "Eight ways to train on ISIC-2019 with wrong labels and five probe images, and a control",
         source=_STUDY,
         rows=dict(
             (
@@ -52,7 +52,7 @@ RECIPES.register("isic_2019")(
         remarks=(
             "Test accuracy of single runs; always the largest class has 0.546. baseline_clipped "
             "was not published: it shows what clipping alone does, since most of the others clip. "
-            "Five trusted images show five of the eight classes; isic2019_balanced has five of "
+            "Five probe images show five of the eight classes; isic2019_balanced has five of "
             "each. 200 epochs of batches of 32, learning rate 1e-3 halved every 50 epochs: the "
             "preset of isic2019. upper_bound takes the network of the baseline on clean labels of "
             "the same seed."

@@ -154,7 +154,7 @@ _DEFAULTS = {f.name: f.default for cls in GROUPS.values() for f in dataclasses.f
 def _data(
     typed: Mapping[str, Any], source: SourceEntry | None
 ) -> tuple[dict[str, Any], DatasetName, SourceEntry]:
-    """What was typed, with whole paths; the meaning of the data's name; the data's entry."""
+    """Typed options with whole paths, the meaning of the data's name, and the data's entry."""
     if source is not None and not source.takes_path:
         return dict(typed), DatasetName(typed["dataset"], text=typed["dataset"]), source
     dataset = names.parse(_early(typed, {}, "dataset"), typed.get("noise"))

@@ -1,4 +1,4 @@
-"""Where everything meets: a configuration becomes data, network, method and training state."""
+"""The experiment: data, network, method and training state, built from a configuration."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -134,7 +134,7 @@ class Experiment:
         evaluate: Callable[[int, float, Mapping[str, float]], None],
         saved: Callable[[int], None],
     ) -> Trainer:
-        """What trains it; the arguments are those of `Trainer`."""
+        """The trainer of the experiment; the arguments are those of `Trainer`."""
         return Trainer(
             strategy=self.strategy,
             workers=self.workers,
@@ -152,7 +152,7 @@ class Experiment:
         )
 
     def test(self, predict: Predictor) -> dict[str, Any]:
-        """What `evaluate.on_split` says of one of the `predictor`s."""
+        """Measures on the evaluation split, see `evaluate.on_split`, of one of the `predictor`s."""
         return evaluate.on_split(
             predict,
             self.dataset,
@@ -175,7 +175,7 @@ class Experiment:
         )
 
     def training_pass(self) -> TrainingPass:
-        """What methods see images with between epochs."""
+        """Passes over the training images for the method's work between epochs."""
         size = self.config.training.batch_size
         return TrainingPass(
             self.dataset,
@@ -186,7 +186,7 @@ class Experiment:
 
 
 def folder_of(config: Config, fold: Fold | None = None) -> RunFolder:
-    """Where the results of a run go; those of a fold, below those of its run."""
+    """The run folder; that of a fold lies below that of its run."""
     folder = RunFolder.of(
         config.run.checkpoint_path,
         config.dataset.folder(config.data.label_corrections),

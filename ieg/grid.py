@@ -96,7 +96,7 @@ def _names(parser: argparse.ArgumentParser, *flags: str, dest: str, text: str) -
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """Says in one line what is wrong."""
+    """Report bad usage in one line."""
 
     def __init__(self, prog: str, doc: str) -> None:
         formatter = argparse.RawDescriptionHelpFormatter

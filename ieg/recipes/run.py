@@ -19,7 +19,7 @@ _REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run folder lies.
+    """Location of a run folder.
 
     Attributes:
       root: the value of `checkpoint_path`.

@@ -286,7 +286,7 @@ def _refuse_twins(runs: Sequence[Result]) -> None:
 
 
 def _that_differ(settings: Result, others: Sequence[Result]) -> dict[str, Any]:
-    """Those settings of a row that are not the same in all rows that have them.
+    """Settings of a row that are not the same in all rows that have them.
 
     Rows look alike otherwise. Options that only one loss has do not tell it from the others.
     """

@@ -71,6 +71,8 @@ def run_all(commands: list[list[str]], folder: Path) -> None:
             for layout in (CIFAR10, CIFAR100):
                 archives.write(Path(data), layout)
             small += TINY
+        if "--method=dro_lt" in own:
+            small += ["--max_epoch=2", "--balanced_clf_nepochs=1"]
         if own != training and "--mode=show_data" not in own and runs not in trained:
             assert main(["ieg", *training, *small]) == 0, training
         assert main(["ieg", *own, *small]) == 0, own

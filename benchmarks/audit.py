@@ -36,7 +36,7 @@ from benchmarks.tables import mean, print_table
 from ieg import audit
 from ieg.data.dataset import Dataset, prepare
 from ieg.data.settings import DataSettings
-from ieg.errors import InputError
+from ieg.errors import InputError, as_flag, spelled
 from ieg.folds import SCORES
 from ieg.runs.folder import LABEL_AUDIT
 
@@ -74,7 +74,7 @@ def main(argv: Sequence[str]) -> int:
                 cells = [mean([one[column][key] for one in found], 4) for column in columns]
                 rows.append([name, title, *cells])
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {spelled(str(error), as_flag)}", file=sys.stderr)
         return 2
     print_table(["data", "", *columns], rows)
     print(f"mean ± standard deviation over seeds {', '.join(map(str, arguments.seeds))}")

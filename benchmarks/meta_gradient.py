@@ -31,7 +31,7 @@ import tensorflow as tf
 
 from benchmarks.steps import NETWORKS, alone, interleaved, make_step, peak_bytes
 from benchmarks.tables import print_table
-from ieg.errors import InputError
+from ieg.errors import InputError, as_flag, spelled
 from ieg.training import devices
 
 #: Row of a table → (network, batch size) → a step of it, to be timed.
@@ -64,7 +64,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         peer = _peer(names) if arguments.peer else {}
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {spelled(str(error), as_flag)}", file=sys.stderr)
         return 2
     devices.make_deterministic(arguments.deterministic)
     tf.get_logger().setLevel("ERROR")  # functions of one name look like needless retracing

@@ -36,7 +36,7 @@ from benchmarks.tables import mean, print_table
 from ieg.data.dataset import Dataset, prepare
 from ieg.data.images import Images
 from ieg.data.settings import DataSettings
-from ieg.errors import InputError
+from ieg.errors import InputError, as_flag, spelled
 
 DATASETS = (
     "digits_uniform_0.2",
@@ -107,7 +107,7 @@ def main(argv: Sequence[str]) -> int:
             for dataset in arguments.dataset or DATASETS
         ]
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {spelled(str(error), as_flag)}", file=sys.stderr)
         return 2
     print_table(["data", *names], rows)
     seeds = ", ".join(map(str, arguments.seeds))

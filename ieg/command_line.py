@@ -19,11 +19,6 @@ _DEFINE: dict[type, Callable[..., Any]] = {
 }
 
 
-def as_flag(name: str, value: str | None) -> str:
-    """Spell an option as the command line has it: `--name` or `--name=value`."""
-    return f"--{name}" if value is None else f"--{name}={value}"
-
-
 def define_flags(flag_values: flags.FlagValues) -> None:
     """Define one flag for every option; its value is None until it is typed."""
     defined: dict[str, type] = {}

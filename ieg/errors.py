@@ -17,10 +17,15 @@ def spelled(message: str, spell: Spell) -> str:
       message: text that names options neutrally, in backquotes: `max_epoch` or `method=fsr`.
       spell: how the reader writes one of them.
 
-    >>> spelled("`max_epoch=0`: must be above 0", lambda name, value: f"--{name}={value}")
+    >>> spelled("`max_epoch=0`: must be above 0", as_flag)
     '--max_epoch=0: must be above 0'
     """
     return _OPTION.sub(lambda found: spell(found[1], found[2]), message)
+
+
+def as_flag(name: str, value: str | None) -> str:
+    """Spell an option as the command line has it: `--name` or `--name=value`."""
+    return f"--{name}" if value is None else f"--{name}={value}"
 
 
 class InputError(ValueError):

@@ -28,7 +28,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from types import FrameType
 from typing import NoReturn
 
-from ieg.errors import InputError
+from ieg.errors import InputError, as_flag, spelled
 from ieg.recipes import RECIPES, Recipe, Row, overview
 from ieg.recipes.run import Run
 
@@ -261,7 +261,7 @@ def _split(words: Sequence[str], known: Container[str] = ()) -> list[str]:
 
 
 def _refuse(error: InputError) -> int:
-    print(f"error: {error}", file=sys.stderr)
+    print(f"error: {spelled(str(error), as_flag)}", file=sys.stderr)
     return 2
 
 

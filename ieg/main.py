@@ -11,7 +11,7 @@ from rich.console import Console
 
 from ieg import command_line, config, own_code
 from ieg.commands import audit, evaluation, export, predict, show_data, train, visualize
-from ieg.errors import InputError, TrainingStopped, spelled
+from ieg.errors import InputError, TrainingStopped, as_flag, spelled
 
 COMMANDS = {
     "train": train.run,
@@ -46,11 +46,11 @@ def main(argv: Sequence[str]) -> int:
         resolved = config.resolve(typed)
         return COMMANDS[resolved.run.mode](resolved, Console())
     except (InputError, flags.Error) as error:
-        message = spelled(str(error).removeprefix("ERROR:: "), command_line.as_flag)
+        message = spelled(str(error).removeprefix("ERROR:: "), as_flag)
         print(f"error: {message}", file=sys.stderr)
         return 2
     except TrainingStopped as error:
-        print(f"stopped: {spelled(str(error), command_line.as_flag)}", file=sys.stderr)
+        print(f"stopped: {spelled(str(error), as_flag)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped: interrupted; the last checkpoint stays", file=sys.stderr)

@@ -191,7 +191,7 @@ def look_ahead(built, batch):
                 buffers=[tf.convert_to_tensor(v) for v in state.buffers],
                 variables=state.method_variables,
             )
-            if built.run.method != "dynamic_loss":
+            if built.config.run.method != "dynamic_loss":
                 weights = method.step(batch, start, method.variant(0)).per_example["weight"]
                 return replicas.gather(weights)
             drawn = tf.one_hot(batch.label, method.context.num_classes)[:, ::-1]

@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
-from ieg import command_line, folds, memory
+from ieg import folds, memory
 from ieg.config import Config
 from ieg.data import corrections
-from ieg.errors import InputError, spelled
+from ieg.errors import InputError, as_flag, spelled
 from ieg.evaluation import evaluate, measures
 from ieg.experiment import Experiment, build
 from ieg.report import label_audit, outcome, run_figures, spreadsheet
@@ -171,7 +171,7 @@ class _Run:
         before = self.folder.read_config() or {}
         longer = before.get("max_iteration", self.experiment.last_step) < self.experiment.last_step
         for note in _by_length(self.experiment) if longer else []:
-            note = spelled(note, command_line.as_flag)
+            note = spelled(note, as_flag)
             self.console.print(
                 f"note: {note}; a run of this length from the start would differ",
                 highlight=False,

@@ -21,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ieg.drawing import canvas
-from ieg.errors import InputError
+from ieg.errors import InputError, as_flag, spelled
 from ieg.evaluation import measures
 from ieg.evaluation.measures import Measure, Place
 from ieg.report import figures
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         Console().print(table(runs))
         comparison(runs, arguments.figure)
     except (InputError, OSError) as error:
-        parser.error(str(error))
+        parser.error(spelled(str(error), as_flag))
     print(f"figure: {arguments.figure}")
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ieg import atomic
-from ieg.errors import InputError
+from ieg.errors import InputError, as_flag, spelled
 from ieg.evaluation import measures
 from ieg.evaluation.measures import Place
 from ieg.report import published
@@ -73,7 +73,7 @@ def main(argv: Sequence[str]) -> int:
         if arguments.csv is not None:
             write_csv(rows, arguments.csv)
     except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {spelled(str(error), as_flag)}", file=sys.stderr)
         return 2
     print(markdown(rows))
     return 0

@@ -82,8 +82,7 @@ def test_a_run_gives_both_decays_to_its_method(tmp_path: Path) -> None:
     )
     made = experiment.build(settings)
     kernel, gamma = 2e-4, 0.0
-    assert made.method.context.decay[:3] == [kernel, gamma, gamma]
-    assert made.rule().decay == made.method.context.decay
+    assert made.method.context.update.decay[:3] == [kernel, gamma, gamma]
     assert made.method.context.probe_decay == [1e-4] * len(made.model.trainable_variables)
 
 

@@ -420,7 +420,7 @@ def test_compiled_by_xla_it_is_the_same_step(
 
 
 def test_xla_is_refused_where_replicas_exchange_sums(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="one device alone; give --distribution_strategy=none$"):
+    with pytest.raises(InputError, match="one device alone; give `distribution_strategy=none`$"):
         built(tmp_path, jit_compile=True, distribution_strategy="mirrored")
 
 

@@ -175,10 +175,8 @@ def test_a_file_that_cannot_be_decoded_has_empty_cells(
         first, second = csv.DictReader(file)
     assert first["path"] == 'a, "b" ü.jpg' and first["probability"]
     assert [value for name, value in second.items() if value] == ["broken.jpg"]
-    assert (
-        "1 of 2 files cannot be decoded, and nothing is predicted for them: broken.jpg"
-        in caplog.text
-    )
+    said = "1 of 2 files cannot be decoded, and nothing is predicted for them: broken.jpg"
+    assert said in caplog.text
 
 
 @pytest.mark.parametrize(

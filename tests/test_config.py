@@ -372,7 +372,7 @@ def test_an_option_with_the_name_of_a_common_setting_is_refused(
     monkeypatch.setitem(registry._entries, "own", entry)
     message = f"^`{registry.kind}=own`: its option `momentum` has the name of a setting"
     with pytest.raises(InputError, match=message):
-        resolve({registry.kind: "own"})
+        resolve({"method": "supervised", registry.kind: "own"})
     with pytest.raises(InputError, match=message):
         command_line.define_flags(flags.FlagValues())
 

@@ -146,3 +146,43 @@ def test_workers_compare_what_files_hold_and_not_where_they_are(tmp_path: Path) 
     assert own_code.digest(a) == own_code.digest(b) != own_code.digest(c)
     both = own_code.digest(f"{a}, {c}")
     assert both == own_code.digest(f"{b},{c}") != own_code.digest(f"{c},{a}")
+
+
+WRONG = {
+    "a_loss": (
+        (
+            "return LossOutput(ce + options.poly_epsilon * (1 - p)",
+            "return LossOutput(tf.reduce_mean(ce)",
+        ),
+        "loss 'poly': values must be [B], got []",
+    ),
+    "a_step": (
+        ('per_example={"kept": kept}', 'per_example={"keep": kept}'),
+        "method 'small_loss': per_example must be ['kept'], as the method declares, got ['keep']",
+    ),
+}
+
+
+@pytest.mark.parametrize("strategy", ["none", "mirrored"])
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_values_of_a_step_are_one_line(
+    name: str, strategy: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (old, new), message = WRONG[name]
+    write_files(tmp_path)
+    file, choice = {
+        "a_loss": ("my_loss.py", ["--method=supervised", "--loss=poly"]),
+        "a_step": ("my_method.py", ["--method=small_loss"]),
+    }[name]
+    path = tmp_path / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    before = [registry.entries() for registry in own_code.REGISTRIES]
+    words = [f"--own_code={path}", *choice, f"--distribution_strategy={strategy}", *SMALL.split()]
+    try:
+        status = main(["ieg", f"--checkpoint_path={tmp_path / 'runs'}", *words])
+    finally:
+        for registry, entries in zip(own_code.REGISTRIES, before, strict=True):
+            registry.restore(entries)
+    assert (status, capsys.readouterr().err) == (2, f"error: {message}\n")

@@ -83,10 +83,16 @@ class Config:
 
 
 def option_classes() -> dict[str, type]:
-    """Dataclasses whose fields are options: the groups by name, then every method's and loss's."""
-    methods = {f"--method={name}": METHODS.get(name).Options for name in METHODS.names()}
-    losses = {f"--loss={name}": LOSSES.get(name).Options for name in LOSSES.names()}
-    return {**GROUPS, **methods, **losses}
+    """Dataclasses whose fields are options: the groups by name, then every method's and loss's.
+
+    Raises:
+      InputError: an option of a method or loss has the name of a common setting.
+    """
+    methods = {f"method={name}": METHODS.get(name).Options for name in METHODS.names()}
+    losses = {f"loss={name}": LOSSES.get(name).Options for name in LOSSES.names()}
+    for who, cls in {**methods, **losses}.items():
+        _refuse_common_names(who, cls)
+    return {**GROUPS, **{f"--{who}": cls for who, cls in {**methods, **losses}.items()}}
 
 
 def resolve(
@@ -105,7 +111,8 @@ def resolve(
       architecture: entry of a network that no registry has; `network_name` is then only its title.
       facts: values without an option that define the experiment.
     Raises:
-      InputError: an unknown name, a value out of range, or an option of another method.
+      InputError: an unknown name, a value out of range, an option of another method, or one with
+        the name of a common setting.
     """
     typed, dataset, source = _data(typed, source)
     preset = _preset(typed, source)
@@ -114,11 +121,14 @@ def resolve(
     network_name = _early(typed, {**method.defaults, **preset}, "network_name")
     architecture = architecture or networks.REGISTRY.get(network_name)
     loss_name, loss = _chosen_loss(typed, preset, method)
+    _refuse_common_names(f"method={method_name}", method.Options)
+    if loss is not None:
+        _refuse_common_names(f"loss={loss_name}", loss.Options)
     groups = {**GROUPS, "options": _options_class(method, loss)}
     fields = {f.name: f for cls in groups.values() for f in dataclasses.fields(cls)}
     for name in (name for name in typed if name not in fields):
         chosen = f"loss={loss_name}" if loss and _is_of_a_loss(name) else f"method={method_name}"
-        raise InputError(f"no option of `{chosen}`", option=name)
+        raise InputError(f"no option of `{chosen}`{_others(name)}", option=name)
     layers: dict[str, Mapping[str, Any]] = {
         "default": {name: f.default for name, f in fields.items()},
         f"network {network_name}": {"l2_weight_decay": architecture.weight_decay},
@@ -236,6 +246,24 @@ def _chosen_loss(
         return None, None
     name = {**own, **method.defaults, **preset, **typed}["loss"]
     return name, LOSSES.get(name)
+
+
+def _refuse_common_names(who: str, cls: type) -> None:
+    """Refuse options of a method or loss that would take the place of a common setting."""
+    for name in (f.name for f in dataclasses.fields(cls) if f.name in _DEFAULTS):
+        raise InputError(
+            f"`{who}`: its option `{name}` has the name of a setting that all methods have; give "
+            "it another name"
+        )
+
+
+def _others(name: str) -> str:
+    """End of the sentence that a method has no such option: for `loss`, the methods that do."""
+    if name != "loss":
+        return ""
+    classes = {n: METHODS.get(n).Options for n in METHODS.names()}
+    able = [n for n, cls in classes.items() if name in {f.name for f in dataclasses.fields(cls)}]
+    return f"; it goes with {', '.join(f'`method={n}`' for n in able)}"
 
 
 def _is_of_a_loss(name: str) -> bool:

@@ -27,6 +27,9 @@ REGISTRIES: tuple[Registry, ...] = (
     noise.REGISTRY,
 )
 
+#: Own files become modules of this name and a digest of their paths.
+_PREFIX = "ieg_own_code_"
+
 
 def load(argv: Sequence[str]) -> None:
     """Import the files of the option `own_code`, before flags are made of what is registered.
@@ -63,10 +66,15 @@ def digest(paths: str | None) -> str | None:
     return content.hexdigest()[:16]
 
 
+def defines(cls: type) -> bool:
+    """True if a class comes from an own file."""
+    return cls.__module__.startswith(_PREFIX)
+
+
 def _import(path: str) -> None:
     """Import one file once; if that fails, nothing of it stays behind."""
     place = os.path.abspath(os.path.expanduser(path))
-    name = f"ieg_own_code_{hashlib.sha256(os.fsencode(place)).hexdigest()[:16]}"
+    name = f"{_PREFIX}{hashlib.sha256(os.fsencode(place)).hexdigest()[:16]}"
     if name in sys.modules:
         return
     spec = importlib.util.spec_from_file_location(name, place)

@@ -14,9 +14,11 @@ from ieg.config import resolve
 from ieg.data import sources
 from ieg.errors import InputError
 from ieg.losses import REGISTRY as LOSSES
+from ieg.losses import LossEntry
 from ieg.methods import REGISTRY as METHODS
 from ieg.methods import Method
 from ieg.options import option
+from ieg.registry import Registry
 from ieg.training.settings import TrainingSettings
 
 
@@ -212,7 +214,7 @@ def test_a_value_at_the_end_of_its_range_is_accepted(name: str, value: Any) -> N
         ({"method": "supervised"}, "gce_q", "loss=ce"),
         ({"method": "supervised", "loss": "dm"}, "gce_q", "loss=dm"),
         ({"method": "l2r"}, "gce_q", "method=l2r"),
-        ({"method": "l2r"}, "loss", "method=l2r"),
+        ({"method": "l2r"}, "loss", "method=l2r`; it goes with `method=supervised"),
     ],
 )
 def test_an_option_of_another_method_or_loss_is_refused(
@@ -354,6 +356,25 @@ def test_an_option_that_two_share_is_one_flag_of_one_type(monkeypatch: pytest.Mo
     monkeypatch.setattr(config, "option_classes", lambda: kinds)
     with pytest.raises(TypeError, match=r"^--width of c has another type elsewhere$"):
         typed()
+
+
+@pytest.mark.parametrize("registry", [METHODS, LOSSES])
+def test_an_option_with_the_name_of_a_common_setting_is_refused(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = dataclasses.make_dataclass(
+        "Options", [("loss", str, option("ce", "")), ("momentum", float, option(0.5, ""))]
+    )
+    entry = (
+        LossEntry(len, taken) if registry is LOSSES else type("Own", (Method,), {"Options": taken})
+    )
+    registry.names()  # its modules register first
+    monkeypatch.setitem(registry._entries, "own", entry)
+    message = f"^`{registry.kind}=own`: its option `momentum` has the name of a setting"
+    with pytest.raises(InputError, match=message):
+        resolve({"method": "supervised", registry.kind: "own"})
+    with pytest.raises(InputError, match=message):
+        command_line.define_flags(flags.FlagValues())
 
 
 def test_the_help_names_every_flag_with_its_default() -> None:

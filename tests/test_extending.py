@@ -5,13 +5,16 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ieg import own_code
 from ieg.errors import InputError
+from ieg.evaluation import measures
 from ieg.main import main
+from ieg.methods import outputs
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/extending.md").read_text()
@@ -59,9 +62,15 @@ def result(folder: Path, run: str) -> dict[str, object]:
     return json.loads(path.read_text())
 
 
+def columns(folder: Path, run: str, name: str) -> set[str]:
+    (path,) = (folder / "runs" / run).rglob(name)
+    return set(path.read_text().splitlines()[0].split(","))
+
+
 def test_the_examples_of_the_page_train(tmp_path: Path) -> None:
-    assert write_files(tmp_path) == ["my_loss.py", "my_method.py", "my_network.py", "my_data.py"]
-    assert len(commands()) == 5
+    names = ["my_loss.py", "my_method.py", "my_network.py", "my_data.py", "my_figure.py"]
+    assert write_files(tmp_path) == names
+    assert len(commands()) == 6
     text = "\n".join(f"{command} {SMALL}" for command in commands())
     done = run(tmp_path, "-c", RUN_ALL, text=text)
     assert done.returncode == 0, done.stderr
@@ -71,10 +80,22 @@ def test_the_examples_of_the_page_train(tmp_path: Path) -> None:
     both = result(tmp_path, "both")
     assert (both["dataset"], both["noise_rate"]) == ("wine_symmetric_0.2", 0.2)
     assert both["settings"]["loss"] == "poly"
-    columns = next((tmp_path / "runs/method").rglob("examples.csv")).read_text().splitlines()[0]
-    assert "kept" in columns.split(",")
-    rows = next((tmp_path / "runs/loss").rglob("metrics.csv")).read_text().splitlines()[0]
-    assert "label_probability" in rows.split(",")
+    assert "not drawn" not in done.stderr
+    assert next((tmp_path / "runs/figure").rglob("accuracies.png"))
+    assert columns(tmp_path, "method", "examples.csv") - outputs.PER_EXAMPLE == {"kept"}
+    assert columns(tmp_path, "method", "metrics.csv") - outputs.SCALARS == {"kept_right"}
+    assert columns(tmp_path, "loss", "metrics.csv") - outputs.SCALARS == {"label_probability"}
+    assert columns(tmp_path, "loss", "metrics.csv") > outputs.SCALARS
+
+
+def test_the_page_lists_the_names_that_are_taken() -> None:
+    section = PAGE.partition("These names of values are taken.")[2].partition("\n\n")[0]
+    scalars, per_example = (
+        set(re.findall(r"`(\w+)`", part)) for part in section.split("per example:")
+    )
+    measured = {measure.key for measure in (*measures.ON_TEST, *measures.ON_TRAINING)}
+    assert scalars == outputs.SCALARS - measured | {"top1"}
+    assert per_example == outputs.PER_EXAMPLE
 
 
 @pytest.mark.slow
@@ -146,3 +167,64 @@ def test_workers_compare_what_files_hold_and_not_where_they_are(tmp_path: Path) 
     assert own_code.digest(a) == own_code.digest(b) != own_code.digest(c)
     both = own_code.digest(f"{a}, {c}")
     assert both == own_code.digest(f"{b},{c}") != own_code.digest(f"{c},{a}")
+
+
+WRONG = {
+    "a_loss": (
+        (
+            "return LossOutput(ce + options.poly_epsilon * (1 - p)",
+            "return LossOutput(tf.reduce_mean(ce)",
+        ),
+        "loss 'poly': values must be [B], got []",
+    ),
+    "a_step": (
+        ('per_example={"kept": kept}', 'per_example={"keep": kept}'),
+        "method 'small_loss': per_example must be ['kept'], as the method declares, got ['keep']",
+    ),
+}
+
+
+@pytest.fixture
+def registries() -> Iterator[None]:
+    """The registries as they were, after a test that registers something."""
+    assert all(registry.names() for registry in own_code.REGISTRIES)  # which imports all
+    before = [registry.entries() for registry in own_code.REGISTRIES]
+    yield
+    for registry, entries in zip(own_code.REGISTRIES, before, strict=True):
+        registry.restore(entries)
+
+
+@pytest.mark.usefixtures("registries")
+@pytest.mark.parametrize("strategy", ["none", "mirrored"])
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_values_of_a_step_are_one_line(
+    name: str, strategy: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (old, new), message = WRONG[name]
+    write_files(tmp_path)
+    file, choice = {
+        "a_loss": ("my_loss.py", ["--method=supervised", "--loss=poly"]),
+        "a_step": ("my_method.py", ["--method=small_loss"]),
+    }[name]
+    path = tmp_path / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    words = [f"--own_code={path}", *choice, f"--distribution_strategy={strategy}", *SMALL.split()]
+    assert main(["ieg", f"--checkpoint_path={tmp_path / 'runs'}", *words]) == 2
+    assert capsys.readouterr().err == f"error: {message}\n"
+
+
+@pytest.mark.usefixtures("registries")
+def test_a_curve_that_is_no_scalar_is_warned_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_files(tmp_path)
+    path = tmp_path / "my_method.py"
+    path.write_text(path.read_text().replace('{"kept_right": "share', '{"kept_rigth": "share'))
+    words = [f"--own_code={path}", "--method=small_loss", *SMALL.split()]
+    assert main(["ieg", f"--checkpoint_path={tmp_path / 'runs'}", *words]) == 0
+    said = [record.getMessage() for record in caplog.records if record.name == "ieg"]
+    assert said == [
+        "not drawn: kept_rigth, in the curves of the method, but never logged as a scalar"
+    ]

@@ -199,7 +199,7 @@ _NO_PROBE = (
 
 
 def _load(settings: DataSettings, name: DatasetName, entry: SourceEntry, seed: int) -> Source:
-    """Read the base data set; refuse settings that only image files can follow."""
+    """Read the base data set and check it; refuse settings that only image files can follow."""
     if settings.use_imagenet_as_eval and not entry.imagenet_eval:
         able = [n for n in sources.REGISTRY.names() if sources.REGISTRY.get(n).imagenet_eval]
         problem = f"for {', '.join(able)}, not for {name.base}"
@@ -210,7 +210,7 @@ def _load(settings: DataSettings, name: DatasetName, entry: SourceEntry, seed: i
             option="image_size",
             value=settings.image_size,
         )
-    return entry.load(
+    source = entry.load(
         Request(
             settings.dataset_dir,
             name.path,
@@ -220,6 +220,8 @@ def _load(settings: DataSettings, name: DatasetName, entry: SourceEntry, seed: i
             settings.damaged_limit,
         )
     )
+    source.check(settings.dataset)
+    return source
 
 
 def _split_validation(

@@ -19,7 +19,7 @@ from ieg.data.pipeline import Batch
 from ieg.errors import InputError
 from ieg.losses import REGISTRY as LOSSES
 from ieg.losses import Course, LossInput, class_weighted, effective_number_weights
-from ieg.methods import REGISTRY, Context, Method, StepOutput, StepState
+from ieg.methods import REGISTRY, Context, Method, StepOutput, StepState, outputs
 from ieg.options import option
 
 #: Share of the run before `drw` weights classes: 160 of 200 epochs in LDAM-DRW.
@@ -97,6 +97,7 @@ class Supervised(Method):
             logits, network_state = self.network(state.params, state.network_state, batch.image)
             seen = LossInput(batch.label, logits, state.step, self._course)
             found = self._loss.compute(seen, self.options)
+            outputs.check_loss(self.options.loss, found, batch.label)
             values = found.values
             if variant:
                 values = class_weighted(

@@ -4,6 +4,7 @@ A new figure is a function and one line of `FIGURES`. Figures of a learned loss 
 drawn by the method, see `Method.draw`, and always stand in the page.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -12,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from ieg import own_code
 from ieg.drawing import panels
 from ieg.experiment import Experiment
-from ieg.methods import Record
+from ieg.methods import Method, Record
 from ieg.report import figures, spreadsheet, subsets
 
 #: The name that ProSelfLC's users know.
@@ -149,7 +151,23 @@ def draw_all(
     drawing = Drawing(experiment, record.metrics, folder, examples, confusion)
     for figure in FIGURES:
         figure.draw(drawing)
+    _warn_of_unknown_curves(experiment.method, record.metrics)
     experiment.method.draw(record, folder)
+
+
+def _warn_of_unknown_curves(method: Method, metrics: panels.Columns) -> None:
+    """Warn of curves that the user's own code declares and no step has logged, perhaps misspelled.
+
+    Methods of the package name scalars that only some of their options and phases log.
+    """
+    declares = next(cls for cls in type(method).__mro__ if "curves" in vars(cls))
+    named = {name for names in method.curves.values() for name in names}
+    unknown = sorted(named - metrics.keys())
+    if unknown and own_code.defines(declares):
+        logging.getLogger("ieg").warning(
+            "not drawn: %s, in the curves of the method, but never logged as a scalar",
+            ", ".join(unknown),
+        )
 
 
 def draw_method(experiment: Experiment, record: Record, folder: Path) -> list[Path]:

@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from ieg import replicas, update
 from ieg.data.pipeline import Batch
-from ieg.methods import Method, StepOutput, StepState
+from ieg.errors import InputError
+from ieg.methods import Method, StepOutput, StepState, outputs
 from ieg.training.averaging import ema_decay, ema_update
 from ieg.training.state import TrainState
 from ieg.update import UpdateRule
@@ -80,11 +81,18 @@ class TrainSteps:
           rates: learning rate of each step, at most N - place of them.
         Returns:
           Their scalars, with `gradient_norm` if they update the weights.
+        Raises:
+          InputError: the method, or its loss, returns values that no step can have.
         """
         kind, count = self.kind(first), len(rates)
         padded = tf.constant([*rates, *[0.0] * (self.block - count)], tf.float32)
         numbers = (tf.constant(n, tf.int64) for n in (place, first, count))
-        values = self._compiled(block, padded, *numbers, kind)
+        try:
+            values = self._compiled(block, padded, *numbers, kind)
+        except Exception as error:
+            _reset_variable_scope()
+            _raise_input_error(error)
+            raise
         return Scalars(self._names[kind], values)
 
     def _steps(
@@ -130,6 +138,23 @@ class TrainSteps:
         )
 
 
+def _reset_variable_scope() -> None:
+    """Undo a setting of `tf.map_fn` that stays behind a failed trace.
+
+    With it, no later run of this process could create variables under a mirrored strategy.
+    """
+    with tf.compat.v1.get_default_graph().as_default():
+        tf.compat.v1.get_variable_scope().set_caching_device(None)
+
+
+def _raise_input_error(error: BaseException | None) -> None:
+    """Raise the InputError that a traced function raised, which tracing wraps in another error."""
+    while error is not None:
+        if isinstance(error, InputError):
+            raise error from None
+        error = error.__cause__ or error.__context__
+
+
 def replica_step(
     batch: Batch,
     learning_rate: tf.Tensor,
@@ -151,6 +176,8 @@ def replica_step(
       last: True if the step updates the weights, see `TrainSteps.kind`.
     Returns:
       Shares summed to scalars of the global batch, by name.
+    Raises:
+      InputError: the method returns values that no step can have.
     """
     start = StepState(
         step=step,
@@ -161,6 +188,7 @@ def replica_step(
         variables=state.method_variables,
     )
     output = method.step(batch, start, variant)
+    outputs.check_step(method, output, batch.label)
     norm = _apply(output, start, state, rule, last=last)
     _keep_network_state(output, state)
     replicas.assign([state.step], [step + 1])

@@ -1,12 +1,17 @@
 """A data set as a run sees it: what is held out, thinned out and corrupted, and in which order."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
 
 from ieg.data.dataset import Dataset
+from ieg.data.dataset import prepare as prepare_settings
 from ieg.data.imbalance import exponential_counts
+from ieg.data.names import DatasetName
+from ieg.data.settings import DataSettings
+from ieg.data.sources import Source, SourceEntry, Split
 from ieg.errors import InputError
 from tests.datasets import prepare
 
@@ -157,3 +162,38 @@ def test_a_long_tail_that_empties_a_class_is_refused() -> None:
 def test_a_name_outside_the_grammar_is_refused() -> None:
     with pytest.raises(InputError, match=r"unknown noise type 'typo'"):
         digits("_typo_0.4")
+
+
+def _source(which: str, **changes: Any) -> Source:
+    """Six training and six test examples of three classes, one field of one split changed."""
+    good = Split(np.zeros((6, 2), np.float32), np.arange(6) % 3, true_labels=np.arange(6) % 4 - 1)
+    splits = {"train": good, "test": good, which: dataclasses.replace(good, **changes)}
+    return Source(**splits, class_names=("a", "b", "c"), confusion=None, weak=None)
+
+
+@pytest.mark.parametrize("which", ["train", "test"])
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"labels": [0] * 6}, r"labels must be a NumPy array, got list"),
+        ({"labels": np.zeros(6)}, r"labels must be whole numbers \[N\], got float64 \[6\]"),
+        ({"labels": np.eye(6, 3, dtype=int)}, r"labels must be .* got int64 \[6, 3\]"),
+        ({"labels": np.zeros(5, int)}, "labels must be as many as the 6 examples, got 5"),
+        ({"labels": np.arange(6) % 3 + 1}, r"labels must be in 0 .. 2 for 3 classes, got 3"),
+        ({"labels": np.arange(6) % 3 - 1}, r"labels must be in 0 .. 2 for 3 classes, got -1"),
+        ({"true_labels": np.full(6, -2)}, r"true_labels must be in -1 .. 2 .*, got -2"),
+        ({"true_labels": np.zeros(7, int)}, "true_labels must be as many as the 6 .*, got 7"),
+    ],
+)
+def test_labels_that_fit_neither_examples_nor_classes_are_refused(
+    which: str, changes: dict[str, Any], found: str
+) -> None:
+    entry = SourceEntry(lambda request: _source(which, **changes))
+    with pytest.raises(InputError, match=f"^`dataset=made_up`: {which}.{found}$"):
+        prepare_settings(DataSettings("made_up"), seed=1, name=DatasetName("made_up"), entry=entry)
+
+
+def test_labels_that_fit_are_taken_whatever_whole_numbers_they_are() -> None:
+    for dtype in (np.int64, np.uint8):
+        _source("train", labels=np.arange(6, dtype=dtype) % 3).check("made_up")
+    _source("train", true_labels=None).check("made_up")

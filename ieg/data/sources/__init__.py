@@ -11,6 +11,7 @@ from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
 from ieg.data.files import Damage
 from ieg.data.images import Images
+from ieg.errors import InputError
 from ieg.registry import Registry
 
 
@@ -79,6 +80,25 @@ class Source:
     damage: Damage | None = None
     made_split: Mapping[str, Sequence[str]] | None = None
 
+    def check(self, dataset: str) -> None:
+        """Check that the labels fit examples and classes.
+
+        Args:
+          dataset: name for the message.
+        Raises:
+          InputError: labels are no whole numbers [N] in [0, K), or true labels none in [-1, K).
+        """
+        for which, split in (("train", self.train), ("test", self.test)):
+            for name, values, least in (
+                ("labels", split.labels, 0),
+                ("true_labels", split.true_labels, -1),
+            ):
+                wrong = None
+                if name == "labels" or values is not None:
+                    wrong = _wrong(values, len(split.images), least, len(self.class_names))
+                if wrong is not None:
+                    raise InputError(f"{which}.{name} {wrong}", option="dataset", value=dataset)
+
     @cached_property
     def best_labels(self) -> np.ndarray:
         """[N] best knowledge of each training example's class.
@@ -94,6 +114,20 @@ class Source:
             labels = labels.copy()
             labels[self.probe.indices] = self.probe.labels
         return labels
+
+
+def _wrong(values: Any, count: int, least: int, classes: int) -> str | None:
+    """Describe labels that are not [count] whole numbers from `least` on and below `classes`."""
+    if not isinstance(values, np.ndarray):
+        return f"must be a NumPy array, got {type(values).__name__}"
+    if values.ndim != 1 or values.dtype.kind not in "iu":
+        return f"must be whole numbers [N], got {values.dtype} {list(values.shape)}"
+    if len(values) != count:
+        return f"must be as many as the {count} examples, got {len(values)}"
+    outside = [x for x in (values.min(), values.max()) if not least <= x < classes] if count else []
+    if outside:
+        return f"must be in {least} .. {classes - 1} for {classes} classes, got {outside[0]}"
+    return None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,129 @@
+"""Cached views of images in the place of their pixels, as `ieg.data.images.Stored` has them."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from ieg.features.views import Views
+
+
+class CachedImages:
+    """N images as vectors of features; a batch in training gets one of the cached weak views.
+
+    Args:
+      table: [N, V, D] float16, as `FeatureStore.read` gives it.
+      views: the V views.
+      damaged: [N] bool, images that could not be read and are zeros in the table; None for none.
+      rows: [n] those that count, of N, in this order; None for all.
+      scaling: mean and standard deviation [D] that are taken off; None: features as they are.
+    """
+
+    def __init__(
+        self,
+        table: np.ndarray,
+        views: Views,
+        damaged: np.ndarray | None = None,
+        rows: np.ndarray | None = None,
+        scaling: tuple[np.ndarray, np.ndarray] | None = None,
+    ) -> None:
+        self.scaling = scaling
+        self.table = table
+        self.views = views
+        self.damaged = damaged
+        self.rows = np.arange(len(table)) if rows is None else rows
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """n, D."""
+        return len(self.rows), self.table.shape[2]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, indices: np.ndarray, /) -> "CachedImages":
+        return CachedImages(self.table, self.views, self.damaged, self.rows[indices], self.scaling)
+
+    def scaled(self, scaling: tuple[np.ndarray, np.ndarray]) -> "CachedImages":
+        """The same with that mean and standard deviation taken off."""
+        return CachedImages(self.table, self.views, self.damaged, self.rows, scaling)
+
+    def plain(self) -> np.ndarray:
+        """[n, D] float32, the view of evaluation of every image."""
+        return self._taken_off(self.table[self.rows, 0].astype(np.float32))
+
+    def _taken_off(self, values: np.ndarray) -> np.ndarray:
+        if self.scaling is None:
+            return values
+        mean, deviation = self.scaling
+        return (values - mean) / deviation
+
+    def loader(self) -> "CachedLoader":
+        """Gathers their features."""
+        return CachedLoader(self)
+
+
+class CachedLoader:
+    """Picks views by index; see `ieg.data.images.Loader`.
+
+    Attributes:
+      draws_per_image: 1 where there are several weak views to choose from.
+      strong_draws_per_image: the same for strong ones.
+    """
+
+    def __init__(self, images: CachedImages) -> None:
+        self._images = images
+        self._table: tf.Tensor | None = None
+        self.draws_per_image = int(images.views.weak > 1)
+        self.strong_draws_per_image = int(images.views.strong > 1)
+
+    def training_view(self, index: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
+        """[B, D] float32, a weak view of each image; the view of evaluation where none is kept.
+
+        Args:
+          index: [B] int32.
+          draws: [B, draws_per_image] uniform in [0, 1).
+        """
+        weak = self._images.views.weak
+        return self._pick(index, draws, min(weak, 1), weak)
+
+    def strong_view(self, index: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
+        """[B, D] float32, a strong view of each image.
+
+        Args:
+          index: [B] int32.
+          draws: [B, strong_draws_per_image] uniform in [0, 1).
+        """
+        views = self._images.views
+        if not views.strong:
+            raise ValueError("no strong view is kept")
+        return self._pick(index, draws, 1 + views.weak, views.strong)
+
+    def test_batches(self, index: np.ndarray) -> Iterator[np.ndarray]:
+        """[B, D] float32 for each row of `index`, the view of evaluation."""
+        return (self._images[row].plain() for row in index)
+
+    def examine(self, index: np.ndarray, error: tf.errors.OpError) -> None:
+        """Features in a table are no reason to fail."""
+        raise error
+
+    def damaged(self) -> np.ndarray | None:
+        """[n] bool, images whose features are missing; None for none."""
+        damaged = self._images.damaged
+        return None if damaged is None else damaged[self._images.rows]
+
+    def _pick(self, index: tf.Tensor, draws: tf.Tensor, first: int, count: int) -> tf.Tensor:
+        """One of `count` views from the `first` one on, for each image."""
+        if self._table is None:
+            with tf.init_scope():
+                self._table = tf.constant(self._images.table)
+                self._rows = tf.constant(self._images.rows, tf.int32)
+        view = tf.fill(tf.shape(index), first)
+        if count > 1:
+            view += tf.cast(draws[:, 0] * count, tf.int32)
+        places = tf.stack([tf.gather(self._rows, index), view], axis=1)  # [B, 2]
+        values = tf.cast(tf.gather_nd(self._table, places), tf.float32)
+        if self._images.scaling is None:
+            return values
+        mean, deviation = self._images.scaling
+        return (values - mean) / deviation

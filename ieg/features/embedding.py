@@ -1,0 +1,122 @@
+"""Features of a data set's images beside them, from a store that computes each of them once."""
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ieg.backbones import Backbone
+from ieg.data.dataset import Dataset
+from ieg.data.images import Images
+from ieg.errors import InputError
+from ieg.features.pictures import Pictures
+from ieg.features.store import FeatureStore, Progress
+from ieg.features.views import Views
+
+#: Smaller standard deviations are taken for those of a constant.
+_CONSTANT = 1e-4
+
+
+class Wanted(NamedTuple):
+    """Views of the training images that a run asks for.
+
+    Attributes:
+      weak, strong: numbers of weak and strong views beside the image itself.
+    """
+
+    weak: int = 0
+    strong: int = 0
+
+
+def store_folder(root: Path, backbone: Backbone) -> Path:
+    """The folder of a backbone's features below that of all features."""
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", backbone.card.name).strip("-")[-40:]
+    return root / f"{slug}-{backbone.digest}"
+
+
+def compute(
+    dataset: Dataset,
+    backbone: Backbone,
+    root: Path,
+    wanted: Wanted,
+    *,
+    part: tuple[int, int] = (1, 1),
+    progress: Progress | None = None,
+) -> list[FeatureStore]:
+    """Compute the features that are missing of a data set's images and keep them.
+
+    Args:
+      dataset: with images, of which each has its own seed of views whatever the seed of the run.
+      backbone: the network.
+      root: folder of all features.
+      wanted: views of the training images.
+      part: (i, n) for the i-th of n equal parts of each split.
+      progress: told of each batch, for training and evaluation images together.
+    Returns:
+      the stores of the training and of the evaluation split, in the same folder.
+    Raises:
+      InputError: the examples are no images, or the folder cannot be used.
+      TrainingStopped: too many files are damaged.
+    """
+    weak = dataset.weak
+    if weak is None:
+        name = backbone.card.name
+        raise InputError(f"{dataset.name} has no images", option="backbone", value=name)
+    folder, stores = store_folder(root, backbone), []
+    splits = [(dataset.train.images, wanted), (dataset.evaluation.images, Wanted())]
+    counts = [-(-len(images) // part[1]) for images, _ in splits]
+    for number, (images, asked) in enumerate(splits):
+        views = Views(asked.weak, asked.strong, flip=weak.flip)
+        stores.append(FeatureStore.open(folder, backbone, views))
+        if len(images):
+            told = _of_all(progress, sum(counts[:number]), sum(counts))
+            stores[-1].compute(Pictures(images), part, told)
+    return stores
+
+
+def _of_all(progress: Progress | None, before: int, total: int) -> Progress | None:
+    """Progress on a split as progress on both."""
+    if progress is None:
+        return None
+    return lambda done, of: progress(min(before + done, total), total)
+
+
+def embedded(
+    dataset: Dataset,
+    backbone: Backbone,
+    root: Path,
+    wanted: Wanted,
+    progress: Progress | None = None,
+) -> Dataset:
+    """The data set with standardized features, which networks see in the place of its images.
+
+    Each feature has mean 0 and standard deviation 1 over the examples to train on. The arguments
+    are those of `compute`.
+    """
+    train, evaluation = compute(dataset, backbone, root, wanted, progress=progress)
+    features = train.images(Pictures(dataset.train.images))
+    readable = dataset.train_indices
+    if features.damaged is not None:
+        readable = readable[~features.damaged[readable]]
+    scaling = _scaling(features.table, readable)
+    tested: Images = np.zeros([0, backbone.card.features], np.float32)
+    if len(dataset.evaluation.images):
+        tested = evaluation.images(Pictures(dataset.evaluation.images)).scaled(scaling)
+    return dataclasses.replace(
+        dataset,
+        train=dataclasses.replace(dataset.train, features=features.scaled(scaling)),
+        evaluation=dataclasses.replace(dataset.evaluation, features=tested),
+    )
+
+
+def _scaling(table: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """[D] mean and standard deviation of the views of evaluation, in parts that fit memory."""
+    total = np.zeros([2, table.shape[2]])
+    for part in np.array_split(rows, max(1, len(rows) // 4096)):
+        wide = table[part, 0].astype(np.float64)
+        total += np.stack([wide.sum(axis=0), (wide**2).sum(axis=0)])
+    mean, square = total / max(len(rows), 1)
+    deviation = np.sqrt(np.maximum(square - mean**2, 0))
+    return mean.astype(np.float32), np.where(deviation > _CONSTANT, deviation, 1).astype(np.float32)

@@ -1,0 +1,102 @@
+"""Images as a store of features takes them: a key for each content, and the whole image decoded."""
+
+import hashlib
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from ieg.data.files import FileImages
+from ieg.data.images import Images
+from ieg.errors import InputError
+
+#: Length of a key in bytes.
+KEY = 32
+_READERS = 8
+
+
+class Pictures:
+    """N images, in memory or in files, with a key for each: the SHA-256 of its content.
+
+    Files are read once for the keys when they are first asked for. A file that cannot be read then
+    has the key 0, which is that of no image.
+
+    Args:
+      images: [N, H, W, C] uint8 with 1 or 3 channels, or image files.
+    Raises:
+      InputError: they are no images, or have another number of channels.
+    """
+
+    def __init__(self, images: Images) -> None:
+        if len(images.shape) != 4 or images.shape[3] not in (1, 3):
+            raise InputError(
+                "a backbone needs images [N, H, W, C] with 1 or 3 channels, not examples of shape "
+                f"{tuple(images.shape)}"
+            )
+        if not isinstance(images, np.ndarray | FileImages):
+            raise InputError(f"features of {type(images).__name__} cannot be kept")
+        self.images = images
+        self._keys: list[bytes] | None = None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def keys(self) -> list[bytes]:
+        """N keys of `KEY` bytes; images of equal content have equal keys."""
+        if self._keys is None:
+            if isinstance(self.images, np.ndarray):
+                shape = f"{self.images.dtype}{self.images.shape[1:]}".encode()
+                self._keys = [
+                    hashlib.sha256(shape + np.ascontiguousarray(image).tobytes()).digest()
+                    for image in self.images
+                ]
+            else:
+                root = Path(self.images.root)
+                names = [path.decode("utf-8", "surrogateescape") for path in self.images.paths]
+                with ThreadPoolExecutor(_READERS) as readers:
+                    self._keys = list(readers.map(_file_key, [root / name for name in names]))
+        return self._keys
+
+    def contents(self, indices: np.ndarray) -> np.ndarray:
+        """[n, ...] pixels or paths of some images, which `decode` takes one by one."""
+        if isinstance(self.images, np.ndarray):
+            return self.images[indices]
+        return self.images.paths[indices]
+
+    def decode(self, content: tf.Tensor) -> tf.Tensor:
+        """The whole image, [height, width, 3] uint8, in the graph."""
+        if isinstance(self.images, np.ndarray):
+            return content if content.shape[2] == 3 else tf.repeat(content, 3, axis=2)
+        path = tf.strings.join([self.images.root, content], "/")
+        image = tf.io.decode_image(tf.io.read_file(path), 3, expand_animations=False)
+        return tf.ensure_shape(image, [None, None, 3])
+
+    def damaged(self) -> np.ndarray | None:
+        """[N] bool, files that were found to be unreadable so far; None for none."""
+        return None if isinstance(self.images, np.ndarray) else self.images.loader().damaged()
+
+    def report_damage(self, indices: Iterable[int]) -> None:
+        """Enters files that could not be decoded into the list of their data set.
+
+        Raises:
+          TrainingStopped: these are too many.
+        """
+        error = tf.errors.InvalidArgumentError(None, None, "an image cannot be decoded")
+        if isinstance(self.images, np.ndarray):
+            raise error
+        rows, known = np.array(list(indices), np.int64), self.damaged()
+        if known is not None:
+            rows = rows[~known[rows]]
+        if len(rows):
+            self.images.loader().examine(rows, error)
+
+
+def _file_key(path: Path) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError:
+        return bytes(KEY)

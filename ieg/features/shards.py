@@ -1,0 +1,101 @@
+"""A shard of features: a file that is written whole or not at all, and mapped into memory.
+
+It is a NumPy archive (.npz, not compressed) with three arrays:
+
+    keys      [n, 32] uint8, the SHA-256 of each image's content
+    views     [V] text, the definition of each view
+    features  [n, V, D] float16
+"""
+
+import contextlib
+import hashlib
+import os
+import struct
+import tempfile
+import time
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+SUFFIX = ".npz"
+#: Ending of a file that is being written.
+UNFINISHED = ".part"
+_DAY = 24 * 3600.0
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Features of n images; fields as in the file, `features` mapped from it."""
+
+    keys: np.ndarray
+    views: list[str]
+    features: np.ndarray
+
+
+class Damaged(Exception):
+    """A file is no whole shard."""
+
+
+def name(keys: list[bytes], views: list[str]) -> str:
+    """The file of these views of these images: the same work always lands in the same file."""
+    content = hashlib.sha256(b"".join(keys) + "\n".join(views).encode())
+    return content.hexdigest()[:24] + SUFFIX
+
+
+def write(path: Path, shard: Shard) -> None:
+    """Write a shard under another name, bring it to the disk, then rename it.
+
+    Raises:
+      OSError: the folder cannot be written to; nothing is left behind.
+    """
+    descriptor, temporary = tempfile.mkstemp(suffix=UNFINISHED, dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            np.savez(file, keys=shard.keys, views=np.array(shard.views), features=shard.features)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def read(path: Path) -> Shard:
+    """Open a shard; its features are read when they are looked at.
+
+    Raises:
+      Damaged: it is truncated, or something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            keys, views = arrays["keys"], [str(view) for view in arrays["views"]]
+        features = _mapped(path, "features.npy")
+    except (OSError, ValueError, KeyError, EOFError, struct.error, zipfile.BadZipFile) as error:
+        raise Damaged(str(error)) from None
+    if features.shape[:2] != (len(keys), len(views)) or features.dtype != np.float16:
+        raise Damaged("its arrays do not fit together")
+    return Shard(keys, views, features)
+
+
+def _mapped(path: Path, member: str) -> np.ndarray:
+    """An array that is stored in an archive without compression, mapped from the file."""
+    with zipfile.ZipFile(path) as archive, open(path, "rb") as file:
+        entry = archive.getinfo(member)
+        file.seek(entry.header_offset)
+        lengths = struct.unpack("<26x2H", file.read(30))  # of the name and of the extra field
+        file.seek(sum(lengths), os.SEEK_CUR)
+        np.lib.format.read_magic(file)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        return np.memmap(path, dtype, "r", file.tell(), shape)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what processes that were killed more than a day ago have left unfinished."""
+    for path in folder.glob(f"*{UNFINISHED}"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _DAY:
+                path.unlink()

@@ -1,0 +1,410 @@
+"""A folder of features: each view of each image goes through the backbone once.
+
+    backbone = backbones.load("efficientnet_lite0")
+    store = FeatureStore.open("features/photos", backbone, Views(weak=4))
+    pictures = Pictures(dataset.train.images)
+    store.compute(pictures)          # only those that are missing; may be killed at any moment
+    table = store.read(pictures)     # [N, 5, 1280] float16
+
+Several machines share the work on one folder, or on folders whose shards are copied together
+afterwards: `store.compute(pictures, part=(2, 3))` is the second of three parts.
+
+A feature depends on the image, the view and the backbone alone. Batches have a fixed size and are
+filled up with zeros, since a convolution on a CPU sums in another order when it is given a single
+image; within a batch of a size, results do not depend on the other images, on the place or on the
+number of threads (measured; EfficientNet-Lite0 on TensorFlow 2.21, with oneDNN and without).
+Machines with other instructions, and GPUs, round differently in the last bits.
+"""
+
+import errno
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ieg.backbones import Backbone
+from ieg.errors import InputError
+from ieg.features import shards
+from ieg.features.cached import CachedImages
+from ieg.features.pictures import KEY, Pictures
+from ieg.features.shards import UNFINISHED, Shard
+from ieg.features.views import DRAWS, Views, middle_view, strong_views, weak_view
+
+FORMAT = 1
+_FACTS = "features.json"
+#: Images in a shard: as much work a killed process loses at most.
+SHARD_IMAGES = 256
+#: Images whose decoding is planned at once, in shards: a plan takes a second, and memory.
+_STRETCH = 8
+#: Views that go through the backbone at once.
+BATCH = 32
+#: Tables of features from this size on are mapped from a temporary file.
+_IN_MEMORY = 1 << 30
+_NO_IMAGE = bytes(KEY)
+
+#: Called with the number of images that are done and that of all.
+Progress = Callable[[int, int], None]
+
+
+class FeatureStore:
+    """Features of one backbone in one folder; `open` makes it."""
+
+    def __init__(self, folder: Path, backbone: Backbone, views: Views) -> None:
+        self.folder = folder
+        self.backbone = backbone
+        self.views = views
+        self._definitions = views.definitions(backbone.card.side)
+        #: name of a shard → the views that it has.
+        self._shards: dict[str, list[str]] = {}
+        self._damaged: set[str] = set()
+        #: key of an image → the shards that have views of it, and its row in each.
+        self._places: dict[bytes, list[tuple[str, int]]] = {}
+        self._network = tf.function(lambda pixels: backbone.model(pixels, training=False))
+
+    @classmethod
+    def open(cls, folder: str | Path, backbone: Backbone, views: Views) -> "FeatureStore":
+        """The store in a folder, which is made where there is none.
+
+        Args:
+          folder: of this backbone alone; views of other definitions may be there too.
+          backbone: whose features they are.
+          views: to be kept of each image.
+        Raises:
+          InputError: the folder has features of another backbone or of a later version of ieg, is
+            no folder of features, or can be neither read nor made.
+        """
+        path = Path(folder).expanduser()
+        facts = {
+            "format": FORMAT,
+            "backbone": backbone.card.name,
+            "digest": backbone.digest,
+            "features": backbone.card.features,
+        }
+        try:
+            found = _facts(path)
+            if found is None:
+                path.mkdir(parents=True, exist_ok=True)
+                _write_facts(path, facts)
+        except OSError as error:
+            raise _unusable(path, error) from None
+        if found is not None:
+            _check(path, found, facts)
+        shards.sweep(path)
+        return cls(path, backbone, views)
+
+    def missing(self, pictures: Pictures) -> np.ndarray:
+        """Numbers of the images of which a view is missing, ascending; unreadable ones are."""
+        self._refresh()
+        return np.array(
+            [i for i, key in enumerate(pictures.keys) if self._missing_views(key)], np.int64
+        )
+
+    def compute(
+        self,
+        pictures: Pictures,
+        part: tuple[int, int] = (1, 1),
+        progress: Progress | None = None,
+    ) -> None:
+        """Compute what is missing of some images and keep it, shard by shard.
+
+        Image files that cannot be decoded are entered into the damage of their data set.
+
+        Args:
+          pictures: the images.
+          part: (i, n) for the i-th of n equal parts, 1 ≤ i ≤ n. Which part an image belongs to
+            depends on `pictures` alone, so n processes do everything, and nothing twice.
+          progress: is told of each batch; images of this part that were there already count as
+            done.
+        Raises:
+          InputError: the folder cannot be written to, or the backbone gives values that are not
+            finite in float16.
+          TrainingStopped: too many files are damaged.
+        """
+        self._refresh()
+        numbers: dict[bytes, int] = {}
+        for i, key in enumerate(pictures.keys):
+            numbers.setdefault(key, i)
+        unreadable = numbers.pop(_NO_IMAGE, None)
+        if unreadable is not None:
+            rows = [i for i, key in enumerate(pictures.keys) if key == _NO_IMAGE]
+            pictures.report_damage(rows)
+        mine = _part(list(numbers.items()), part)
+        groups: dict[tuple[int, ...], list[tuple[bytes, int]]] = {}
+        for key, number in mine:
+            groups.setdefault(self._missing_views(key), []).append((key, number))
+        done, total = len(groups.pop((), [])), len(mine)
+        if groups:
+            self._check_writable()
+        size = _STRETCH * SHARD_IMAGES
+        for views, images in groups.items():
+            for first in range(0, len(images), size):
+                stretch = images[first : first + size]
+                for finished in self._write_stretch(pictures, stretch, views):
+                    if progress is not None:
+                        progress(done + finished, total)
+                done += len(stretch)
+        if progress is not None:
+            progress(total, total)
+
+    def read(self, pictures: Pictures) -> np.ndarray:
+        """All views of all images, [N, V, D] float16; zeros for those that are missing.
+
+        A large table is mapped from a temporary file that nobody else sees.
+        """
+        self._refresh()
+        shape = (len(pictures), len(self.views), self.backbone.card.features)
+        table = _zeros(shape, self.folder)
+        rows: dict[str, list[tuple[int, int]]] = {}
+        for i, key in enumerate(pictures.keys):
+            for name, row in self._places.get(key, []):
+                rows.setdefault(name, []).append((i, row))
+        for name, pairs in rows.items():
+            to, source = np.array(pairs).T
+            try:
+                shard = shards.read(self.folder / name)
+            except shards.Damaged as error:
+                raise InputError(
+                    f"{self.folder / name} was damaged or removed meanwhile ({error}); "
+                    "the same command makes it again"
+                ) from None
+            for view, definition in enumerate(self._definitions):
+                if definition in shard.views:
+                    column = shard.views.index(definition)
+                    table[to, view] = shard.features[source, column]
+        return table
+
+    def images(self, pictures: Pictures) -> CachedImages:
+        """The images as features, from which batches are made; files found damaged stay so.
+
+        Raises:
+          InputError: an image has no features yet.
+        """
+        missing = np.zeros(len(pictures), bool)
+        missing[self.missing(pictures)] = True
+        damaged = pictures.damaged()
+        absent = missing if damaged is None else missing & ~damaged
+        if absent.any():
+            raise InputError(
+                f"{self.folder} lacks features of {absent.sum():,} of {len(pictures):,} images; "
+                "`mode=embed` computes them"
+            )
+        return CachedImages(self.read(pictures), self.views, damaged)
+
+    def _missing_views(self, key: bytes) -> tuple[int, ...]:
+        """Numbers of the views of an image that no shard has."""
+        there = {view for name, _ in self._places.get(key, []) for view in self._shards[name]}
+        return tuple(v for v, line in enumerate(self._definitions) if line not in there)
+
+    def _refresh(self) -> None:
+        """Opens shards that have appeared since the last time."""
+        for path in sorted(self.folder.glob(f"*{shards.SUFFIX}")):
+            if path.name not in self._shards and path.name not in self._damaged:
+                self._open_shard(path)
+
+    def _open_shard(self, path: Path) -> None:
+        try:
+            shard = shards.read(path)
+            if shard.features.shape[2] != self.backbone.card.features:
+                raise shards.Damaged("its features have another length")
+        except shards.Damaged as error:
+            self._damaged.add(path.name)
+            logging.getLogger("ieg").warning(
+                "%s is damaged (%s): its images are looked at again", path, error
+            )
+            return
+        self._shards[path.name] = shard.views
+        if not set(shard.views).isdisjoint(self._definitions):
+            for row, key in enumerate(shard.keys):
+                self._places.setdefault(key.tobytes(), []).append((path.name, row))
+
+    def _write_stretch(
+        self, pictures: Pictures, images: list[tuple[bytes, int]], views: tuple[int, ...]
+    ) -> Iterator[int]:
+        """Computes the same views of some images and writes shards; yields how many are done."""
+        size, readable = SHARD_IMAGES, set[int]()
+        keys: list[bytes] = []
+        table = np.zeros([0, len(views), self.backbone.card.features], np.float16)
+        for found, features in self._features(pictures, images, views):
+            readable.update(found)
+            keys += [images[i][0] for i in found]
+            table = np.concatenate([table, self._halved(features)])
+            while len(keys) >= size:
+                self._write(keys[:size], views, table[:size])
+                keys, table = keys[size:], table[size:]
+            yield len(readable)
+        if keys:
+            self._write(keys, views, table)
+        lost = [number for i, (_, number) in enumerate(images) if i not in readable]
+        if lost:
+            pictures.report_damage(lost)
+
+    def _halved(self, features: np.ndarray) -> np.ndarray:
+        """The same as float16."""
+        with np.errstate(over="ignore"):
+            halved = features.astype(np.float16)
+        if not np.isfinite(halved).all():
+            raise InputError(
+                f"{self.backbone.card.name} gives features that are not finite in float16; is its "
+                "scale of the input the right one?"
+            )
+        return halved
+
+    def _write(self, keys: list[bytes], views: tuple[int, ...], table: np.ndarray) -> None:
+        """Writes one shard, which counts from then on."""
+        definitions = [self._definitions[view] for view in views]
+        path = self.folder / shards.name(keys, definitions)
+        stacked = np.frombuffer(b"".join(keys), np.uint8).reshape(-1, KEY)
+        try:
+            shards.write(path, Shard(stacked, definitions, table))
+        except OSError as error:
+            raise _unusable(self.folder, error) from None
+        self._damaged.discard(path.name)
+        self._open_shard(path)
+
+    def _features(
+        self, pictures: Pictures, images: list[tuple[bytes, int]], views: tuple[int, ...]
+    ) -> Iterator[tuple[list[int], np.ndarray]]:
+        """Places of readable images and their features [n, len(views), D], in order."""
+        count = len(views)
+        pixels = _pixels(pictures, images, views, self.views, self.backbone.card.side)
+        waiting: list[int] = []
+        rest = np.zeros([0, self.backbone.card.features], np.float32)
+        for places, batch in pixels.unbatch().batch(BATCH).map(_filled).prefetch(2):
+            waiting += places.numpy().tolist()
+            outputs = self._network(batch).numpy()[: len(places)]
+            rest = np.concatenate([rest, outputs])
+            whole = len(rest) // count
+            if whole:
+                rows = waiting[: whole * count : count]
+                yield rows, rest[: whole * count].reshape(whole, count, -1)
+                waiting, rest = waiting[whole * count :], rest[whole * count :]
+
+    def _check_writable(self) -> None:
+        """Raises InputError before any work where the result could not be kept."""
+        try:
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
+        except OSError as error:
+            raise _unusable(self.folder, error) from None
+
+
+def _part(images: list[Any], part: tuple[int, int]) -> list[Any]:
+    """The i-th of n parts of about equal size; whole batches, which are thus the same for any n."""
+    batches = -(-len(images) // BATCH)
+    first, last = (batches * i // part[1] * BATCH for i in (part[0] - 1, part[0]))
+    return images[first:last]
+
+
+def _pixels(
+    pictures: Pictures,
+    images: list[tuple[bytes, int]],
+    views: tuple[int, ...],
+    recipe: Views,
+    side: int,
+) -> tf.data.Dataset:
+    """For each readable image its place [V] and its views [V, side, side, 3], decoded once."""
+    kinds = [recipe.kind(view) for view in views]
+    contents = pictures.contents(np.array([number for _, number in images], np.int64))
+    draws = np.zeros([len(images), len(views), DRAWS], np.float32)
+    for i, (key, _) in enumerate(images):
+        for j, view in enumerate(views):
+            if kinds[j] != "middle":
+                draws[i, j] = recipe.draws(key, view)
+    strong = [j for j, kind in enumerate(kinds) if kind == "strong"]
+
+    def look(place: tf.Tensor, content: tf.Tensor, draws: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        image = pictures.decode(content)
+        seen = [
+            middle_view(image, side)
+            if kind == "middle"
+            else weak_view(image, draws[j], recipe, side)
+            for j, kind in enumerate(kinds)
+        ]
+        pixels = tf.stack(seen)
+        if strong:  # the last ones, since views are in order
+            first = strong[0]
+            augmented = strong_views(pixels[first:], draws[first:], recipe, side)
+            pixels = tf.concat([pixels[:first], augmented], axis=0)
+        return tf.repeat(place, len(views)), pixels
+
+    rows = tf.data.Dataset.from_tensor_slices((np.arange(len(images)), contents, draws))
+    looked = rows.map(look, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return looked.ignore_errors()
+
+
+def _filled(places: tf.Tensor, pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The same with zeros behind the last image, so that each batch has one size."""
+    missing = BATCH - tf.shape(pixels)[0]
+    filled = tf.pad(pixels, [[0, missing], [0, 0], [0, 0], [0, 0]])
+    return places, tf.ensure_shape(filled, [BATCH, *pixels.shape[1:]])
+
+
+def _zeros(shape: tuple[int, ...], folder: Path) -> np.ndarray:
+    """float16 zeros, in memory or, when they are many, in a file without a name."""
+    if 2 * int(np.prod(shape)) <= _IN_MEMORY:
+        return np.zeros(shape, np.float16)
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            return np.memmap(file, np.float16, "w+", shape=shape)
+    except OSError as error:
+        raise _unusable(folder, error) from None
+
+
+def _facts(folder: Path) -> dict[str, Any] | None:
+    """What a folder says about its features; None for a folder that is empty or not there.
+
+    Raises:
+      InputError: it holds something else.
+    """
+    try:
+        found = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+        if isinstance(found, dict):
+            return found
+    except FileNotFoundError:
+        if not folder.exists() or all(p.suffix == UNFINISHED for p in folder.iterdir()):
+            return None
+        raise InputError(
+            f"{folder} holds other files and no {_FACTS}: give a folder of its own to features"
+        ) from None
+    except ValueError:
+        pass
+    raise InputError(f"{folder / _FACTS} is damaged; remove the folder to compute features anew")
+
+
+def _write_facts(folder: Path, facts: dict[str, Any]) -> None:
+    descriptor, temporary = tempfile.mkstemp(suffix=UNFINISHED, dir=folder)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(facts, file, indent=2)
+        file.flush()
+        os.fsync(file.fileno())
+    os.chmod(temporary, 0o644)
+    os.replace(temporary, folder / _FACTS)
+
+
+def _check(folder: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """Raises InputError for a folder of another backbone or of a later version."""
+    version = found.get("format")
+    if not isinstance(version, int) or version > FORMAT:
+        raise InputError(
+            f"{folder} was written by a newer ieg (format {version}, this one reads {FORMAT}): "
+            "take that version, or another folder"
+        )
+    if found.get("digest") != wanted["digest"] or found.get("features") != wanted["features"]:
+        same = found.get("backbone") == wanted["backbone"]
+        which = "the same backbone with other weights" if same else found.get("backbone")
+        raise InputError(
+            f"{folder} has features of {which}, not of {wanted['backbone']}: give each backbone a "
+            "folder of its own"
+        )
+
+
+def _unusable(folder: Path, error: OSError) -> InputError:
+    said = error.strerror or str(error)
+    more = "; what is there already is kept" if error.errno == errno.ENOSPC else ""
+    return InputError(f"features cannot be kept in {folder}: {said}{more}")

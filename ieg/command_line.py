@@ -6,7 +6,7 @@ from typing import Any
 
 from absl import flags
 
-from ieg import config, networks, options
+from ieg import backbones, config, networks, options
 from ieg.data import sources
 from ieg.losses import REGISTRY as LOSSES
 from ieg.methods import REGISTRY as METHODS
@@ -60,6 +60,11 @@ def help_text() -> str:
     lines += [f"data:    {', '.join(sources.REGISTRY.names())}", "", "networks:"]
     for name in networks.REGISTRY.names():
         lines.append(f"  {name:<14} {networks.REGISTRY.get(name).description}")
+    lines += ["", "backbones, frozen networks in front of the network:"]
+    for name in backbones.REGISTRY.names():
+        entry = backbones.REGISTRY.get(name)
+        typed = f"{name}:{entry.argument}" if entry.argument else name
+        lines.append(f"  {typed:<18} {entry.summary}")
     for who, cls in config.option_classes().items():
         title = f"{who}, for every method" if who in config.GROUPS else f"for {who}"
         fields = dataclasses.fields(cls)

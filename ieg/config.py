@@ -16,6 +16,7 @@ from ieg.data.settings import DataSettings
 from ieg.data.sources import SourceEntry
 from ieg.errors import InputError
 from ieg.evaluation.settings import EvaluationSettings
+from ieg.features import preset as features
 from ieg.losses import REGISTRY as LOSSES
 from ieg.losses import LossEntry
 from ieg.methods import REGISTRY as METHODS
@@ -93,6 +94,12 @@ def option_classes() -> dict[str, type]:
     for who, cls in {**methods, **losses}.items():
         _refuse_common_names(who, cls)
     return {**GROUPS, **{f"--{who}": cls for who, cls in {**methods, **losses}.items()}}
+
+
+def values_before() -> dict[str, Any]:
+    """Values in effect in runs that are older than an option, by its name."""
+    fields = [f for cls in GROUPS.values() for f in dataclasses.fields(cls)]
+    return {f.name: f.metadata["before"] for f in fields if f.metadata["before"] is not None}
 
 
 def resolve(
@@ -282,6 +289,9 @@ def _options_class(method: type[Method], loss: LossEntry | None) -> type:
 
 def _preset(typed: Mapping[str, Any], source: SourceEntry) -> dict[str, Any]:
     """Settings that suit the data set; its periods belong to its schedule, not to another one."""
+    backbone = typed.get("backbone", source.backbone)
+    if backbone != "none":
+        return {"backbone": backbone, **features.preset(typed.get("method", features.METHOD))}
     preset = dict(source.preset)
     of_method = source.method_presets.get(_early(typed, preset, "method"), {})
     preset |= _without_alternatives(of_method) | dict(of_method)

@@ -4,27 +4,39 @@
 """
 
 import logging
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from ieg import networks, own_code
+from ieg import backbones, networks, own_code
 from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
+from ieg.backbones import Backbone
 from ieg.checkpoints import latest
 from ieg.config import Config
 from ieg.data.dataset import Dataset, prepare
 from ieg.data.holdout import Fold
-from ieg.data.images import kind
+from ieg.data.images import kind, readable
 from ieg.data.pipeline import Pipeline
 from ieg.errors import InputError
+from ieg.features import gaussian
+from ieg.features.cached import CachedImages
+from ieg.features.embedding import Wanted, embedded
+from ieg.features.gaussian import GaussianHead
+from ieg.features.store import Progress
 from ieg.methods import Context, Examples, Length
 from ieg.networks import parts, precision, pretrained
 from ieg.runs.folder import RunFolder
 from ieg.training import devices as hardware
 from ieg.training.workers import Workers
 from ieg.update import UpdateRule
+
+#: Side in pixels of image files that people look at, while a backbone sees its own.
+_PICTURE = 128
 
 
 def check(config: Config) -> None:
@@ -105,8 +117,11 @@ def _alike(config: Config) -> dict[str, Any]:
 
 def dataset(config: Config, fold: Fold | None) -> Dataset:
     """The data, with probe examples where the method needs them."""
+    settings = config.data
+    if config.network.backbone != "none":  # whose input has that size; images are for the page
+        settings = replace(settings, image_size=_PICTURE if config.source.files else 0)
     return prepare(
-        config.data,
+        settings,
         seed=config.run.seed,
         probe=config.method.needs.probe,
         fold=fold,
@@ -115,9 +130,54 @@ def dataset(config: Config, fold: Fold | None) -> Dataset:
     )
 
 
+def backbone(config: Config) -> Backbone | None:
+    """The pretrained network in front of the one that is trained, or None.
+
+    Raises:
+      InputError: there is none of that name, or its weights cannot be had.
+    """
+    settings = config.network
+    if settings.backbone == "none":
+        if settings.backbone_weights is not None:
+            raise InputError("goes with a `backbone`", option="backbone_weights")
+        return None
+    return backbones.load(
+        settings.backbone, weights=settings.backbone_weights, side=config.data.image_size
+    )
+
+
+def feature_root(config: Config) -> Path:
+    """Folder of all features."""
+    if config.data.feature_dir is not None:
+        return Path(config.data.feature_dir).expanduser()
+    return Path(config.data.dataset_dir).expanduser() / "features"
+
+
+def views(config: Config) -> Wanted:
+    """Views of the training images whose features the method wants."""
+    needs, weak = config.method.needs, config.data.feature_views
+    return Wanted(0 if needs.plain else weak, max(weak, 1) if needs.strong else 0)
+
+
+def with_features(
+    config: Config, dataset: Dataset, backbone: Backbone | None, progress: Progress | None
+) -> Dataset:
+    """The data with the features of their images, where a backbone is asked for."""
+    if backbone is None:
+        return dataset
+    least = 2 * dataset.num_classes
+    if len(dataset.train_indices) < least:
+        raise InputError(
+            f"{dataset.name} has {len(dataset.train_indices)} images to train on; "
+            f"{dataset.num_classes} classes need at least {least}"
+        )
+    return embedded(dataset, backbone, feature_root(config), views(config), progress)
+
+
 def weak_view(config: Config, dataset: Dataset) -> WeakAugmentation | None:
     """The weak view for the settings and the method; None for examples that are no pictures."""
-    weak, plain, rotation = dataset.weak, config.method.needs.plain, config.data.weak_rotation
+    plain, rotation = config.method.needs.plain, config.data.weak_rotation
+    weak = None if dataset.train.features is not None else dataset.weak
     if rotation and (weak is None or plain):
         who = (
             f"{dataset.name} has no images"
@@ -131,13 +191,17 @@ def weak_view(config: Config, dataset: Dataset) -> WeakAugmentation | None:
     return weak._replace(pad=0, flip=False) if plain else weak
 
 
-def strong_view(config: Config, dataset: Dataset) -> StrongAugmentation | None:
+def strong_view(
+    config: Config, dataset: Dataset
+) -> StrongAugmentation | Literal["features"] | None:
     """The strong view for the settings, cropped and cut as suits the data set.
 
-    None for a method that needs none.
+    None for a method that needs none; "features" where features of such views are kept.
     """
     if not config.method.needs.strong:
         return None
+    if dataset.train.features is not None:
+        return "features"
     if dataset.strong is None:
         raise InputError(
             f"`method={config.run.method}` needs a strong view; {dataset.name} has none"
@@ -157,10 +221,13 @@ def strong_view(config: Config, dataset: Dataset) -> StrongAugmentation | None:
 def pipeline(config: Config, dataset: Dataset, replicas: int) -> Pipeline:
     """Batches of the data for so many replicas."""
     training, needs = config.training, config.method.needs
-    probe_size = training.probe_batch_size or training.batch_size
+    probe_size, batch_size = training.probe_batch_size or training.batch_size, training.batch_size
+    if dataset.train.features is not None and config.origins["batch_size"] != "command line":
+        # A few photographs are enough for a head.
+        batch_size = max(1, min(batch_size, len(dataset.train_indices) // replicas))
     return Pipeline(
         dataset,
-        batch_size=training.batch_size * replicas,
+        batch_size=batch_size * replicas,
         seed=config.run.seed,
         probe_size=probe_size * replicas if needs.probe else 0,
         strong=strong_view(config, dataset),
@@ -196,7 +263,7 @@ def context(
 
 def network(config: Config, dataset: Dataset) -> keras.Model:
     """The network with its random weights, or a caller's own as it is."""
-    settings, shape = config.network, dataset.train.images.shape[1:]
+    settings, shape = config.network, dataset.train.inputs.shape[1:]
     if config.architecture.as_is:
         if settings.precision != "float32":
             raise InputError(
@@ -212,7 +279,7 @@ def network(config: Config, dataset: Dataset) -> keras.Model:
         settings.network_name,
         shape,
         dataset.num_classes,
-        kind=kind(dataset.train.images),
+        kind=kind(dataset.train.inputs),
         dropout_rate=settings.dropout_rate,
         cosine_classifier=settings.cosine_classifier,
         dtype=settings.precision,
@@ -220,10 +287,57 @@ def network(config: Config, dataset: Dataset) -> keras.Model:
     )
 
 
-def starting_weights(config: Config, model: keras.Model, folder: RunFolder) -> str:
+def gaussian_head(config: Config, dataset: Dataset) -> GaussianHead | None:
+    """Closed-form head on the features of the training images; None for other examples.
+
+    Its judgment of the labels is in the order of the readable `train_indices`.
+    """
+    features = dataset.train.features
+    if features is None:
+        return None
+    assert isinstance(features, CachedImages)
+    indices = dataset.train_indices[readable(features[dataset.train_indices])]
+    probe = None
+    if dataset.probe_indices is not None:
+        rows = np.unique(dataset.probe_indices)
+        rows = rows[readable(features[rows])]
+        probe = features[rows].plain(), dataset.given_labels[rows]
+    labels, count = dataset.given_labels[indices], dataset.num_classes
+    return gaussian.fit(features[indices].plain(), labels, count, probe=probe, seed=config.run.seed)
+
+
+def _start_from_head(config: Config, model: keras.Model, head: GaussianHead | None) -> None:
+    """Set the weights of a linear network to those of the closed-form head.
+
+    Raises:
+      InputError: the network is not linear, or there are no features of a backbone.
+    """
+    weights = model.trainable_variables
+    if head is None:
+        raise InputError(
+            "needs features of a `backbone`", option="head_start", value=config.network.head_start
+        )
+    if [tuple(w.shape) for w in weights] != [head.weights.shape, head.bias.shape]:
+        raise InputError(
+            f"`network_name={config.network.network_name}` is not linear; take "
+            "`head_start=random`, or `network_name=linear`",
+            option="head_start",
+            value=config.network.head_start,
+        )
+    for variable, values in zip(weights, (head.weights, head.bias), strict=True):
+        variable.assign(values)
+
+
+def starting_weights(
+    config: Config, model: keras.Model, folder: RunFolder, head: GaussianHead | None
+) -> str:
     """Give the network its starting weights; their origin in words."""
     settings = config.network
+    if settings.head_start == "gaussian":
+        _start_from_head(config, model, head)
     start = "the weights that it came with" if config.architecture.as_is else "random weights"
+    if settings.head_start == "gaussian":
+        start = "a Gaussian head in closed form"
     # A run with a checkpoint of its own goes on from that, even when the other one is gone.
     own = latest(folder.checkpoints)
     start = start if own is None else "its last checkpoint"

@@ -10,6 +10,7 @@ import tensorflow as tf
 from rich.console import Console
 
 from ieg import construction
+from ieg.backbones import Backbone
 from ieg.checkpoints import Checkpoints
 from ieg.config import Config
 from ieg.data.dataset import Dataset
@@ -17,6 +18,8 @@ from ieg.data.holdout import Fold
 from ieg.data.pipeline import Pipeline
 from ieg.errors import InputError
 from ieg.evaluation import evaluate
+from ieg.features.gaussian import GaussianHead
+from ieg.features.store import Progress
 from ieg.methods import Method, Output
 from ieg.networks import parts
 from ieg.passes import Predictor, TrainingPass
@@ -44,6 +47,8 @@ class Experiment:
       strategy: whose replicas share the work.
       workers: the processes that it spans.
       dataset: what it trains on and is tested on.
+      backbone: frozen network in front of the model, or None.
+      head: closed-form head on its features, or None.
       model: the network.
       start: where its weights come from, in words.
       method: what a step computes.
@@ -59,6 +64,8 @@ class Experiment:
     strategy: tf.distribute.Strategy
     workers: Workers
     dataset: Dataset
+    backbone: Backbone | None
+    head: GaussianHead | None
     model: keras.Model
     start: str
     method: Method
@@ -83,7 +90,7 @@ class Experiment:
         training = self.config.training
         if training.steps_per_execution is not None:
             return training.steps_per_execution
-        values = training.batch_size * math.prod(self.dataset.train.images.shape[1:])
+        values = training.batch_size * math.prod(self.dataset.train.inputs.shape[1:])
         return max(1, min(STEPS_PER_EXECUTION, LARGEST_BLOCK // values))
 
     def schedule(self) -> schedules.Schedule:
@@ -151,6 +158,16 @@ class Experiment:
             console=console,
         )
 
+    def seen_shape(self) -> tuple[int, ...]:
+        """Shape of an example as the network, or the backbone in front of it, sees it."""
+        if self.backbone is None:
+            return self.dataset.train.images.shape[1:]
+        return self.backbone.model.input_shape[1:]
+
+    def square(self) -> int | None:
+        """Side of the square that the backbone sees of each image."""
+        return None if self.backbone is None else self.backbone.card.side
+
     def test(self, predict: Predictor) -> dict[str, Any]:
         """Measures on the evaluation split, see `evaluate.on_split`, of one of the `predictor`s."""
         return evaluate.on_split(
@@ -197,26 +214,30 @@ def folder_of(config: Config, fold: Fold | None = None) -> RunFolder:
     return folder if fold is None else RunFolder(folder.path / f"fold{fold.number}")
 
 
-def build(config: Config, fold: Fold | None = None) -> Experiment:
+def build(config: Config, fold: Fold | None = None, progress: Progress | None = None) -> Experiment:
     """Data, network, method and state of a run.
 
     Args:
       config: the resolved configuration.
       fold: part of the training examples to leave out, or None.
+      progress: told of the images whose features are computed first.
     Raises:
       InputError: something does not fit together; nothing has been written.
     """
     deterministic, strategy, workers = construction.devices(config)
     construction.check(config)
+    backbone = construction.backbone(config)
     dataset = workers.each(lambda: construction.dataset(config, fold))
     workers.require_same({"the digest of images and labels": dataset.digest})
+    dataset = workers.each(lambda: construction.with_features(config, dataset, backbone, progress))
     dataset = replace(dataset, weak=construction.weak_view(config, dataset))
     number = strategy.num_replicas_in_sync
     pipeline = construction.pipeline(config, dataset, number)
+    head = construction.gaussian_head(config, dataset)
     with strategy.scope():
         folder = folder_of(config, fold)
         model = construction.network(config, dataset)
-        start = workers.each(lambda: construction.starting_weights(config, model, folder))
+        start = workers.each(lambda: construction.starting_weights(config, model, folder, head))
         if config.network.sync_batch_norm:
             parts.synchronize_batch_norm(model)
         context = construction.context(config, dataset, model, pipeline, number)
@@ -235,6 +256,8 @@ def build(config: Config, fold: Fold | None = None) -> Experiment:
         strategy=strategy,
         workers=workers,
         dataset=dataset,
+        backbone=backbone,
+        head=head,
         model=model,
         start=start,
         method=method,

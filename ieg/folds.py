@@ -77,7 +77,7 @@ def save(experiment: Experiment) -> None:
     held_out = experiment.dataset.held_out
     assert held_out is not None
     predict = experiment.predictor(experiment.state.evaluated_weights())
-    logits = predict(experiment.dataset.train.images[held_out])
+    logits = predict(experiment.dataset.train.inputs[held_out])
     experiment.folder.write_arrays(SCORES, {"index": held_out, "logits": logits})
 
 

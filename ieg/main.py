@@ -10,7 +10,16 @@ from absl import flags
 from rich.console import Console
 
 from ieg import command_line, config, own_code
-from ieg.commands import audit, evaluation, export, predict, show_data, train, visualize
+from ieg.commands import (
+    audit,
+    embed,
+    evaluation,
+    export,
+    predict,
+    show_data,
+    train,
+    visualize,
+)
 from ieg.errors import InputError, TrainingStopped, as_flag, spelled
 
 COMMANDS = {
@@ -21,6 +30,7 @@ COMMANDS = {
     "export": export.run,
     "predict": predict.run,
     "show_data": show_data.run,
+    "embed": embed.run,
 }
 
 

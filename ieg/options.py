@@ -24,6 +24,7 @@ def option(
     at_most: float | None = None,
     below: float | None = None,
     experiment: bool = True,
+    before: Any = None,
 ) -> Any:
     """A dataclass field that becomes a flag.
 
@@ -34,6 +35,8 @@ def option(
       at_least, above, at_most, below: range of a number.
       experiment: whether the value defines the experiment, so that a run folder with another value
         belongs to another run.
+      before: for an option that defines the experiment and is younger than some run folders: the
+        value that those runs had in effect.
     """
     limits = {"at least": at_least, "above": above, "at most": at_most, "below": below}
     metadata = {
@@ -41,6 +44,7 @@ def option(
         "choices": choices,
         "limits": {word: limit for word, limit in limits.items() if limit is not None},
         "experiment": experiment,
+        "before": before,
     }
     return dataclasses.field(default=default, metadata=metadata)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from absl import flags
 
-from ieg import losses, methods, networks
+from ieg import backbones, losses, methods, networks
 from ieg.data import noise, sources
 from ieg.errors import InputError
 from ieg.registry import Registry
@@ -23,6 +23,7 @@ REGISTRIES: tuple[Registry, ...] = (
     losses.REGISTRY,
     methods.REGISTRY,
     networks.REGISTRY,
+    backbones.REGISTRY,
     sources.REGISTRY,
     noise.REGISTRY,
 )

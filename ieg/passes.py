@@ -96,7 +96,7 @@ class TrainingPass:
 
     def __call__(self, indices: np.ndarray, output: Output = "logits") -> np.ndarray:
         """Outputs for examples [n] of the training split: [n, K] logits or [n, D] features."""
-        return self._predictor(output)(self._dataset.train.images[indices])
+        return self._predictor(output)(self._dataset.train.inputs[indices])
 
     def of_steps(
         self, first: int, stop: int, output: Output = "logits", *, strong: bool = False
@@ -116,7 +116,7 @@ class TrainingPass:
     def of_evaluation(self, output: Output = "logits") -> tuple[np.ndarray, np.ndarray]:
         """[M] labels of the evaluation split, and outputs for its images, where readable."""
         split = self._dataset.evaluation
-        outputs, kept = self._predictor(output)(split.images), readable(split.images)
+        outputs, kept = self._predictor(output)(split.inputs), readable(split.inputs)
         return split.labels[kept], outputs[kept]
 
     def _predictor(self, output: Output) -> Predictor:

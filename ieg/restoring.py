@@ -4,26 +4,33 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from rich.console import Console
+
 from ieg import config as configuration
 from ieg.config import Config
 from ieg.data import names
 from ieg.data.holdout import Fold
 from ieg.errors import InputError
 from ieg.experiment import Experiment, build, folder_of
+from ieg.features import progress
 
 
-def restored(config: Config) -> tuple[Experiment, int]:
+def restored(config: Config, console: Console) -> tuple[Experiment, int]:
     """Build a run and restore the checkpoint that was asked for.
 
     Settings that were not typed come from the run's own config.json.
 
+    Args:
+      config: as typed now.
+      console: shows the progress of features that have to be computed.
     Returns:
       the experiment, and the step of the checkpoint.
     Raises:
       InputError: there is no such run or checkpoint, a typed setting contradicts the run, or its
         data are not those that it was trained on.
     """
-    experiment = build(_settings_of_the_run(config))
+    with progress.shown(console) as told:
+        experiment = build(_settings_of_the_run(config), progress=told)
     folder = experiment.folder
     refuse_other_data(experiment, folder.read_config() or {})
     if not experiment.checkpoints.steps():
@@ -111,6 +118,8 @@ def stored_config(config: Config, fold: Fold | None = None) -> dict[str, Any] | 
     if stored is None:
         return None
     asked, values = config.experiment(), stored["values"]
+    for name, before in configuration.values_before().items():  # options that are younger
+        values.setdefault(name, before)
     if "dataset" in values:  # older runs have it as it was typed
         values["dataset"] = names.absolute(str(values["dataset"]))
     missing = asked.keys() - values.keys()

@@ -29,6 +29,7 @@ DIGITS = (
 FILES = (
     "--method=supervised",
     "--network_name=cnn",
+    "--backbone=none",
     "--image_size=8",
     "--batch_size=6",
     "--max_iteration=4",
@@ -214,7 +215,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     for k, name in enumerate(ODD):
         trees.write_image(photos / "train" / "ant" / name, 0, 50 + k)
     root = tmp_path_factory.mktemp("audited")
-    command(root, f"--dataset=folder:{photos}", *FILES)
+    command(root, f"--dataset=folder:{photos}", "--backbone=none", *FILES)
     return photos, run_below(root)
 
 
@@ -232,7 +233,13 @@ def test_a_folder_that_has_changed_is_not_the_one_that_was_trained_on(
 ) -> None:
     photos, run = audited
     folder, before = photos / "train" / "ant", runs.snapshot(run)
-    flags = (f"--dataset=folder:{photos}", *FILES[:2], f"--mode={mode}", f"--input={folder}")
+    flags = (
+        f"--dataset=folder:{photos}",
+        "--backbone=none",
+        *FILES[:2],
+        f"--mode={mode}",
+        f"--input={folder}",
+    )
     image = folder / ODD[1]
     moved = image.rename(folder / "0.jpg")  # as many as before, in another order
     try:
@@ -255,7 +262,7 @@ def test_decisions_return_into_the_next_training(
     for row, label in zip(odd, ("bee", 'cat, "big"', "", ""), strict=True):
         row |= {"decision": "wrong", "new_label": label}
     file = write(tmp_path / "my decisions, 1.csv", decisions)
-    flags = (f"--dataset=folder:{photos}", f"--label_corrections={file}", *FILES)
+    flags = (f"--dataset=folder:{photos}", "--backbone=none", f"--label_corrections={file}", *FILES)
     printed = command(tmp_path / "runs", *flags)
     said = "corrected 2 labels changed and 2 images left out, 18 fine and 0 unsure labels kept, by"
     assert f"{said} {file}" in printed
@@ -298,7 +305,12 @@ def test_a_folder_that_changed_since_the_audit(
         ({"decision": "wrong", "new_label": "dog"}, "'dog' is no class of this data set"),
     ):
         file = write(tmp_path / "decisions.csv", [row | changed])
-        flags = [f"--dataset=folder:{photos}", *FILES, f"--label_corrections={file}"]
+        flags = [
+            f"--dataset=folder:{photos}",
+            "--backbone=none",
+            *FILES,
+            f"--label_corrections={file}",
+        ]
         assert main(["ieg", f"--checkpoint_path={tmp_path / 'no'}", *flags]) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith("error: ") and words in line

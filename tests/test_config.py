@@ -186,7 +186,7 @@ def test_where_and_how_long_a_run_goes_does_not_define_the_experiment() -> None:
         (
             "mode",
             "teach",
-            "one of train, evaluation, visualize, audit, export, predict, show_data",
+            "one of train, evaluation, visualize, audit, export, predict, show_data, embed",
         ),
         ("eval_split", "train", "one of test, validation"),
         ("meta_stepsize", 0.0, "above 0"),
@@ -391,7 +391,7 @@ def test_the_help_names_every_flag_with_its_default() -> None:
 
 def test_the_help_lists_choices_defaults_and_what_there_is() -> None:
     text = command_line.help_text()
-    modes = "train|evaluation|visualize|audit|export|predict|show_data"
+    modes = "train|evaluation|visualize|audit|export|predict|show_data|embed"
     assert f"  --mode [{modes}]  (default: train)\n" in text
     assert "  --max_epoch  (default: unset)\n" in text
     assert "  --label_smoothing  (default: 0.0)\n" in text

@@ -52,7 +52,14 @@ def commands(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     found = {}
     for name, flags in SETS.items():
         root = tmp_path_factory.mktemp(name)
-        data = () if name == "digits" else (f"--dataset=folder:{photos}",)
+        data = (
+            ()
+            if name == "digits"
+            else (
+                f"--dataset=folder:{photos}",
+                "--backbone=none",
+            )
+        )
         found[name] = ["ieg", f"--checkpoint_path={root}", *FLAGS, *flags, *data]
         assert main(found[name]) == 0
         assert main([*found[name], "--mode=export"]) == 0

@@ -100,6 +100,7 @@ def test_names_of_files_and_classes_are_shown_as_they_are(tmp_path: Path) -> Non
     run = runs.train(
         tmp_path / "runs",
         f"--dataset=folder:{folder}",
+        "--backbone=none",
         *("--method=supervised", "--network_name=cnn", "--image_size=8", "--batch_size=6"),
         *("--max_iteration=2", "--eval_freq=2"),
     )

@@ -47,7 +47,11 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return trees.write_folder(tmp_path_factory.mktemp("data") / "photos")
 
 
-@pytest.mark.parametrize("method", [("--method=supervised",), FSR], ids=lambda flags: flags[0])
+@pytest.mark.parametrize(
+    "method",
+    [("--method=supervised", "--backbone=none"), (*FSR, "--backbone=none")],
+    ids=lambda flags: flags[0],
+)
 def test_a_folder_is_trained_on_evaluated_and_shown(
     photos: Path, tmp_path: Path, method: tuple[str, ...]
 ) -> None:
@@ -90,7 +94,7 @@ def test_a_folder_is_trained_on_evaluated_and_shown(
 def test_noise_that_was_asked_for_is_known(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flags = (f"--dataset=folder:{photos}", "--noise=symmetric_0.4", *FSR)
+    flags = (f"--dataset=folder:{photos}", "--backbone=none", "--noise=symmetric_0.4", *FSR)
     assert "noise     symmetric 0.4 asked, 0.400 of the given" in command(tmp_path, *flags)
     run = runs.only_run(tmp_path)
     assert run.parts[-4].endswith("_symmetric_0.4")
@@ -119,7 +123,7 @@ def test_a_table_with_clean_rows_is_enough_for_ieg(tmp_path: Path) -> None:
         for k, name in enumerate(names)
     ]
     path = trees.write_table(tmp_path / "labels.csv", rows, "path,label,split")
-    printed = command(tmp_path / "runs", f"--dataset=csv:{path}", "--method=ieg")
+    printed = command(tmp_path / "runs", f"--dataset=csv:{path}", "--backbone=none", "--method=ieg")
     assert "27 training images 8x8x3 in 3 classes, 3 clean probe images, 6 test" in printed
     run = runs.only_run(tmp_path / "runs")
     split = table(run, "split.csv")
@@ -158,7 +162,7 @@ def test_damaged_images_are_listed_and_a_resumed_run_goes_on_as_one_that_was_not
     photos = trees.write_folder(tmp_path / "photos")
     (photos / "train" / "bee" / "04.jpg").write_bytes(b"\xff\xd8\xff no JPEG")
     (photos / "test" / "cat" / "01.jpg").write_text("no image either")
-    flags = (f"--dataset=folder:{photos}", "--damaged_limit=0.1", *FSR)
+    flags = (f"--dataset=folder:{photos}", "--backbone=none", "--damaged_limit=0.1", *FSR)
     command(tmp_path / "parts", *flags, "--max_iteration=3", "--lr_schedule=exponential")
     command(tmp_path / "other", *flags, "--lr_schedule=exponential")
     part = runs.only_run(tmp_path / "parts")
@@ -186,7 +190,7 @@ def test_too_many_damaged_images_end_the_run_and_are_listed(
     photos = trees.write_folder(tmp_path / "photos")
     (photos / "train" / "bee" / "04.jpg").write_text("no image")
     main(["ieg", f"--checkpoint_path={tmp_path / 'runs'}", *SMALL, *FSR,
-          f"--dataset=folder:{photos}"])  # fmt: skip
+          f"--dataset=folder:{photos}", "--backbone=none"])  # fmt: skip
     error = capsys.readouterr().err
     assert error.startswith("stopped: 1 of 39 image files cannot be decoded, and --damaged_limit")
     assert "train/bee/04.jpg" in error
@@ -197,7 +201,12 @@ def test_a_folder_that_has_changed_is_another_experiment(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photos = trees.write_folder(tmp_path / "photos")
-    flags = (f"--dataset=folder:{photos}", "--method=supervised", "--max_iteration=1")
+    flags = (
+        f"--dataset=folder:{photos}",
+        "--backbone=none",
+        "--method=supervised",
+        "--max_iteration=1",
+    )
     command(tmp_path / "runs", *flags)
     (photos / "train" / "bee" / "04.jpg").unlink()
     command(tmp_path / "runs", *flags, status=2)

@@ -15,6 +15,6 @@ mean anything. Arrays in, arrays out; nothing here needs TensorFlow.
 
 from ieg.audit import agreement
 from ieg.audit.quality import FIRST, measure
-from ieg.audit.scores import THRESHOLD, Estimate, estimate
+from ieg.audit.scores import THRESHOLD, Estimate, estimate, from_posterior
 
-__all__ = ["FIRST", "THRESHOLD", "Estimate", "agreement", "estimate", "measure"]
+__all__ = ["FIRST", "THRESHOLD", "Estimate", "agreement", "estimate", "from_posterior", "measure"]

@@ -106,6 +106,38 @@ def estimate(
     return _estimate(z, given, loss)
 
 
+def from_posterior(posterior: ArrayLike, labels: ArrayLike, logits: ArrayLike) -> Estimate:
+    """Estimate from probabilities of the true class that somebody has found already.
+
+    Args:
+      posterior: [n, K] P(true = k | example, given label); rows sum to 1.
+      labels: [n] int in [0, K), the given ones.
+      logits: [n, K] of the true class from the example alone.
+    Returns:
+      an `Estimate` with temperature 1.
+
+    >>> posterior = [[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]]
+    >>> found = from_posterior(posterior, [0, 1, 1], np.log(posterior))
+    >>> found.score.round(2), found.suggested, round(found.noise_rate, 2)
+    (array([0.1, 0.8, 0.3]), array([0, 0, 1]), 0.4)
+    """
+    rows = np.asarray(posterior, np.float64)
+    given = _as_labels(labels, rows.shape)
+    own, others = _own_and_others(rows, given)
+    score = 1 - own
+    counts = np.zeros([rows.shape[1], rows.shape[1]])
+    np.add.at(counts.T, given, rows)
+    sizes = counts.sum(axis=1, keepdims=True)
+    return Estimate(
+        score,
+        np.where(score > THRESHOLD, others.argmax(axis=1), given),
+        np.exp(_own_and_others(log_softmax(logits), given)[0]),
+        float(score.mean()),
+        np.divide(counts, sizes, out=np.zeros_like(counts), where=sizes > 0),
+        1.0,
+    )
+
+
 def _estimate(z: NDArray[np.floating], labels: IntArray, loss: FloatArray) -> Estimate:
     num_classes = z.shape[1]
     parts = list(_parts(len(z), num_classes))

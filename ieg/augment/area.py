@@ -10,7 +10,8 @@ from ieg.augment import geometry
 #: Uniform numbers that one `random_area` takes: area, aspect, place in height and in width.
 DRAWS = 4
 _LARGEST_ASPECT = 4 / 3
-#: Side of the square for evaluation, relative to the shorter side of the image.
+#: Side of the square for evaluation of networks that were trained on random areas, relative to the
+#: shorter side of the image.
 MIDDLE = 224 / 256
 
 
@@ -80,15 +81,16 @@ def random_area(
     return tf.concat([tf.cast(tf.floor(draws[2:DRAWS] * free), tf.int32), size], axis=0)
 
 
-def middle(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-    """The square in the middle with 7/8 of the shorter side: 224 of 256 pixels.
+def middle(height: tf.Tensor, width: tf.Tensor, part: float = MIDDLE) -> tf.Tensor:
+    """The square in the middle, by default with 7/8 of the shorter side: 224 of 256 pixels.
 
     Args:
       height, width: scalar int32, of the image.
+      part: of the shorter side that the square has, in (0, 1].
     Returns:
       [4] int32: top, left, height, width; at least one pixel.
     """
     sides = tf.stack([height, width])
-    side = tf.cast(tf.reduce_min(sides), tf.float32) * MIDDLE
+    side = tf.cast(tf.reduce_min(sides), tf.float32) * part
     size = tf.maximum(tf.cast(tf.round(side), tf.int32), 1)
     return tf.concat([(sides - size) // 2, [size, size]], axis=0)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from ieg.augment.area import MIDDLE
 from ieg.classifier.examples import (
     Form,
     checked_labels,
@@ -59,6 +60,15 @@ class Prepared(NamedTuple):
         """Number N of examples to train on."""
         probe = self.source.probe
         return len(self.source.train.labels) - (0 if probe is None else len(probe.indices))
+
+    def behind(self, square: int | None) -> "Prepared":
+        """The same with the side of the square that a backbone sees of each image."""
+        if square is None:
+            return self
+        shape = self.form.shape
+        if self.form.kind == "files":  # read in the size that the backbone takes
+            shape = (square, square, CHANNELS)
+        return self._replace(form=self.form._replace(shape=shape, square=square))
 
     def as_seen(self) -> np.ndarray:
         """Some examples [B, ...] as a network sees them; noise instead of image files."""
@@ -200,7 +210,8 @@ def to_predict(estimator: BaseEstimator, X: Any, form: Form) -> Images:
             f"{height}x{width}x{channels}"
         )
     root, paths = listing.list_images(Path(X).expanduser())
-    return listing.to_predict(root, paths, height)
+    middle = MIDDLE if form.square is None else 1.0
+    return listing.to_predict(root, paths, height, middle=middle)
 
 
 def raw_input(form: Form, *, exported: bool) -> RawInput:
@@ -208,4 +219,4 @@ def raw_input(form: Form, *, exported: bool) -> RawInput:
     if form.kind == "features":
         return RawInput(form.shape, "float32", is_image=False, scaling=form.scaling)
     dtype, any_size = ("uint8", form.kind == "files") if exported else ("float32", False)
-    return RawInput(form.shape, dtype, is_image=True, any_size=any_size)
+    return RawInput(form.shape, dtype, is_image=True, any_size=any_size, square=form.square)

@@ -4,7 +4,7 @@ import tempfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -27,14 +27,24 @@ from ieg.data.pipeline import sweep
 from ieg.data.sources import Request, arrays
 from ieg.errors import InputError
 from ieg.exporting import inference, package
+from ieg.features import preset
 from ieg.methods import REGISTRY as METHODS
 
 _PREDICT_BATCH = 100
+#: For image files.
+_BACKBONE = "efficientnet_lite0"
 #: Least number of steps in an epoch of few examples, by smaller batches.
 _STEPS = 10
 _SMALLEST_BATCH = 10
 #: Share of the epochs with equal weights in FSR, as in the presets of data sets.
 _FSR_START = 1 / 6
+
+
+class Chosen(NamedTuple):
+    """Method and backbone of a fit."""
+
+    method: str
+    backbone: str
 
 
 class RobustClassifier(ClassifierMixin, BaseEstimator):
@@ -45,12 +55,15 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
 
     Args:
       method: name of a method. "fsr" needs no clean examples; "l2r", "ieg" and others need some in
-        `fit`.
+        `fit`. None: "gaussian" with a backbone, otherwise "fsr".
       network: name of a network ("cnn", "resnet20", "mlp", ...), a keras.Model from examples to
         logits, or a function (shape of an example, number of classes) → such a model. None: "cnn"
-        for images, "mlp" for features, and for files the network of their preset. A model is
+        for images, "mlp" for features, "linear" behind a backbone. A model is
         copied, and the copy is trained from its weights on. Networks see images as float32 in
         [-1, 1]. Networks by name see standardized features, others features as they are.
+      backbone: frozen pretrained network that images go through first, such as
+        "efficientnet_lite0", see docs/photos.md; "none" to train from pixels. None:
+        "efficientnet_lite0" for files unless a network is given, otherwise "none".
       epochs: passes over the training examples; None: 60.
       batch_size: examples in a step; None: 100, fewer for few examples, for files as in their
         preset.
@@ -96,9 +109,10 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        method: str = "fsr",
+        method: str | None = None,
         network: Any = None,
         *,
+        backbone: str | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
         learning_rate: float | None = None,
@@ -110,6 +124,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
     ) -> None:
         self.method = method
         self.network = network
+        self.backbone = backbone
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -150,10 +165,11 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
             raise InputError(
                 f"must be one of {names}", option="augmentation", value=self.augmentation
             )
-        needs_probe = METHODS.get(self.method).needs.probe
+        chosen = self._chosen(X)
+        needs_probe = METHODS.get(chosen.method).needs.probe
         seed, pairs = self._seed(), [(X_probe, y_probe), (X_test, y_test)]
         if is_path(X):
-            prepared = data.from_path(X, [(None, y), *pairs], self._request(seed))
+            prepared = data.from_path(X, [(None, y), *pairs], self._request(seed, chosen))
         else:
             prepared = data.from_arrays(
                 self,
@@ -166,15 +182,16 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
                 "needs clean examples: give X_probe and y_probe, or take `method=fsr`, which needs "
                 "none",
                 option="method",
-                value=self.method,
+                value=chosen.method,
             )
         if not needs_probe and X_probe is not None:
-            warnings.warn(f"method={self.method!r} does not use X_probe", stacklevel=3)
+            warnings.warn(f"method={chosen.method!r} does not use X_probe", stacklevel=3)
         with tempfile.TemporaryDirectory() as scratch:
-            config = self._config(prepared, seed, scratch, tested=X_test is not None)
+            config = self._config(chosen, prepared, seed, scratch, tested=X_test is not None)
             keep = self.run_folder is not None
             console = Console(quiet=not self.verbose)
             experiment = training.train(config, console, keep=keep)
+            prepared = prepared.behind(experiment.square())
             self._set(training.fitted(experiment, prepared))
         return self
 
@@ -290,9 +307,19 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         if "fitted" in state:
             self._set(saved.from_bytes(state["fitted"]))
 
-    def _config(self, prepared: Prepared, seed: int, scratch: str, *, tested: bool) -> Config:
+    def _chosen(self, X: Any) -> Chosen:
+        """Method and backbone, by what the examples are where nothing else was said."""
+        suits = is_path(X) and self.network is None
+        backbone = self.backbone or (_BACKBONE if suits else "none")
+        method = self.method or ("fsr" if backbone == "none" else preset.METHOD)
+        return Chosen(method, backbone)
+
+    def _config(
+        self, chosen: Chosen, prepared: Prepared, seed: int, scratch: str, *, tested: bool
+    ) -> Config:
         """Configuration of the experiment that the parameters describe."""
-        typed, num_classes = self._typed(prepared, seed, tested=tested), len(prepared.classes)
+        typed = self._typed(chosen, prepared, seed, tested=tested)
+        num_classes = len(prepared.classes)
         typed["checkpoint_path"] = scratch if self.run_folder is None else str(self.run_folder)
         architecture, facts = None, {}
         if prepared.form.kind == "images":
@@ -302,15 +329,18 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
             make = network.maker(self.network, seen, num_classes, seed)
             architecture = network.entry(make)
             typed["network_name"] = "own"
-            typed = network.settings_for(make, self.method, seen, num_classes) | typed
+            typed = network.settings_for(make, chosen.method, seen, num_classes) | typed
             if self.run_folder is not None:
                 facts["network"] = network.fingerprint(self.network, make)
         return resolve(typed, source=prepared.entry, architecture=architecture, facts=facts)
 
-    def _typed(self, prepared: Prepared, seed: int, *, tested: bool) -> dict[str, Any]:
+    def _typed(
+        self, chosen: Chosen, prepared: Prepared, seed: int, *, tested: bool
+    ) -> dict[str, Any]:
         """Option → value as if typed on the command line, without those for the network."""
         typed: dict[str, Any] = {
-            "method": self.method,
+            "method": chosen.method,
+            "backbone": chosen.backbone,
             "dataset": prepared.dataset,
             "seed": seed,
             # Determinism is switched for the whole process, which belongs to the caller.
@@ -335,7 +365,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
             raise InputError(
                 "needs X_test if `checkpoint_path` is given", option="eval_split", value="test"
             )
-        return typed | self._sized(prepared, typed)
+        return typed | self._sized(chosen, prepared, typed)
 
     def _seed(self) -> int:
         """Seed of a fit: `random_state`, or a number drawn from it."""
@@ -343,13 +373,15 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _request(self, seed: int) -> Request:
+    def _request(self, seed: int, chosen: Chosen) -> Request:
         """Request for image files, without their path."""
         settings = self.settings or {}
-        names = ("image_size", "damaged_limit")
+        names = ("damaged_limit", "image_size")[: 2 if chosen.backbone == "none" else 1]
         return Request(seed=seed, **{n: settings[n] for n in names if n in settings})
 
-    def _sized(self, prepared: Prepared, typed: Mapping[str, Any]) -> dict[str, Any]:
+    def _sized(
+        self, chosen: Chosen, prepared: Prepared, typed: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """Settings that depend on the number of examples."""
         if prepared.form.kind == "files":
             return {}
@@ -363,7 +395,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         if size < typed.get("batch_size", 0):
             warnings.warn(f"batch_size is {size}: there are no more examples", stacklevel=5)
         sized: dict[str, Any] = {"batch_size": size}
-        if self.method == "fsr":
+        if chosen.method == "fsr":
             sized["queue_bs"] = typed.get("queue_bs", min(preset["queue_bs"], size))
             if "max_epoch" in typed:
                 start = int(typed["max_epoch"] * _FSR_START)

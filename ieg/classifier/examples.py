@@ -23,12 +23,14 @@ class Form(NamedTuple):
       shape: shape of one example, (H, W, C) or (D,).
       unit: True if images are floats in [0, 1].
       scaling: mean and standard deviation of each feature, for standardization; None without.
+      square: side of the square that a backbone sees of each image; None without a backbone.
     """
 
     kind: str
     shape: tuple[int, ...]
     unit: bool = False
     scaling: tuple[list[float], list[float]] | None = None
+    square: int | None = None
 
 
 def one_line(error: Exception) -> InputError:

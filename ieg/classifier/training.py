@@ -21,6 +21,7 @@ from ieg.data.images import readable
 from ieg.errors import InputError
 from ieg.experiment import Experiment, build
 from ieg.exporting import card, inference
+from ieg.exporting.network import full_network
 from ieg.training.trainer import Interrupted
 
 
@@ -78,14 +79,8 @@ def fitted(experiment: Experiment, prepared: Prepared) -> Fitted:
     files = images if isinstance(images, FileImages) else None
     predict = experiment.predictor(state.evaluated_weights())
     rows = dataset.train_indices if files or folds_trained else np.arange(prepared.size)
-    if folds_trained:
-        logits, loss = folds.out_of_fold(experiment), np.full(len(rows), np.nan)
-    else:
-        logits, loss = predict(images[rows]), state.ledger.settled_loss()[rows]
-    usable = np.flatnonzero(readable(images[rows]))
-    found = audit.estimate(
-        dataset.given_labels[rows[usable]], logits=logits[usable], running_loss=loss[usable]
-    )
+    usable = np.flatnonzero(readable(dataset.train.inputs[rows]))
+    found = _audited(experiment, rows, usable)
     # Files in the order of the list, arrays in that of the caller.
     places = usable if files else rows[usable]
     suggested = dataset.given_labels[rows if files else np.arange(prepared.size)].copy()
@@ -105,10 +100,9 @@ def fitted(experiment: Experiment, prepared: Prepared) -> Fitted:
         tested=tested,
         raw=exported,
         noise=f"{noise}{agreement.doubt(facts)}.",
+        backbone=None if experiment.backbone is None else experiment.backbone.card,
     )
-    inference.take_weights(state.params, state.evaluated_weights())
-    as_is = experiment.config.architecture.as_is
-    network = experiment.model if as_is else inference.standard_copy(experiment.model)
+    network = full_network(experiment)
     raw = raw_input(prepared.form, exported=False)
     return Fitted(
         model=inference.probability_model(network, raw),
@@ -121,6 +115,20 @@ def fitted(experiment: Experiment, prepared: Prepared) -> Fitted:
         card=text,
         feature_names=prepared.feature_names,
         paths=[os.fsdecode(path) for path in files.paths[rows]] if files else None,
+    )
+
+
+def _audited(experiment: Experiment, rows: np.ndarray, usable: np.ndarray) -> audit.Estimate:
+    """Scores of the readable ones of these training examples, by the best evidence there is."""
+    dataset, state = experiment.dataset, experiment.state
+    given = dataset.given_labels[rows[usable]]
+    if experiment.config.evaluation.audit_folds:
+        return audit.estimate(given, logits=folds.out_of_fold(experiment)[usable])
+    if experiment.head is not None and np.array_equal(rows, dataset.train_indices):
+        return audit.from_posterior(experiment.head.posterior, given, experiment.head.logits)
+    logits = experiment.predictor(state.evaluated_weights())(dataset.train.inputs[rows[usable]])
+    return audit.estimate(
+        given, logits=logits, running_loss=state.ledger.settled_loss()[rows[usable]]
     )
 
 

@@ -15,15 +15,15 @@ def run(config: Config, console: Console) -> int:
     Raises:
       InputError: see `restored`; or a fold has not been trained.
     """
-    experiment, step = restored(config)
+    experiment, step = restored(config, console)
     announce(experiment, console, step)
     examples = outcome.examples_table(experiment)
     if experiment.config.evaluation.audit_folds:
         audited = label_audit.by_folds(experiment, examples, step, console)
     else:
         predict = experiment.predictor(experiment.state.evaluated_weights())
-        logits = predict(experiment.dataset.train.images[experiment.dataset.train_indices])
+        logits = predict(experiment.dataset.train.inputs[experiment.dataset.train_indices])
         confusion = experiment.test(predict)["confusion"]
-        audited = label_audit.by_itself(experiment, examples, logits, confusion, step, console)
+        audited = label_audit.of_run(experiment, examples, logits, confusion, step, console)
     audit_again(experiment, audited, console)
     return 0

@@ -15,7 +15,7 @@ def run(config: Config, console: Console) -> int:
     Raises:
       InputError: see `restored`.
     """
-    experiment, step = restored(config)
+    experiment, step = restored(config, console)
     announce(experiment, console, step)
     weights = {"raw": experiment.state.params}
     if experiment.state.average:

@@ -12,6 +12,7 @@ from ieg.data.files import FileImages
 from ieg.experiment import Experiment
 from ieg.exporting import card, inference, package
 from ieg.exporting.inference import RawInput
+from ieg.exporting.network import full_network
 from ieg.report.announce import announce
 from ieg.restoring import restored
 
@@ -24,7 +25,7 @@ def run(config: Config, console: Console) -> int:
     Raises:
       InputError: see `restored`.
     """
-    experiment, step = restored(config)
+    experiment, step = restored(config, console)
     announce(experiment, console, step)
     tested = experiment.test(experiment.predictor(experiment.state.evaluated_weights()))
     write(experiment, experiment.folder.path / FOLDER, step, tested)
@@ -46,9 +47,7 @@ def write(experiment: Experiment, folder: Path, step: int, tested: dict[str, Any
       step: of the weights.
       tested: their measures, see `evaluate.on_split`.
     """
-    inference.take_weights(experiment.state.params, experiment.state.evaluated_weights())
-    network = inference.standard_copy(experiment.model)
-    model = inference.probability_model(network, raw_input(experiment))
+    model = inference.probability_model(full_network(experiment), raw_input(experiment))
     text = card.of_run(
         experiment.dataset,
         experiment.config.experiment(),
@@ -57,6 +56,7 @@ def write(experiment: Experiment, folder: Path, step: int, tested: dict[str, Any
         tested=tested,
         raw=raw_input(experiment),
         noise=_noise(experiment),
+        backbone=None if experiment.backbone is None else experiment.backbone.card,
     )
     package.write(folder, model, experiment.dataset.class_names, text)
 
@@ -64,9 +64,11 @@ def write(experiment: Experiment, folder: Path, step: int, tested: dict[str, Any
 def raw_input(experiment: Experiment) -> RawInput:
     """Input of an exported model."""
     images, weak = experiment.dataset.train.images, experiment.dataset.weak
+    files, square = isinstance(images, FileImages), experiment.square()
+    if square is not None:
+        return RawInput(images.shape[1:], "uint8", is_image=True, any_size=files, square=square)
     if weak is None:
         return RawInput(images.shape[1:], str(np.asarray(images).dtype), is_image=False)
-    files = isinstance(images, FileImages)
     return RawInput(images.shape[1:], "uint8", is_image=True, any_size=files, mean=weak.mean)
 
 

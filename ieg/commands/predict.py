@@ -3,15 +3,18 @@
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from rich.console import Console
 
 from ieg.config import Config
 from ieg.data import listing, names
 from ieg.data.files import CHANNELS, FileImages
 from ieg.data.images import readable
+from ieg.data.pipeline import sweep
 from ieg.errors import InputError
 from ieg.evaluation.confidence import probabilities
 from ieg.experiment import Experiment
+from ieg.exporting.network import full_network
 from ieg.report.announce import announce
 from ieg.restoring import restored
 
@@ -27,10 +30,10 @@ def run(config: Config, console: Console) -> int:
     if given is None:
         raise InputError("`mode=predict` needs images: `input=FOLDER`, or a CSV file with paths")
     root, paths = listing.list_images(Path(given).expanduser())
-    experiment, step = restored(config)
+    experiment, step = restored(config, console)
     announce(experiment, console, step)
     images = _as_trained(experiment, root, paths)
-    logits = experiment.predictor(experiment.state.evaluated_weights())(images)
+    logits = _logits(experiment, images)
     usable = readable(images)
     table = columns(paths, probabilities(logits), usable, experiment.dataset.class_names)
     name = f"predictions_step{step}_{names.of_path(given)}.csv"
@@ -66,10 +69,22 @@ def columns(
     }
 
 
+def _logits(experiment: Experiment, images: FileImages) -> np.ndarray:
+    """[N, K] of the trained network, with its backbone in front of it."""
+    weights = experiment.state.evaluated_weights()
+    if experiment.backbone is None:
+        return experiment.predictor(weights)(images)
+    model = tf.function(full_network(experiment))
+    alone = tf.distribute.get_strategy()
+    size = experiment.config.evaluation.val_batch_size
+    return sweep(images, alone, lambda pixels: model(pixels), batch_size=size, weak=None)
+
+
 def _as_trained(experiment: Experiment, root: Path, paths: list[str]) -> FileImages:
     """The files as images of the size that the network was trained on."""
-    trained = experiment.dataset.train.images
-    shape = trained.shape[1:]
+    if experiment.backbone is not None:
+        return listing.to_predict(root, paths, experiment.backbone.card.side, middle=1.0)
+    shape = experiment.dataset.train.images.shape[1:]
     if experiment.dataset.weak is None or shape[0] != shape[1] or shape[2] != CHANNELS:
         raise InputError(
             f"`mode=predict` reads color images from files, and {experiment.dataset.name} has "

@@ -8,7 +8,7 @@ import tensorflow as tf
 from rich.console import Console
 
 from ieg.augment.weak import to_pixels
-from ieg.config import Config
+from ieg.config import Config, resolve
 from ieg.data.pipeline import Batch
 from ieg.errors import InputError
 from ieg.experiment import Experiment, build
@@ -28,6 +28,9 @@ def run(config: Config, console: Console) -> int:
     Raises:
       InputError: the settings do not fit together, or the file cannot be written.
     """
+    if config.network.backbone != "none":  # whose features are no pictures
+        typed = {k: v for k, v in config.values().items() if config.origins[k] == "command line"}
+        config = resolve({**typed, "backbone": "none"})
     experiment = build(config)
     if experiment.dataset.weak is None:
         raise InputError(

@@ -16,6 +16,7 @@ from ieg.data import corrections
 from ieg.errors import InputError, as_flag, spelled
 from ieg.evaluation import evaluate, measures
 from ieg.experiment import Experiment, build
+from ieg.features import progress
 from ieg.report import label_audit, outcome, run_figures, spreadsheet
 from ieg.report.announce import announce
 from ieg.report.finish import audit_again, finish
@@ -47,7 +48,8 @@ def trained(config: Config, console: Console) -> tuple[Experiment, int]:
         spreadsheet.require()
     asked, first_fold = folds.of(config), None
     with together(several=config.training.distribution_strategy == "multi_worker_mirrored"):
-        experiment = build(config)
+        with progress.shown(console) as told:
+            experiment = build(config, progress=told)
         if not experiment.workers.is_chief:
             console = Console(quiet=True)
         experiment.workers.from_chief(lambda: checked_result(experiment))
@@ -256,7 +258,7 @@ class _Run:
         """Write result.json, the tables, the figures, the label audit and the page."""
         experiment, dataset = self.experiment, self.experiment.dataset
         tested, indices = self._test(), dataset.train_indices
-        logits = self.averaged(dataset.train.images[indices])
+        logits = self.averaged(dataset.train.inputs[indices])
         result = {
             **outcome.identity(experiment),
             "steps": experiment.last_step,

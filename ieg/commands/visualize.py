@@ -16,7 +16,7 @@ def run(config: Config, console: Console) -> int:
     Raises:
       InputError: see `restored`.
     """
-    experiment, step = restored(config)
+    experiment, step = restored(config, console)
     announce(experiment, console, step)
     folder, examples = experiment.folder, outcome.examples_table(experiment)
     record = run_figures.record(experiment, folder.metrics.columns(step), examples)

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from ieg.augment import area
-from ieg.augment.area import TrainingArea
+from ieg.augment.area import MIDDLE, TrainingArea
 from ieg.errors import TrainingStopped
 
 CHANNELS = 3
@@ -82,6 +82,7 @@ class FileImages:
       side: H and W in pixels.
       damage: record of the whole data set.
       area: random area of each image for training.
+      middle: part of the shorter side that a test sees, in (0, 1].
     """
 
     def __init__(
@@ -91,12 +92,14 @@ class FileImages:
         side: int,
         damage: Damage,
         area: TrainingArea = TrainingArea(),  # noqa: B008 - a constant
+        middle: float = MIDDLE,
     ) -> None:
         self.root = root
         self.paths = paths
         self.side = side
         self.damage = damage
         self.area = area
+        self.middle = middle
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -107,7 +110,9 @@ class FileImages:
         return len(self.paths)
 
     def __getitem__(self, indices: np.ndarray, /) -> "FileImages":
-        return FileImages(self.root, self.paths[indices], self.side, self.damage, self.area)
+        return FileImages(
+            self.root, self.paths[indices], self.side, self.damage, self.area, self.middle
+        )
 
     def loader(self) -> "FileLoader":
         """Loader that decodes them."""
@@ -181,7 +186,7 @@ class FileLoader:
     def _test_pixels(self, path: tf.Tensor) -> tf.Tensor:
         image = self._decode(path)
         sides = tf.shape(image)
-        return self._resized(image, area.middle(sides[0], sides[1]))
+        return self._resized(image, area.middle(sides[0], sides[1], self._images.middle))
 
     def _each(self, one: Callable[[Any], tf.Tensor], rows: tuple[tf.Tensor, ...]) -> tf.Tensor:
         return tf.map_fn(one, rows, fn_output_signature=tf.TensorSpec(self._shape, tf.float32))

@@ -49,12 +49,30 @@ class Loader(Protocol):
         """[N] bool, images found to be unreadable so far; None for none."""
 
 
+class FeatureLoader(Loader, Protocol):
+    """Loader of features of views that are kept, the strong ones too.
+
+    Attributes:
+      strong_draws_per_image: uniform numbers that `strong_view` uses up for one image.
+    """
+
+    strong_draws_per_image: int
+
+    def strong_view(self, index: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
+        """Features of a strong view, [B, D] float32.
+
+        Args:
+          index: [B] int32.
+          draws: [B, strong_draws_per_image] uniform in [0, 1).
+        """
+
+
 class Stored(Protocol):
     """Images that are read when needed."""
 
     @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """N, H, W, C."""
+    def shape(self) -> tuple[int, ...]:
+        """N, H, W, C; N, D of features."""
 
     def __len__(self) -> int: ...
 

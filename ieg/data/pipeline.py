@@ -6,7 +6,7 @@ of the pipeline needs saving. The sampler decides on the number of steps in an e
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 import tensorflow as tf
@@ -19,7 +19,7 @@ from ieg.augment.weak import WeakAugmentation
 from ieg.data import images as stored
 from ieg.data import order, samplers
 from ieg.data.dataset import Dataset
-from ieg.data.images import Images
+from ieg.data.images import FeatureLoader, Images
 from ieg.data.samplers import Sampling
 from ieg.errors import InputError, TrainingStopped
 
@@ -84,7 +84,8 @@ class Pipeline:
       batch_size: global batch B, shared by the replicas.
       seed: of order and augmentation.
       probe_size: probe examples in each global batch; 0 for none.
-      strong: augmentation of the strong view; None for batches without one.
+      strong: augmentation of the strong view; "features" where the features of such views are
+        kept; None for batches without one.
       strong_probe: True to give probe images in the strong view.
       sampling: choice of the sampler.
 
@@ -104,7 +105,7 @@ class Pipeline:
         batch_size: int,
         seed: int,
         probe_size: int = 0,
-        strong: StrongAugmentation | None = None,
+        strong: StrongAugmentation | Literal["features"] | None = None,
         strong_probe: bool = False,
         sampling: Sampling = samplers.SHUFFLE,
     ) -> None:
@@ -114,14 +115,15 @@ class Pipeline:
                 f"a global batch of {batch_size} is larger than the {size} images to "
                 "train on; choose a smaller `batch_size`"
             )
-        if strong is not None:
-            strong_views.check(strong, dataset.train.images.shape[1:])
+        if isinstance(strong, StrongAugmentation):
+            height, width, channels = dataset.train.inputs.shape[1:]
+            strong_views.check(strong, (height, width, channels))
         self.batch_size = batch_size
         self._seed = seed
         self._weak = dataset.weak
         self._strong = strong
         self._strong_probe = strong_probe
-        self._loader = stored.loader(dataset.train.images)
+        self._loader = stored.loader(dataset.train.inputs)
         self._given = tf.constant(dataset.given_labels, tf.int32)
         self._true = tf.constant(dataset.true_labels, tf.int32)
         indices = dataset.train_indices
@@ -163,11 +165,12 @@ class Pipeline:
             chosen = _part(self._readable(chosen), replica, replicas)
             images = self._weak_view(chosen, step, "probe view", replica, replicas)
             if self._strong_probe:
-                images = self._strong_view(images, step, "strong probe view", replica, replicas)
+                purpose = "strong probe view"
+                images = self._strong_view(chosen, images, step, purpose, replica, replicas)
             images = weak_views.center(images, self._weak)
             probe = Probe(images, tf.gather(self._given, chosen))
         image = self._weak_view(index, step, "weak view", replica, replicas)
-        strong = self._strong_view(image, step, "strong view", replica, replicas)
+        strong = self._strong_view(index, image, step, "strong view", replica, replicas)
         return Batch(
             index=index,
             image=weak_views.center(image, self._weak),
@@ -203,21 +206,35 @@ class Pipeline:
         self, index: tf.Tensor, step: tf.Tensor, purpose: str, replica: int, replicas: int
     ) -> tf.Tensor:
         """[B, H, W, C] float32 in [-1, 1]; other examples as they are stored."""
-        if self._weak is None:
-            return self._loader.training_view(index, tf.zeros([index.shape[0], 0]))
-        counts = [weak_views.draws_per_image(self._weak), self._loader.draws_per_image]
+        counts = [0, self._loader.draws_per_image]
+        if self._weak is not None:
+            counts[0] = weak_views.draws_per_image(self._weak)
         shape = [index.shape[0] * replicas, sum(counts)]
         draws = tf.random.stateless_uniform(shape, keys.stateless_seed(self._seed, purpose, step))
         weak, loading = tf.split(_part(draws, replica, replicas), counts, axis=1)
         images = self._loader.training_view(index, loading)
+        if self._weak is None:
+            return images
         return weak_views.scale(weak_views.augment(images, weak, self._weak))
 
     def _strong_view(
-        self, images: tf.Tensor, step: tf.Tensor, purpose: str, replica: int, replicas: int
+        self,
+        index: tf.Tensor,
+        images: tf.Tensor,
+        step: tf.Tensor,
+        purpose: str,
+        replica: int,
+        replicas: int,
     ) -> tf.Tensor | None:
+        """Strong views [B, ...] of the images of a batch, or None."""
         if self._strong is None:
             return None
         seed = keys.stateless_seed(self._seed, purpose, step)
+        if self._strong == "features":
+            loader = cast(FeatureLoader, self._loader)
+            shape = [index.shape[0] * replicas, loader.strong_draws_per_image]
+            draws = _part(tf.random.stateless_uniform(shape, seed), replica, replicas)
+            return loader.strong_view(index, draws)
         draws = strong_views.draw(seed, images.shape[0] * replicas, self._strong)
         mine = tf.nest.map_structure(lambda x: _part(x, replica, replicas), draws)
         return strong_views.augment(images, mine, self._strong)

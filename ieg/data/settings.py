@@ -34,6 +34,19 @@ class DataSettings:
         "side in pixels to which image files are resized; 0: the size that the data set suggests",
         at_least=0,
     )
+    feature_dir: str | None = option(
+        None,
+        "folder that keeps the features of --backbone; unset: features/ below --dataset_dir",
+        experiment=False,
+    )
+    feature_views: int = option(
+        0,
+        "augmented views of each training image whose features are kept beside those of the image "
+        "itself, for training with --backbone; each takes as long as the first",
+        at_least=0,
+        at_most=100,
+        before=0,
+    )
     use_imagenet_as_eval: bool = option(
         False, "test on ImageNet's validation images of the classes of WebVision mini"
     )

@@ -30,8 +30,8 @@ def on_split(
       the row.
     """
     labels, num_classes = dataset.evaluation.labels, dataset.num_classes
-    logits = predict(dataset.evaluation.images)
-    readable = images.readable(dataset.evaluation.images)
+    logits = predict(dataset.evaluation.inputs)
+    readable = images.readable(dataset.evaluation.inputs)
     outputs = measures.EvaluationOutputs(
         logits[readable], labels[readable], dataset.class_counts, many_above, few_below
     )
@@ -61,7 +61,7 @@ def on_training_labels(
     Returns:
       as `label_fit`.
     """
-    return label_fit(predict(dataset.train.images[indices]), dataset, indices)
+    return label_fit(predict(dataset.train.inputs[indices]), dataset, indices)
 
 
 def label_fit(logits: np.ndarray, dataset: Dataset, indices: np.ndarray) -> dict[str, float | None]:
@@ -74,7 +74,7 @@ def label_fit(logits: np.ndarray, dataset: Dataset, indices: np.ndarray) -> dict
     Returns:
       key → value for each of `measures.ON_TRAINING`; None where there is no such image.
     """
-    readable = images.readable(dataset.train.images[indices])
+    readable = images.readable(dataset.train.inputs[indices])
     logits, indices = logits[readable], indices[readable]
     outputs = measures.TrainingOutputs(
         logits, dataset.given_labels[indices], dataset.true_labels[indices]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import ieg
+from ieg import backbones
 from ieg.data import names
 from ieg.data.dataset import Dataset
 from ieg.evaluation import measures
@@ -46,6 +47,7 @@ class Facts(NamedTuple):
     example: str
     settings: Mapping[str, Any]
     note: str | None = None
+    backbone: str = ""
 
 
 def of_run(
@@ -57,6 +59,7 @@ def of_run(
     tested: Mapping[str, Any] | None,
     raw: RawInput,
     noise: str,
+    backbone: backbones.Card | None = None,
 ) -> str:
     """Model card of a run.
 
@@ -66,6 +69,7 @@ def of_run(
       step, averaged, noise: see `Facts`.
       tested: measures from `evaluate.on_split`; None without examples to test on.
       raw: input of the model.
+      backbone: facts about the frozen network in front, or None.
     """
     takes, example = _takes(raw)
     measured_on = "Not measured: there were no examples to test on."
@@ -84,6 +88,7 @@ def of_run(
         note=", ".join(filter(None, notes)) or None,
         method=settings["method"],
         network=settings["network_name"],
+        backbone=_in_words(backbone),
         examples=(len(dataset.train_indices), dataset.probe_size),
         class_names=dataset.class_names,
         class_counts=dataset.class_counts.tolist(),
@@ -99,11 +104,22 @@ def of_run(
     return text(facts)
 
 
+def _in_words(backbone: backbones.Card | None) -> str:
+    if backbone is None:
+        return ""
+    license = f", license {backbone.license}" if backbone.license else ""
+    return (
+        f" on {backbone.features:,} features of the frozen network `{backbone.name}` (weights from "
+        f"{backbone.source}{license})"
+    )
+
+
 def _takes(raw: RawInput) -> tuple[str, str]:
     """Input of a model, in words and as an example in Python."""
     shape = ", ".join(map(str, raw.shape))
     if raw.any_size:
-        sides = "x".join(map(str, raw.shape[:2]))
+        side = raw.square or raw.shape[0]
+        sides = f"{side}x{side}"
         return (
             "images of any size as whole numbers from 0 to 255, `uint8` [B, H, W, 3] (one size "
             f"in a batch), looks at the middle of each and brings that to {sides} pixels",
@@ -132,7 +148,7 @@ def text(facts: Facts) -> str:
             "# Model card",
             "",
             f"A classifier with {len(facts.class_names)} classes, trained by ieg {ieg.__version__} "
-            f"with the method `{facts.method}` and the network `{facts.network}`.",
+            f"with the method `{facts.method}` and the network `{facts.network}`{facts.backbone}.",
             f"Here is {weights} after {facts.step:,} steps.",
             "",
             "## Use",

@@ -6,6 +6,7 @@ Files of such a model load wherever Keras or TensorFlow are installed, without t
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from ieg.exporting.middle import middle_square
@@ -23,6 +24,8 @@ class RawInput(NamedTuple):
       mean: mean of each color in [0, 1], which is subtracted; None for pixels in [-1, 1].
       scaling: mean and standard deviation of each feature, for standardization; None for features
         that reach the network as they are.
+      square: side that the largest square in the middle of an image is brought to for a backbone;
+        None for a network without one.
     """
 
     shape: tuple[int, ...]
@@ -31,6 +34,7 @@ class RawInput(NamedTuple):
     any_size: bool = False
     mean: tuple[float, ...] | None = None
     scaling: tuple[list[float], list[float]] | None = None
+    square: int | None = None
 
 
 def probability_model(network: keras.Model, raw: RawInput) -> keras.Model:
@@ -43,19 +47,41 @@ def probability_model(network: keras.Model, raw: RawInput) -> keras.Model:
     shape = (None, None, raw.shape[-1]) if raw.any_size else raw.shape
     inputs = keras.Input(shape, dtype=raw.dtype, name="examples")
     x = inputs
-    if raw.any_size:
-        x = middle_square(x, raw.shape[0])
-    if raw.is_image and raw.mean is None:
-        x = keras.layers.Rescaling(2 / 255, -1.0, dtype="float32")(x)
+    if raw.square is not None:  # of pixels, which a backbone takes as they are
+        x = middle_square(x, raw.square, part=1.0)
+        x = x if raw.shape[-1] == 3 else keras.layers.Concatenate()([x] * 3)
     elif raw.is_image:
-        offset = [-value for value in raw.mean or ()]
-        x = keras.layers.Rescaling(1 / 255, offset, dtype="float32")(x)
+        x = middle_square(x, raw.shape[0]) if raw.any_size else x
+        x = _scaled(x, raw.mean)
     if raw.scaling is not None:
         mean, deviation = raw.scaling
         variance = [value**2 for value in deviation]
         x = keras.layers.Normalization(mean=mean, variance=variance)(x)
     probabilities = keras.layers.Softmax(name="probabilities", dtype="float32")(network(x))
     return keras.Model(inputs, probabilities, name="classifier")
+
+
+def _scaled(pixels: Any, mean: tuple[float, ...] | None) -> Any:
+    """Pixels in 0 .. 255 as networks that train on them see them."""
+    if mean is None:
+        return keras.layers.Rescaling(2 / 255, -1.0, dtype="float32")(pixels)
+    return keras.layers.Rescaling(1 / 255, [-value for value in mean], dtype="float32")(pixels)
+
+
+def behind(
+    backbone: keras.Model, scaling: tuple[np.ndarray, np.ndarray], network: keras.Model
+) -> keras.Model:
+    """A network from pixels to logits: the backbone, standardization, and the head.
+
+    Args:
+      backbone: pixels [B, S, S, 3] in 0 .. 255 → features [B, D].
+      scaling: mean and standard deviation [D] of the features.
+      network: standardized features → logits.
+    """
+    mean, deviation = scaling
+    pixels = keras.Input(backbone.input_shape[1:], name="pixels")
+    standardized = keras.layers.Rescaling((1 / deviation).tolist(), (-mean / deviation).tolist())
+    return keras.Model(pixels, network(standardized(backbone(pixels))), name=network.name)
 
 
 def standard_copy(network: keras.Model) -> keras.Model:

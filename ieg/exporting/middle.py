@@ -14,8 +14,8 @@ from ieg.augment.area import MIDDLE
 ops = keras.ops
 
 
-def middle_square(images: Any, side: int) -> Any:
-    """Middle square with 7/8 of the shorter side, resized to `side`.
+def middle_square(images: Any, side: int, part: float = MIDDLE) -> Any:
+    """The square in the middle with that part of the shorter side, brought to `side`.
 
     Triangle interpolation that averages where it shrinks: output place j sees input place i with
     max(0, 1 - |i + ½ - c_j| / s), scaled to sum to one, c_j = start + (j + ½) size / side and
@@ -23,7 +23,8 @@ def middle_square(images: Any, side: int) -> Any:
 
     Args:
       images: [B, H, W, C] symbolic, pixels of any dtype, sides unknown.
-      side: side of the result in pixels.
+      side: of the result in pixels.
+      part: in (0, 1].
     Returns:
       [B, side, side, C] float32, symbolic.
     """
@@ -33,7 +34,7 @@ def middle_square(images: Any, side: int) -> Any:
     columns = ops.cumsum(ops.ones_like(x[:, 0, :, 0]), axis=1)  # [B, W]
     height = ops.max(rows, axis=1, keepdims=True)  # [B, 1]
     width = ops.max(columns, axis=1, keepdims=True)
-    size = ops.maximum(ops.round(ops.minimum(height, width) * MIDDLE), 1.0)
+    size = ops.maximum(ops.round(ops.minimum(height, width) * part), 1.0)
     vertical = _shares(rows, ops.floor((height - size) / 2.0), size, side)
     horizontal = _shares(columns, ops.floor((width - size) / 2.0), size, side)
     x = ops.einsum("bsh,bhwc->bswc", vertical, x)

@@ -11,6 +11,25 @@ class NetworkSettings:
     """Settings of the network; each field is a flag."""
 
     network_name: str = option("wrn28-10", "name of the network")
+    backbone: str = option(
+        "none",
+        "frozen pretrained network whose features of the images are computed once and trained on: "
+        "efficientnet_lite0, keras:NAME (a function of keras.applications), file:PATH (a headless "
+        ".keras file), hub:PRESET (keras-hub) or none (train from pixels)",
+        before="none",
+    )
+    backbone_weights: str | None = option(
+        None,
+        "file of weights for --backbone, in place of those that it finds itself",
+        experiment=False,
+    )
+    head_start: str = option(
+        "random",
+        "initial weights of a linear network on features: random, or gaussian (closed form: "
+        "Gaussian classes behind a label channel)",
+        choices=("random", "gaussian"),
+        before="random",
+    )
     dropout_rate: float = option(
         0.0, "dropout rate in front of the classifier", at_least=0, below=1
     )

@@ -8,8 +8,10 @@ import tensorflow as tf
 from rich.console import Console
 
 import ieg
+from ieg.backbones import Backbone
 from ieg.data.corrections import Corrections
 from ieg.data.dataset import Dataset
+from ieg.data.images import kind
 from ieg.experiment import Experiment
 
 _LARGEST_PRINTED_MATRIX = 20
@@ -25,9 +27,9 @@ def announce(experiment: Experiment, console: Console, step: int | None = None) 
     """
     config, run, dataset = experiment.config, experiment.config.run, experiment.dataset
     data = ", ".join(filter(None, (dataset.name, dataset.note)))
-    shape = "x".join(map(str, dataset.train.images.shape[1:]))
+    shape = "x".join(map(str, experiment.seen_shape()))
     pipeline, replicas = experiment.pipeline, experiment.strategy.num_replicas_in_sync
-    noun = "images" if dataset.weak is not None else "examples"
+    noun = _noun(dataset)
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
     workers = f" on {experiment.workers.count} workers" if experiment.workers.count > 1 else ""
     exact = ", deterministic" if experiment.deterministic else ""
@@ -41,6 +43,7 @@ def announce(experiment: Experiment, console: Console, step: int | None = None) 
         "noise": _noise_line(experiment),
         **({"corrected": _corrections_line(dataset.corrections)} if dataset.corrections else {}),
         "classes": _counts(dataset),
+        **({"backbone": _backbone_line(experiment.backbone)} if experiment.backbone else {}),
         "network": (
             f"{config.network.network_name}, {_trainable(experiment.model):,} trainable "
             f"parameters, from {experiment.start}"
@@ -59,6 +62,16 @@ def announce(experiment: Experiment, console: Console, step: int | None = None) 
     _print_settings(experiment, console)
     if step is not None:
         console.print(f"checkpoint of step {step}", highlight=False, markup=False)
+
+
+def _noun(dataset: Dataset) -> str:
+    return "images" if kind(dataset.train.images) == "images" else "examples"
+
+
+def _backbone_line(backbone: Backbone) -> str:
+    card = backbone.card
+    license = f", {card.license}" if card.license else ""
+    return f"{card.name}, {card.features:,} features, weights from {card.source}{license}"
 
 
 def _trainable(model: keras.Model) -> int:
@@ -93,7 +106,7 @@ def _counts(dataset: Dataset) -> str:
         text = f"{counts.min()} to {counts.max()}"
     elif not all(name.isdecimal() for name in names):
         text = ", ".join(f"{count} {name}" for name, count in zip(names, counts, strict=True))
-    noun = "images" if dataset.weak is not None else "examples"
+    noun = _noun(dataset)
     return f"{text} training {noun} per given label"
 
 

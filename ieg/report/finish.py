@@ -39,7 +39,7 @@ def finish(
     run_figures.draw_all(experiment, record, np.array(confusion), examples)
     if experiment.fold is None:
         folder.write_table(CONFUSION, outcome.confusion_table(confusion, class_names))
-        audited = label_audit.by_itself(
+        audited = label_audit.of_run(
             experiment, examples, logits, confusion, experiment.last_step, console
         )
         contents.write(experiment, result, metrics, np.array(confusion), audited)

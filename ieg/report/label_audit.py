@@ -13,6 +13,7 @@ from ieg.audit import agreement
 from ieg.data.images import readable
 from ieg.evaluation import metrics
 from ieg.experiment import Experiment
+from ieg.features.gaussian import GaussianHead
 from ieg.runs.folder import AUDIT, LABEL_AUDIT
 
 #: Columns of examples.csv that are not evidence.
@@ -62,6 +63,23 @@ class LabelAudit:
         }
 
 
+def of_run(
+    experiment: Experiment,
+    examples: Mapping[str, Any],
+    logits: np.ndarray,
+    confusion: ArrayLike,
+    step: int,
+    console: Console,
+) -> LabelAudit:
+    """Audit the labels by the best evidence of a run: on features out of sample, else by itself.
+
+    The arguments are those of `by_itself`.
+    """
+    if experiment.head is not None:
+        return by_head(experiment, experiment.head, examples, confusion, step, console)
+    return by_itself(experiment, examples, logits, confusion, step, console)
+
+
 def by_itself(
     experiment: Experiment,
     examples: Mapping[str, Any],
@@ -80,8 +98,29 @@ def by_itself(
       step: of the weights.
       console: prints the result.
     """
+    usable, given = _given(experiment)
     loss = experiment.state.ledger.settled_loss()[experiment.dataset.train_indices]
-    return _audit(experiment, examples, logits, loss, confusion, step, console)
+    found = audit.estimate(given, logits=logits[usable], running_loss=loss[usable])
+    return _audit(experiment, examples, found, confusion, step, console)
+
+
+def by_head(
+    experiment: Experiment,
+    head: GaussianHead,
+    examples: Mapping[str, Any],
+    confusion: ArrayLike,
+    step: int,
+    console: Console,
+) -> LabelAudit:
+    """Audit the labels by a closed-form head on features, which leaves each example out of its own.
+
+    Args:
+      experiment: trained or restored.
+      head: fitted to the readable examples to train on.
+      examples, confusion, step, console: as for `by_itself`.
+    """
+    found = audit.from_posterior(head.posterior, _given(experiment)[1], head.logits)
+    return _audit(experiment, examples, found, confusion, step, console)
 
 
 def by_folds(
@@ -92,8 +131,24 @@ def by_folds(
     Raises:
       InputError: a fold has not been trained.
     """
-    logits = folds.out_of_fold(experiment)
-    return _audit(experiment, examples, logits, None, None, step, console)
+    usable, given = _given(experiment)
+    logits = folds.out_of_fold(experiment)[usable]
+    found = audit.estimate(given, logits=logits)
+    # No network has trained on what it votes on.
+    voted = metrics.predicted_classes(logits)
+    confusion = metrics.confusion_matrix(voted, given, experiment.dataset.num_classes)
+    number = experiment.config.evaluation.audit_folds
+    return _audit(experiment, examples, found, confusion, step, console, number)
+
+
+def _given(experiment: Experiment) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Places of the readable examples among those to train on, and their given labels.
+
+    Nothing was learned of an image that cannot be decoded.
+    """
+    dataset = experiment.dataset
+    usable = np.flatnonzero(readable(dataset.train.inputs[dataset.train_indices]))
+    return usable, dataset.given_labels[dataset.train_indices[usable]]
 
 
 def sort(
@@ -132,27 +187,20 @@ def sort(
 def _audit(
     experiment: Experiment,
     examples: Mapping[str, Any],
-    logits: np.ndarray,
-    running_loss: np.ndarray | None,
-    confusion: ArrayLike | None,
+    found: audit.Estimate,
+    confusion: ArrayLike,
     step: int,
     console: Console,
+    audit_folds: int = 0,
 ) -> LabelAudit:
     dataset, folder = experiment.dataset, experiment.folder
-    # Nothing was learned of an image that cannot be decoded.
-    usable = np.flatnonzero(readable(dataset.train.images[dataset.train_indices]))
+    usable, given = _given(experiment)
     examples = {name: [column[i] for i in usable] for name, column in examples.items()}
-    given = dataset.given_labels[dataset.train_indices[usable]]
-    loss = None if running_loss is None else running_loss[usable]
-    found = audit.estimate(given, logits=logits[usable], running_loss=loss)
-    if confusion is None:  # no network has trained on what it votes on
-        voted = metrics.predicted_classes(logits[usable])
-        confusion = metrics.confusion_matrix(voted, given, dataset.num_classes)
     true = dataset.true_labels[dataset.train_indices[usable]]
     known = true >= 0
     facts = {
         "step": step,
-        "audit_folds": 0 if running_loss is not None else experiment.config.evaluation.audit_folds,
+        "audit_folds": audit_folds,
         "examples": len(given),
         "suspicious": int(np.sum(found.score > audit.THRESHOLD)),
         "noise_rate": found.noise_rate,

@@ -71,8 +71,8 @@ def _outputs(experiment: Experiment, weights: list[tf.Variable]) -> dict[str, Ou
     dataset = experiment.dataset
     indices, tested = dataset.train_indices, dataset.evaluation
     splits = {
-        "train": (dataset.train.images[indices], dataset.given_labels[indices]),
-        experiment.config.data.eval_split: (tested.images, tested.labels),
+        "train": (dataset.train.inputs[indices], dataset.given_labels[indices]),
+        experiment.config.data.eval_split: (tested.inputs, tested.labels),
     }
     features, logits = experiment.predictor(weights, "features"), experiment.predictor(weights)
     found = {}

@@ -15,13 +15,23 @@ class RunSettings:
         "command to run: train; evaluation (measure a checkpoint); visualize (draw what the "
         "method of a checkpoint has learned); audit (list the labels that are probably wrong); "
         "export (write a model that loads without this package); predict (label the images of "
-        "--input); show_data (draw a sheet of training images)",
-        choices=("train", "evaluation", "visualize", "audit", "export", "predict", "show_data"),
+        "--input); show_data (draw a sheet of training images); embed (compute the features of "
+        "--backbone)",
+        choices=(
+            *("train", "evaluation", "visualize", "audit", "export", "predict", "show_data"),
+            "embed",
+        ),
         experiment=False,
     )
     input: str | None = option(
         None,
         "for --mode=predict: a folder of images, or a CSV file with a column path",
+        experiment=False,
+    )
+    shard: str | None = option(
+        None,
+        "for --mode=embed: i/n for the i-th of n equal parts of the images, so that n processes "
+        "share the work",
         experiment=False,
     )
     own_code: str | None = option(

@@ -208,7 +208,7 @@ def _apply(
             tf.convert_to_tensor(s) + share * g for s, g in zip(sums, gradients, strict=True)
         ]
         replicas.assign(sums, [tf.zeros_like(g) if last else g for g in gradients])
-    if not last:
+    if not last or not moving:
         return {}
     params = [start.params[j] for j in moving]
     gradients = update.add_decay(gradients, params, [rule.decay[j] for j in moving])

@@ -364,5 +364,5 @@ def test_arrays_and_networks_of_ones_own_have_no_name() -> None:
     for option, value in (("dataset", "arrays"), ("network_name", "own")):
         with pytest.raises(ieg.InputError, match="unknown"):
             resolve({option: value})
-    with pytest.raises(ieg.InputError, match="networks for those: mlp$"):
+    with pytest.raises(ieg.InputError, match="networks for those: linear, mlp$"):
         networks.create("cnn", (4,), 3, kind="features")

@@ -80,47 +80,66 @@ def test_a_path_without_what_it_is(
 def test_a_folder_with_one_class(refused: Refused, tmp_path: Path) -> None:
     trees.write_classes(tmp_path / "photos" / "train", 2, ["ant"])
     contains(
-        refused(f"--dataset=folder:{tmp_path / 'photos'}"), "only the class ant", "at least two"
+        refused(f"--dataset=folder:{tmp_path / 'photos'}", "--backbone=none"),
+        "only the class ant",
+        "at least two",
     )
 
 
 def test_a_folder_without_classes(refused: Refused, tmp_path: Path) -> None:
     trees.write_image(tmp_path / "photos" / "0.jpg")
-    contains(refused(f"--dataset=folder:{tmp_path / 'photos'}"), "no class", "at least two")
+    contains(
+        refused(f"--dataset=folder:{tmp_path / 'photos'}", "--backbone=none"),
+        "no class",
+        "at least two",
+    )
 
 
 def test_empty_classes(refused: Refused, photos: Path) -> None:
     for name in ("dog", "eel", "fox", "gnu"):
         (photos / "train" / name).mkdir()
     (photos / "train" / "dog" / "0.jpg").touch()
-    line = refused(f"--dataset=folder:{photos}")
+    line = refused(f"--dataset=folder:{photos}", "--backbone=none")
     contains(line, "4 classes have no image", "dog, eel, fox and 1 more")
 
 
 def test_classes_that_are_not_trained_on(refused: Refused, photos: Path) -> None:
     trees.write_image(photos / "test" / "dog" / "0.jpg")
-    contains(refused(f"--dataset=folder:{photos}"), "not among those to train on: dog")
+    contains(
+        refused(f"--dataset=folder:{photos}", "--backbone=none"), "not among those to train on: dog"
+    )
 
 
 def test_test_images_without_training_images(refused: Refused, tmp_path: Path) -> None:
     trees.write_classes(tmp_path / "test", 2)
-    contains(refused(f"--dataset=folder:{tmp_path}"), "a folder test but none called train")
+    contains(
+        refused(f"--dataset=folder:{tmp_path}", "--backbone=none"),
+        "a folder test but none called train",
+    )
 
 
 def test_a_class_that_is_too_small_to_be_split(refused: Refused, tmp_path: Path) -> None:
     trees.write_classes(tmp_path / "photos", 3)
     trees.write_image(tmp_path / "photos" / "dog" / "0.jpg")
-    contains(refused(f"--dataset=folder:{tmp_path / 'photos'}"), "less than two images: dog")
+    contains(
+        refused(f"--dataset=folder:{tmp_path / 'photos'}", "--backbone=none"),
+        "less than two images: dog",
+    )
 
 
 def test_images_of_a_size_that_the_network_cannot_take(refused: Refused, photos: Path) -> None:
-    line = refused(f"--dataset=folder:{photos}", "--network_name=resnet20", "--image_size=30")
+    line = refused(
+        f"--dataset=folder:{photos}",
+        "--backbone=none",
+        "--network_name=resnet20",
+        "--image_size=30",
+    )
     contains(line, "resnet20 halves the image twice", "30x30")
 
 
 def test_methods_that_need_clean_images(refused: Refused, photos: Path) -> None:
     for method in ("l2r", "ieg"):
-        line = refused(f"--dataset=folder:{photos}", f"--method={method}")
+        line = refused(f"--dataset=folder:{photos}", "--backbone=none", f"--method={method}")
         contains(line, "clean probe images", "--method=fsr")
 
 
@@ -152,15 +171,15 @@ def test_tables(refused: Refused, tmp_path: Path, case: tuple) -> None:
     for name in "abc":
         trees.write_image(tmp_path / f"{name}.jpg")
     path = trees.write_table(tmp_path / "labels.csv", rows, header)
-    contains(refused(f"--dataset=csv:{path}"), *parts)
+    contains(refused(f"--dataset=csv:{path}", "--backbone=none"), *parts)
 
 
 def test_an_empty_table_and_one_of_other_bytes(refused: Refused, tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
     path.write_bytes(b"")
-    contains(refused(f"--dataset=csv:{path}"), "lacks the column path and label")
+    contains(refused(f"--dataset=csv:{path}", "--backbone=none"), "lacks the column path and label")
     path.write_bytes("path,label\nä.jpg,0\n".encode("latin-1"))
-    contains(refused(f"--dataset=csv:{path}"), "no CSV file in UTF-8")
+    contains(refused(f"--dataset=csv:{path}", "--backbone=none"), "no CSV file in UTF-8")
 
 
 def test_noise_on_labels_that_have_true_ones(refused: Refused, tmp_path: Path) -> None:
@@ -168,7 +187,7 @@ def test_noise_on_labels_that_have_true_ones(refused: Refused, tmp_path: Path) -
         trees.write_image(tmp_path / f"{number}.jpg")
     rows = [f"{number}.jpg,{number % 2},{number % 2}" for number in range(4)]
     path = trees.write_table(tmp_path / "labels.csv", rows, "path,label,true_label")
-    line = refused(f"--dataset=csv:{path}", "--noise=uniform_0.4")
+    line = refused(f"--dataset=csv:{path}", "--backbone=none", "--noise=uniform_0.4")
     contains(line, "given and true labels of its own, so no noise")
 
 
@@ -203,10 +222,13 @@ def test_damaged_lists_of_webvision(refused: Refused, tmp_path: Path) -> None:
 def test_probe_images_beside_bare_class_folders(refused: Refused, tmp_path: Path) -> None:
     for name in ("cat", "dog", "probe"):
         trees.write_image(tmp_path / "photos" / name / "a.jpg")
-    contains(refused(f"--dataset=folder:{tmp_path / 'photos'}"), "a folder probe but none called")
+    contains(
+        refused(f"--dataset=folder:{tmp_path / 'photos'}", "--backbone=none"),
+        "a folder probe but none called",
+    )
 
 
 def test_a_folder_in_the_place_of_an_image(refused: Refused, tmp_path: Path) -> None:
     (tmp_path / "a.jpg").mkdir()
     table = trees.write_table(tmp_path / "labels.csv", ["a.jpg,cat", "a.jpg,dog"])
-    contains(refused(f"--dataset=csv:{table}"), "labels.csv")
+    contains(refused(f"--dataset=csv:{table}", "--backbone=none"), "labels.csv")

@@ -248,6 +248,7 @@ def test_a_report_on_no_examples_counts_none_as_wrong() -> None:
         ("uniform", np.full((5, 5), 0.12) + 0.4 * np.eye(5)),
         ("symmetric", np.full((5, 5), 0.15) + 0.25 * np.eye(5)),
         ("asymmetric", 0.4 * np.eye(5) + 0.6 * np.eye(5)[[0, 2, 3, 1, 1]]),
+        ("pair", 0.4 * np.eye(5) + 0.6 * np.eye(5)[[1, 2, 3, 4, 0]]),
         ("prior", 0.4 * np.eye(5) + 0.6 * np.array([0.4, 0.3, 0.1, 0.2, 0.0])),
         ("superpair", 0.4 * np.eye(5) + 0.6 * np.eye(5)[[2, 1, 0, 4, 3]]),
     ],

@@ -75,7 +75,7 @@ def test_these_are_all_networks() -> None:
     known = [name for name in networks.REGISTRY.names() if not name.startswith("test_")]
     of_images = [name for name in known if networks.REGISTRY.get(name).takes == "images"]
     assert of_images == NAMES == sorted(STARTS)
-    assert set(known) - set(NAMES) == {"mlp", "transformer"}
+    assert set(known) - set(NAMES) == {"linear", "mlp", "transformer"}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -24,12 +24,20 @@ class Split:
       labels: [N] int64 in [0, K), the given labels: those to train on, or to measure accuracy with.
       names: [N] names of examples that are no files, or None.
       true_labels: [N] int64, -1 where unknown; None if all given labels are true.
+      features: N features of the images by a frozen backbone, which networks see in their place;
+        None for networks that see the images.
     """
 
     images: Images
     labels: np.ndarray
     names: np.ndarray | None = None
     true_labels: np.ndarray | None = None
+    features: Images | None = None
+
+    @property
+    def inputs(self) -> Images:
+        """N examples as networks see them."""
+        return self.images if self.features is None else self.features
 
 
 @dataclass(frozen=True)
@@ -164,6 +172,8 @@ class SourceEntry:
       takes_path: True if a path follows the name, as in "folder:/path".
       imagenet_eval: True if it can be tested on ImageNet's validation images.
       method_presets: method → settings for that method alone, which go before `preset`.
+      backbone: name of the pretrained network that suits the data, or "none"; `preset` is for
+        training from pixels.
     """
 
     load: Callable[[Request], Source]
@@ -173,6 +183,7 @@ class SourceEntry:
     takes_path: bool = False
     imagenet_eval: bool = False
     method_presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    backbone: str = "none"
 
 
 REGISTRY: Registry[SourceEntry] = Registry("data set", __name__)

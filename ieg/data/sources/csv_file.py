@@ -179,4 +179,6 @@ def _sorted(labels: Iterable[str]) -> list[str]:
     return sorted(found)
 
 
-REGISTRY.register("csv")(SourceEntry(load, PRESET, files=True, takes_path=True))
+REGISTRY.register("csv")(
+    SourceEntry(load, PRESET, files=True, takes_path=True, backbone="efficientnet_lite0")
+)

@@ -76,4 +76,6 @@ def load(request: Request) -> Source:
     )
 
 
-REGISTRY.register("folder")(SourceEntry(load, PRESET, files=True, takes_path=True))
+REGISTRY.register("folder")(
+    SourceEntry(load, PRESET, files=True, takes_path=True, backbone="efficientnet_lite0")
+)

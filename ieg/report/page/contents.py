@@ -125,10 +125,11 @@ def _facts(
     """Three lists: the run, its data, its result."""
     data = outcome.data_facts(experiment)
     classes = len(data["class_names"])
-    shape = " × ".join(map(str, experiment.dataset.train.images.shape[1:]))
+    shape = " × ".join(map(str, experiment.seen_shape()))
     run = {
         "method": result["method"],
         "network": f"{result['network']}, seed {result['seed']}",
+        "backbone": None if experiment.backbone is None else experiment.backbone.card.name,
         "steps": f"{result['steps']:,} with batches of {experiment.pipeline.batch_size}",
         "time": f"{result['seconds']:,.0f} s",
         "speed": _text(result["examples_per_second"], "{:,.0f} examples/s"),

@@ -50,8 +50,8 @@ def pixels(values: Any, form: Form | None = None) -> tuple[np.ndarray, Form]:
       InputError: there are no images, or they have another shape or a wrong scale.
 
     >>> images, form = pixels(np.array([[[0.0, 0.5], [1.0, 0.2]]]))
-    >>> images.shape, float(images.max()), form
-    ((1, 2, 2, 1), 255.0, Form(kind='images', shape=(2, 2, 1), unit=True, scaling=None))
+    >>> images.shape, float(images.max()), form.kind, form.unit
+    ((1, 2, 2, 1), 255.0, 'images', True)
     """
     images = np.asarray(values)
     if images.ndim not in (3, 4) or not images.size:

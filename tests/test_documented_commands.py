@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 SMALL = ["--max_iteration=4", "--eval_freq=2", "--batch_size=20", "--train_eval_size=50"]
 #: What else a command on CIFAR needs on an archive of a few images, and to be over in seconds.
 TINY = ["--network_name=cnn", "--probe_dataset_hold_ratio=0.25", "--batch_size=8"]
-TINY_FILES = ["--network_name=cnn", "--image_size=8", "--batch_size=6"]
+TINY_FILES = ["--image_size=32", "--batch_size=6"]
 #: Pages whose commands run here; devices.md and extending.md have tests of their own.
 PAGES = sorted(
     str(path.relative_to(ROOT))
@@ -85,7 +85,7 @@ def is_long(words: list[str]) -> bool:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", *(f"docs/{name}.md" for name in ("training", "audit", "export"))]
+    "page", ["README.md", *(f"docs/{name}.md" for name in ("training", "audit", "export", "photos"))]
 )
 def test_the_commands_of_a_page(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -44,6 +44,7 @@ NOISE = {
     "uniform": "each label is redrawn with probability R from all K classes: R·(K−1)/K are wrong",
     "symmetric": "an exact share R of the labels becomes one of the other K−1 classes",
     "asymmetric": "a class becomes the one that it is mistaken for with probability R",
+    "pair": "each class becomes the next one with probability R",
     "superpair": "two classes of each superclass swap the share R of their images",
     "prior": "each label is redrawn with probability R from the class sizes",
     "human labels": "given by people; no ratio",

@@ -40,7 +40,7 @@ def test_groups_of_training_images() -> None:
     dataset = SimpleNamespace(
         given_labels=np.array([0, 1, 2]),
         true_labels=np.array([0, 0, -1]),
-        train=SimpleNamespace(images=logits),
+        train=SimpleNamespace(inputs=logits),
     )
     found = evaluate.on_training_labels(lambda images: images, dataset, np.arange(3))
     assert found == {

@@ -82,7 +82,7 @@ def test_parts_are_known(name: str, shape: tuple[int], kind: str, stages: int) -
 def test_a_network_for_other_examples_is_refused() -> None:
     with pytest.raises(InputError, match="^`network_name=cnn`: takes images, and the examples of "):
         networks.create("cnn", (LENGTH,), 3, kind="tokens")
-    with pytest.raises(InputError, match="are features; networks for those: mlp$"):
+    with pytest.raises(InputError, match="are features; networks for those: linear, mlp$"):
         networks.create("transformer", (5,), 3, kind="features")
     with pytest.raises(InputError, match="takes tokens, and the examples of this data set are im"):
         networks.create("transformer", (8, 8, 1), 3)

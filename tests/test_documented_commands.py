@@ -85,7 +85,8 @@ def is_long(words: list[str]) -> bool:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", *(f"docs/{name}.md" for name in ("training", "audit", "export", "photos"))]
+    "page",
+    ["README.md", *(f"docs/{name}.md" for name in ("training", "audit", "export", "photos"))],
 )
 def test_the_commands_of_a_page(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

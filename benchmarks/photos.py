@@ -10,7 +10,7 @@ Ours run with the settings of `--backbone` as they are, for every noise rate. Lo
 and cleanlab around it see the same features, with C in powers of ten by cross-validation on the
 given labels. l2r and ieg get five images of each class with right labels (a CSV table marks them).
 cleanlab is no dependency of ieg: `pip install -e '.[benchmarks]'`; without it its rows are left
-out. The same command goes on where it stopped. Half an hour on 2 CPU cores.
+out. The same command goes on where it stopped.
 """
 
 import argparse

@@ -333,10 +333,9 @@ def starting_weights(
 ) -> str:
     """Give the network its starting weights; their origin in words."""
     settings = config.network
-    if settings.head_start == "gaussian":
-        _start_from_head(config, model, head)
     start = "the weights that it came with" if config.architecture.as_is else "random weights"
     if settings.head_start == "gaussian":
+        _start_from_head(config, model, head)
         start = "a Gaussian head in closed form"
     # A run with a checkpoint of its own goes on from that, even when the other one is gone.
     own = latest(folder.checkpoints)

@@ -13,6 +13,8 @@ _LARGEST_ASPECT = 4 / 3
 #: Side of the square for evaluation of networks that were trained on random areas, relative to the
 #: shorter side of the image.
 MIDDLE = 224 / 256
+#: The same for a frozen backbone, which was not trained further on random areas.
+WHOLE = 1.0
 
 
 class TrainingArea(NamedTuple):

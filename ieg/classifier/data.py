@@ -10,7 +10,7 @@ import tensorflow as tf
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from ieg.augment.area import MIDDLE
+from ieg.augment.area import MIDDLE, WHOLE
 from ieg.classifier.examples import (
     Form,
     checked_labels,
@@ -210,7 +210,7 @@ def to_predict(estimator: BaseEstimator, X: Any, form: Form) -> Images:
             f"{height}x{width}x{channels}"
         )
     root, paths = listing.list_images(Path(X).expanduser())
-    middle = MIDDLE if form.square is None else 1.0
+    middle = MIDDLE if form.square is None else WHOLE
     return listing.to_predict(root, paths, height, middle=middle)
 
 

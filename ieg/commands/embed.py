@@ -9,7 +9,6 @@ from ieg.config import Config
 from ieg.errors import InputError
 from ieg.features import embedding, progress
 from ieg.features.parts import parse_part
-from ieg.features.pictures import Pictures
 
 
 def run(config: Config, console: Console) -> int:
@@ -31,16 +30,13 @@ def run(config: Config, console: Console) -> int:
     root, start = construction.feature_root(config), time.monotonic()
     wanted = construction.views(config)
     with progress.shown(console) as told:
-        stores = embedding.compute(dataset, backbone, root, wanted, part=part, progress=told)
+        splits = embedding.compute(dataset, backbone, root, wanted, part=part, progress=told)
     seconds = time.monotonic() - start
-    images = (dataset.train.images, dataset.evaluation.images)
-    missing = sum(
-        len(store.missing(Pictures(split))) for store, split in zip(stores, images, strict=True)
-    )
-    count = sum(map(len, images))
+    missing = sum(split.missing() for split in splits)
+    count = sum(len(split.pictures) for split in splits)
     console.print(
         f"{backbone.card.name}: features of {count - missing:,} of {count:,} images are in "
-        f"{stores[0].folder} ({seconds:.1f} s)",
+        f"{splits[0].store.folder} ({seconds:.1f} s)",
         highlight=False,
         markup=False,
         soft_wrap=True,

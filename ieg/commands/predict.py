@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
+from ieg.augment.area import WHOLE
 from ieg.config import Config
 from ieg.data import listing, names
 from ieg.data.files import CHANNELS, FileImages
@@ -83,7 +84,7 @@ def _logits(experiment: Experiment, images: FileImages) -> np.ndarray:
 def _as_trained(experiment: Experiment, root: Path, paths: list[str]) -> FileImages:
     """The files as images of the size that the network was trained on."""
     if experiment.backbone is not None:
-        return listing.to_predict(root, paths, experiment.backbone.card.side, middle=1.0)
+        return listing.to_predict(root, paths, experiment.backbone.card.side, middle=WHOLE)
     shape = experiment.dataset.train.images.shape[1:]
     if experiment.dataset.weak is None or shape[0] != shape[1] or shape[2] != CHANNELS:
         raise InputError(

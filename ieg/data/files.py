@@ -133,7 +133,7 @@ class FileLoader:
         """[B, H, W, C] float32, a random area of each image [B]."""
 
         def one(row: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-            image, draws = self._decode(row[0]), row[1]
+            image, draws = decode(self._images.root, row[0]), row[1]
             if self._area.rotation > 0:
                 image = area.turned(image, draws[area.DRAWS], self._area.rotation)
             sides = tf.shape(image)
@@ -162,7 +162,7 @@ class FileLoader:
         reasons = {}
         for path in paths if known is None else paths[~known]:
             try:
-                self._decode(tf.constant(path))
+                decode(self._images.root, tf.constant(path))
             except tf.errors.OpError as found:
                 reasons[path] = _reason(found)
         if not reasons:
@@ -184,26 +184,31 @@ class FileLoader:
         return self._each(one, (tf.gather(self._paths, index), tf.gather(damaged, index)))
 
     def _test_pixels(self, path: tf.Tensor) -> tf.Tensor:
-        image = self._decode(path)
+        image = decode(self._images.root, path)
         sides = tf.shape(image)
         return self._resized(image, area.middle(sides[0], sides[1], self._images.middle))
 
     def _each(self, one: Callable[[Any], tf.Tensor], rows: tuple[tf.Tensor, ...]) -> tf.Tensor:
         return tf.map_fn(one, rows, fn_output_signature=tf.TensorSpec(self._shape, tf.float32))
 
-    def _decode(self, path: tf.Tensor) -> tf.Tensor:
-        """The whole image, [height, width, 3] uint8.
-
-        Never a part of it alone, though that would be faster: a truncated file would be readable in
-        some epochs and not in others, and batches would depend on the past.
-        """
-        content = tf.io.read_file(tf.strings.join([self._images.root, path], separator="/"))
-        image = tf.io.decode_image(content, CHANNELS, expand_animations=False)
-        return tf.ensure_shape(image, [None, None, CHANNELS])
-
     def _resized(self, image: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
         part = tf.slice(image, [box[0], box[1], 0], [box[2], box[3], CHANNELS])
         return tf.image.resize(part, self._shape[:2], antialias=True)
+
+
+def decode(root: str, path: tf.Tensor) -> tf.Tensor:
+    """The whole image, [height, width, 3] uint8.
+
+    Never a part of it alone, though that would be faster: a truncated file would be readable in
+    some epochs and not in others, and batches would depend on the past.
+
+    Args:
+      root: folder that the path is relative to.
+      path: scalar string.
+    """
+    content = tf.io.read_file(tf.strings.join([root, path], separator="/"))
+    image = tf.io.decode_image(content, CHANNELS, expand_animations=False)
+    return tf.ensure_shape(image, [None, None, CHANNELS])
 
 
 def first_few(names: list[str], count: int = 3) -> str:

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ieg.augment.area import WHOLE
 from ieg.exporting.middle import middle_square
 from ieg.networks.layers import OwnLayer
 
@@ -48,7 +49,7 @@ def probability_model(network: keras.Model, raw: RawInput) -> keras.Model:
     inputs = keras.Input(shape, dtype=raw.dtype, name="examples")
     x = inputs
     if raw.square is not None:  # of pixels, which a backbone takes as they are
-        x = middle_square(x, raw.square, part=1.0)
+        x = middle_square(x, raw.square, part=WHOLE)
         x = x if raw.shape[-1] == 3 else keras.layers.Concatenate()([x] * 3)
     elif raw.is_image:
         x = middle_square(x, raw.shape[0]) if raw.any_size else x

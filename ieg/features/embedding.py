@@ -11,6 +11,7 @@ from ieg.backbones import Backbone
 from ieg.data.dataset import Dataset
 from ieg.data.images import Images
 from ieg.errors import InputError
+from ieg.features.cached import CachedImages
 from ieg.features.pictures import Pictures
 from ieg.features.store import FeatureStore, Progress
 from ieg.features.views import Views
@@ -30,6 +31,21 @@ class Wanted(NamedTuple):
     strong: int = 0
 
 
+class Kept(NamedTuple):
+    """Images of a split, and the store that has their features."""
+
+    store: FeatureStore
+    pictures: Pictures
+
+    def images(self) -> CachedImages:
+        """The images as features, see `FeatureStore.images`."""
+        return self.store.images(self.pictures)
+
+    def missing(self) -> int:
+        """Number of images without features."""
+        return len(self.store.missing(self.pictures))
+
+
 def store_folder(root: Path, backbone: Backbone) -> Path:
     """The folder of a backbone's features below that of all features."""
     slug = re.sub(r"[^A-Za-z0-9]+", "-", backbone.card.name).strip("-")[-40:]
@@ -44,7 +60,7 @@ def compute(
     *,
     part: tuple[int, int] = (1, 1),
     progress: Progress | None = None,
-) -> list[FeatureStore]:
+) -> tuple[Kept, Kept]:
     """Compute the features that are missing of a data set's images and keep them.
 
     Args:
@@ -55,7 +71,7 @@ def compute(
       part: (i, n) for the i-th of n equal parts of each split.
       progress: told of each batch, for training and evaluation images together.
     Returns:
-      the stores of the training and of the evaluation split, in the same folder.
+      the training and the evaluation split, in the same folder.
     Raises:
       InputError: the examples are no images, or the folder cannot be used.
       TrainingStopped: too many files are damaged.
@@ -64,16 +80,18 @@ def compute(
     if weak is None:
         name = backbone.card.name
         raise InputError(f"{dataset.name} has no images", option="backbone", value=name)
-    folder, stores = store_folder(root, backbone), []
+    folder, kept = store_folder(root, backbone), []
     splits = [(dataset.train.images, wanted), (dataset.evaluation.images, Wanted())]
     counts = [-(-len(images) // part[1]) for images, _ in splits]
     for number, (images, asked) in enumerate(splits):
         views = Views(asked.weak, asked.strong, flip=weak.flip)
-        stores.append(FeatureStore.open(folder, backbone, views))
+        # Keys are hashes of whole files: the same `Pictures` serves all that follows.
+        split = Kept(FeatureStore.open(folder, backbone, views), Pictures(images))
         if len(images):
             told = _of_all(progress, sum(counts[:number]), sum(counts))
-            stores[-1].compute(Pictures(images), part, told)
-    return stores
+            split.store.compute(split.pictures, part, told)
+        kept.append(split)
+    return kept[0], kept[1]
 
 
 def _of_all(progress: Progress | None, before: int, total: int) -> Progress | None:
@@ -96,14 +114,14 @@ def embedded(
     are those of `compute`.
     """
     train, evaluation = compute(dataset, backbone, root, wanted, progress=progress)
-    features = train.images(Pictures(dataset.train.images))
+    features = train.images()
     readable = dataset.train_indices
     if features.damaged is not None:
         readable = readable[~features.damaged[readable]]
     scaling = _scaling(features.table, readable)
     tested: Images = np.zeros([0, backbone.card.features], np.float32)
     if len(dataset.evaluation.images):
-        tested = evaluation.images(Pictures(dataset.evaluation.images)).scaled(scaling)
+        tested = evaluation.images().scaled(scaling)
     return dataclasses.replace(
         dataset,
         train=dataclasses.replace(dataset.train, features=features.scaled(scaling)),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from ieg.data.files import FileImages
+from ieg.data.files import FileImages, decode
 from ieg.data.images import Images
 from ieg.errors import InputError
 
@@ -70,9 +70,7 @@ class Pictures:
         """The whole image, [height, width, 3] uint8, in the graph."""
         if isinstance(self.images, np.ndarray):
             return content if content.shape[2] == 3 else tf.repeat(content, 3, axis=2)
-        path = tf.strings.join([self.images.root, content], "/")
-        image = tf.io.decode_image(tf.io.read_file(path), 3, expand_animations=False)
-        return tf.ensure_shape(image, [None, None, 3])
+        return decode(self.images.root, content)
 
     def damaged(self) -> np.ndarray | None:
         """[N] bool, files that were found to be unreadable so far; None for none."""

@@ -14,8 +14,10 @@ import struct
 import tempfile
 import time
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -44,8 +46,12 @@ def name(keys: list[bytes], views: list[str]) -> str:
     return content.hexdigest()[:24] + SUFFIX
 
 
-def write(path: Path, shard: Shard) -> None:
-    """Write a shard under another name, bring it to the disk, then rename it.
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write that takes the place of `path` when the block ends.
+
+    Unlike those of `ieg.atomic` its temporary name is its own: several machines may write the same
+    shard at once.
 
     Raises:
       OSError: the folder cannot be written to; nothing is left behind.
@@ -53,7 +59,7 @@ def write(path: Path, shard: Shard) -> None:
     descriptor, temporary = tempfile.mkstemp(suffix=UNFINISHED, dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            np.savez(file, keys=shard.keys, views=np.array(shard.views), features=shard.features)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
@@ -62,6 +68,16 @@ def write(path: Path, shard: Shard) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def write(path: Path, shard: Shard) -> None:
+    """Write a shard, whole or not at all.
+
+    Raises:
+      OSError: the folder cannot be written to; nothing is left behind.
+    """
+    with replacing(path) as file:
+        np.savez(file, keys=shard.keys, views=np.array(shard.views), features=shard.features)
 
 
 def read(path: Path) -> Shard:

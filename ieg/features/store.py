@@ -19,7 +19,6 @@ Machines with other instructions, and GPUs, round differently in the last bits.
 import errno
 import json
 import logging
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -378,13 +377,8 @@ def _facts(folder: Path) -> dict[str, Any] | None:
 
 
 def _write_facts(folder: Path, facts: dict[str, Any]) -> None:
-    descriptor, temporary = tempfile.mkstemp(suffix=UNFINISHED, dir=folder)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(facts, file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, folder / _FACTS)
+    with shards.replacing(folder / _FACTS) as file:
+        file.write(json.dumps(facts, indent=2).encode())
 
 
 def _check(folder: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:

@@ -85,7 +85,7 @@ def middle_view(image: tf.Tensor, side: int) -> tf.Tensor:
       side: in pixels.
     """
     sides = tf.shape(image)
-    return _resized(image, area.middle(sides[0], sides[1], part=1.0), side)
+    return _resized(image, area.middle(sides[0], sides[1], part=area.WHOLE), side)
 
 
 def weak_view(image: tf.Tensor, draws: tf.Tensor, views: Views, side: int) -> tf.Tensor:

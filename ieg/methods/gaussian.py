@@ -19,7 +19,6 @@ from ieg.methods import REGISTRY, Method, StepOutput, StepState
 class Gaussian(Method):
     """The closed-form head on the features of a backbone, without any training."""
 
-    defaults: ClassVar[Mapping[str, Any]] = {"max_epoch": 1}
     requires: ClassVar[Mapping[str, Any]] = {"head_start": "gaussian", "use_ema": False}
 
     def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:

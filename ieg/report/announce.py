@@ -30,7 +30,7 @@ def announce(experiment: Experiment, console: Console, step: int | None = None) 
     shape = "x".join(map(str, experiment.seen_shape()))
     pipeline, replicas = experiment.pipeline, experiment.strategy.num_replicas_in_sync
     noun = _noun(dataset)
-    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    device = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
     workers = f" on {experiment.workers.count} workers" if experiment.workers.count > 1 else ""
     exact = ", deterministic" if experiment.deterministic else ""
     lines = {
@@ -48,7 +48,7 @@ def announce(experiment: Experiment, console: Console, step: int | None = None) 
             f"{config.network.network_name}, {_trainable(experiment.model):,} trainable "
             f"parameters, from {experiment.start}"
         ),
-        "devices": f"{replicas} {kind} replica{'s' if replicas > 1 else ''}{workers}{exact}",
+        "devices": f"{replicas} {device} replica{'s' if replicas > 1 else ''}{workers}{exact}",
         "steps": (
             f"{experiment.last_step:,} with a global batch of {pipeline.batch_size} "
             f"({experiment.last_step / pipeline.steps_per_epoch:.1f} epochs of "

@@ -1,10 +1,14 @@
 """Every method on frozen features of photographs, beside logistic regression and cleanlab.
 
     python -m benchmarks.photos DIR [--runs=runs/photos_benchmark]
+    python -m benchmarks.photos DIR --cifar [--runs=runs/cifar_benchmark]
 
 DIR has train/CLASS/* and test/CLASS/* with right labels, such as TensorFlow's flower_photos split
 in two. Labels of the training images are made wrong, the same for all: 5, 30 and 60 % get one of
 the other classes, and 40 % the next class. Test accuracy, and AUROC of the list of wrong labels.
+With --cifar DIR is a --dataset_dir with CIFAR-10 and CIFAR-10N: labels that people gave (one of the
+first three, their majority, a wrong one if there is any), and 36 and 72 % made wrong; images are
+enlarged to 128 pixels.
 
 Ours run with the settings of `--backbone` as they are, for every noise rate. Logistic regression
 and cleanlab around it see the same features, with C in powers of ten by cross-validation on the
@@ -41,6 +45,13 @@ from ieg.data.dataset import Dataset
 from ieg.features.cached import CachedImages
 
 NOISE = ("symmetric_0.05", "symmetric_0.3", "symmetric_0.6", "pair_0.4")
+CIFAR = (
+    "cifar10n_aggre",
+    "cifar10n_rand1",
+    "cifar10n_worst",
+    "cifar10_uniform_0.4",
+    "cifar10_uniform_0.8",
+)
 #: Title of a row → flags; the last ones get clean images.
 METHODS: Mapping[str, Sequence[str]] = {
     "gaussian": ["--method=gaussian"],
@@ -53,19 +64,24 @@ METHODS: Mapping[str, Sequence[str]] = {
     "ieg, clean images": ["--method=ieg"],
 }
 CLEAN = 5
+#: Share of CIFAR's training images that is 5 of each class, for as many as there are here.
+_CIFAR_CLEAN = 0.0025
 _C = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 _FOLDS = 5
 
 #: Accuracy, and AUROC of the list or None.
 Scores = tuple[float, float | None]
+#: Options of ieg by name.
+Flags = dict[str, Any]
 
 
 def main(argv: Sequence[str]) -> int:
     """Print accuracy and AUROC over seeds; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("images", type=Path, metavar="DIR", help="folder with train and test")
+    parser.add_argument("--cifar", action="store_true", help="DIR has CIFAR-10 and CIFAR-10N")
     parser.add_argument("--runs", type=Path, default=Path("runs/photos_benchmark"))
-    parser.add_argument("--noise", action="append", help=f"default: {', '.join(NOISE)}")
+    parser.add_argument("--noise", action="append", help="column of the table; default: all")
     parser.add_argument("--row", action="append", help="of the table; default: all")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     arguments = parser.parse_args(argv)
@@ -75,18 +91,20 @@ def main(argv: Sequence[str]) -> int:
     else:
         print("cleanlab is not installed: its row is left out", file=sys.stderr)
     rows = arguments.row or [*METHODS, *peers]
-    noise = arguments.noise or list(NOISE)
+    noise = arguments.noise or list(CIFAR if arguments.cifar else NOISE)
+    data = of_cifar if arguments.cifar else of_folder
     found: dict[tuple[str, str], list[Scores]] = {}
     for seed in arguments.seeds:
         for kind in noise:
             for row in rows:
-                place = (
-                    arguments.runs / kind / f"seed{seed}" / row.replace(", ", "-").replace(" ", "_")
-                )
+                name = row.replace(", ", "-").replace(" ", "_")
+                place = arguments.runs / kind / f"seed{seed}" / name
+                flags = data(arguments.images, kind, seed, place.parent, clean="clean" in row)
+                flags["seed"] = seed
                 if row in peers:
-                    scores = of_peer(peers[row], arguments.images, kind, seed, place)
+                    scores = of_peer(peers[row], flags, place)
                 else:
-                    scores = of_method(row, arguments.images, kind, seed, place)
+                    scores = of_method(row, flags, place)
                 print(f"{kind}, seed {seed}, {row}: {scores}", flush=True)
                 found.setdefault((row, kind), []).append(scores)
                 keras.backend.clear_session()
@@ -96,13 +114,23 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def of_method(row: str, images: Path, kind: str, seed: int, place: Path) -> Scores:
+def of_folder(images: Path, kind: str, seed: int, place: Path, *, clean: bool) -> Flags:
+    """Options for photographs with labels made wrong, and with clean ones if that is wanted."""
+    table = f"csv:{_with_clean(images, seed, place / 'clean.csv')}"
+    return {"dataset": table if clean else f"folder:{images}", "noise": kind}
+
+
+def of_cifar(images: Path, kind: str, seed: int, place: Path, *, clean: bool) -> Flags:
+    """Options for CIFAR-10, as for `of_folder`; its clean images are drawn by the package."""
+    flags = {"dataset": kind, "dataset_dir": str(images)}
+    flags |= {"backbone": "efficientnet_lite0", "image_size": 128}
+    return flags | ({"probe_dataset_hold_ratio": _CIFAR_CLEAN} if clean else {})
+
+
+def of_method(row: str, flags: Flags, place: Path) -> Scores:
     """Scores of a run of ours, which is made if it is not finished."""
-    data = f"folder:{images}"
-    if "clean" in row:
-        data = f"csv:{_with_clean(images, seed, place.parent / 'clean.csv')}"
-    words = [f"--dataset={data}", f"--noise={kind}", f"--seed={seed}", *METHODS[row]]
-    status = command.main(["ieg", *words, f"--checkpoint_path={place}"])
+    words = [f"--{name}={value}" for name, value in flags.items()]
+    status = command.main(["ieg", *words, *METHODS[row], f"--checkpoint_path={place}"])
     if status:
         raise SystemExit(status)
     (result,) = place.glob("*/*/*/seed*/result.json")
@@ -110,21 +138,19 @@ def of_method(row: str, images: Path, kind: str, seed: int, place: Path) -> Scor
     return json.loads(result.read_text())["top1"], audit["auroc"]
 
 
-def of_peer(
-    peer: Callable[[Dataset, int], Scores], images: Path, kind: str, seed: int, place: Path
-) -> Scores:
+def of_peer(peer: Callable[[Dataset, int], Scores], flags: Flags, place: Path) -> Scores:
     """Scores of something else on the same features and labels, kept in a file."""
     kept = place.with_suffix(".json")
     if kept.exists():
         accuracy, auroc = json.loads(kept.read_text())
         return accuracy, auroc
-    config = resolve({"dataset": f"folder:{images}", "noise": kind, "seed": seed})
+    config = resolve({**flags, "method": "gaussian"})
     backbone = construction.backbone(config)
     dataset = construction.dataset(config, None)
     dataset = construction.with_features(config, dataset, backbone, None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        scores = peer(dataset, seed)
+        scores = peer(dataset, config.run.seed)
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_text(json.dumps(scores))
     return scores

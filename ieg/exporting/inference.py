@@ -6,11 +6,11 @@ Files of such a model load wherever Keras or TensorFlow are installed, without t
 from typing import Any, NamedTuple
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from ieg.augment.area import WHOLE
 from ieg.exporting.middle import middle_square
+from ieg.features.standardization import Standardization
 from ieg.networks.layers import OwnLayer
 
 
@@ -70,19 +70,17 @@ def _scaled(pixels: Any, mean: tuple[float, ...] | None) -> Any:
 
 
 def behind(
-    backbone: keras.Model, scaling: tuple[np.ndarray, np.ndarray], network: keras.Model
+    backbone: keras.Model, standardization: Standardization, network: keras.Model
 ) -> keras.Model:
     """A network from pixels to logits: the backbone, standardization, and the head.
 
     Args:
       backbone: pixels [B, S, S, 3] in 0 .. 255 → features [B, D].
-      scaling: mean and standard deviation [D] of the features.
+      standardization: of the features.
       network: standardized features → logits.
     """
-    mean, deviation = scaling
     pixels = keras.Input(backbone.input_shape[1:], name="pixels")
-    standardized = keras.layers.Rescaling((1 / deviation).tolist(), (-mean / deviation).tolist())
-    return keras.Model(pixels, network(standardized(backbone(pixels))), name=network.name)
+    return keras.Model(pixels, network(standardization(backbone(pixels))), name=network.name)
 
 
 def standard_copy(network: keras.Model) -> keras.Model:

@@ -21,5 +21,5 @@ def full_network(experiment: Experiment) -> keras.Model:
     if experiment.backbone is None:
         return network
     features = experiment.dataset.train.features
-    assert isinstance(features, CachedImages) and features.scaling is not None
-    return inference.behind(experiment.backbone.model, features.scaling, network)
+    assert isinstance(features, CachedImages) and features.standardization is not None
+    return inference.behind(experiment.backbone.model, features.standardization, network)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
+from ieg.features.standardization import Standardization
 from ieg.features.views import Views
 
 
@@ -16,7 +17,7 @@ class CachedImages:
       views: the V views.
       damaged: [N] bool, images that could not be read and are zeros in the table; None for none.
       rows: [n] those that count, of N, in this order; None for all.
-      scaling: mean and standard deviation [D] that are taken off; None: features as they are.
+      standardization: through which they are seen; None: features as they are.
     """
 
     def __init__(
@@ -25,13 +26,13 @@ class CachedImages:
         views: Views,
         damaged: np.ndarray | None = None,
         rows: np.ndarray | None = None,
-        scaling: tuple[np.ndarray, np.ndarray] | None = None,
+        standardization: Standardization | None = None,
     ) -> None:
-        self.scaling = scaling
         self.table = table
         self.views = views
         self.damaged = damaged
         self.rows = np.arange(len(table)) if rows is None else rows
+        self.standardization = standardization
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -42,21 +43,17 @@ class CachedImages:
         return len(self.rows)
 
     def __getitem__(self, indices: np.ndarray, /) -> "CachedImages":
-        return CachedImages(self.table, self.views, self.damaged, self.rows[indices], self.scaling)
+        rows = self.rows[indices]
+        return CachedImages(self.table, self.views, self.damaged, rows, self.standardization)
 
-    def scaled(self, scaling: tuple[np.ndarray, np.ndarray]) -> "CachedImages":
-        """The same with that mean and standard deviation taken off."""
-        return CachedImages(self.table, self.views, self.damaged, self.rows, scaling)
+    def standardized(self, by: Standardization) -> "CachedImages":
+        """The same, seen through a standardization."""
+        return CachedImages(self.table, self.views, self.damaged, self.rows, by)
 
     def plain(self) -> np.ndarray:
         """[n, D] float32, the view of evaluation of every image."""
-        return self._taken_off(self.table[self.rows, 0].astype(np.float32))
-
-    def _taken_off(self, values: np.ndarray) -> np.ndarray:
-        if self.scaling is None:
-            return values
-        mean, deviation = self.scaling
-        return (values - mean) / deviation
+        values = self.table[self.rows, 0].astype(np.float32)
+        return values if self.standardization is None else np.array(self.standardization(values))
 
     def loader(self) -> "CachedLoader":
         """Gathers their features."""
@@ -123,7 +120,5 @@ class CachedLoader:
             view += tf.cast(draws[:, 0] * count, tf.int32)
         places = tf.stack([tf.gather(self._rows, index), view], axis=1)  # [B, 2]
         values = tf.cast(tf.gather_nd(self._table, places), tf.float32)
-        if self._images.scaling is None:
-            return values
-        mean, deviation = self._images.scaling
-        return (values - mean) / deviation
+        standardize = self._images.standardization
+        return values if standardize is None else standardize(values)

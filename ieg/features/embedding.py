@@ -13,11 +13,9 @@ from ieg.data.images import Images
 from ieg.errors import InputError
 from ieg.features.cached import CachedImages
 from ieg.features.pictures import Pictures
+from ieg.features.standardization import Standardization
 from ieg.features.store import FeatureStore, Progress
 from ieg.features.views import Views
-
-#: Smaller standard deviations are taken for those of a constant.
-_CONSTANT = 1e-4
 
 
 class Wanted(NamedTuple):
@@ -110,31 +108,20 @@ def embedded(
 ) -> Dataset:
     """The data set with standardized features, which networks see in the place of its images.
 
-    Each feature has mean 0 and standard deviation 1 over the examples to train on. The arguments
-    are those of `compute`.
+    The examples to train on have mean 0 and standard deviation 1. The arguments are those of
+    `compute`.
     """
     train, evaluation = compute(dataset, backbone, root, wanted, progress=progress)
     features = train.images()
     readable = dataset.train_indices
     if features.damaged is not None:
         readable = readable[~features.damaged[readable]]
-    scaling = _scaling(features.table, readable)
+    standardization = Standardization.of(features.table[:, 0], readable)
     tested: Images = np.zeros([0, backbone.card.features], np.float32)
     if len(dataset.evaluation.images):
-        tested = evaluation.images().scaled(scaling)
+        tested = evaluation.images().standardized(standardization)
     return dataclasses.replace(
         dataset,
-        train=dataclasses.replace(dataset.train, features=features.scaled(scaling)),
+        train=dataclasses.replace(dataset.train, features=features.standardized(standardization)),
         evaluation=dataclasses.replace(dataset.evaluation, features=tested),
     )
-
-
-def _scaling(table: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """[D] mean and standard deviation of the views of evaluation, in parts that fit memory."""
-    total = np.zeros([2, table.shape[2]])
-    for part in np.array_split(rows, max(1, len(rows) // 4096)):
-        wide = table[part, 0].astype(np.float64)
-        total += np.stack([wide.sum(axis=0), (wide**2).sum(axis=0)])
-    mean, square = total / max(len(rows), 1)
-    deviation = np.sqrt(np.maximum(square - mean**2, 0))
-    return mean.astype(np.float32), np.where(deviation > _CONSTANT, deviation, 1).astype(np.float32)

@@ -120,7 +120,7 @@ def of_peer(
         return accuracy, auroc
     config = resolve({"dataset": f"folder:{images}", "noise": kind, "seed": seed})
     backbone = construction.backbone(config)
-    dataset = construction.dataset(config, None)
+    dataset = construction.dataset(config, None, backbone)
     dataset = construction.with_features(config, dataset, backbone, None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -30,7 +30,8 @@ def run(config: Config, console: Console) -> int:
     """
     if config.network.backbone != "none":  # whose features are no pictures
         typed = {k: v for k, v in config.values().items() if config.origins[k] == "command line"}
-        config = resolve({**typed, "backbone": "none"})
+        pixels = {"backbone": "none", "train_backbone": False, "finetune_epochs": 0}
+        config = resolve({**typed, **pixels})
     experiment = build(config)
     if experiment.dataset.weak is None:
         raise InputError(

@@ -49,8 +49,7 @@ def probability_model(network: keras.Model, raw: RawInput) -> keras.Model:
     inputs = keras.Input(shape, dtype=raw.dtype, name="examples")
     x = inputs
     if raw.square is not None:  # of pixels, which a backbone takes as they are
-        x = middle_square(x, raw.square, part=WHOLE)
-        x = x if raw.shape[-1] == 3 else keras.layers.Concatenate()([x] * 3)
+        x = square(x, raw.square)
     elif raw.is_image:
         x = middle_square(x, raw.shape[0]) if raw.any_size else x
         x = _scaled(x, raw.mean)
@@ -69,20 +68,46 @@ def _scaled(pixels: Any, mean: tuple[float, ...] | None) -> Any:
     return keras.layers.Rescaling(1 / 255, [-value for value in mean], dtype="float32")(pixels)
 
 
+def square(pixels: Any, side: int) -> Any:
+    """Images as a backbone sees them.
+
+    Args:
+      pixels: [B, H, W, C] symbolic with 1 or 3 channels.
+      side: of the backbone's input in pixels.
+    Returns:
+      [B, side, side, 3], the largest square in the middle of each.
+    """
+    x = middle_square(pixels, side, part=WHOLE)
+    return x if pixels.shape[-1] == 3 else keras.layers.Concatenate()([x] * 3)
+
+
+def standardized(features: Any, scaling: tuple[np.ndarray, np.ndarray] | None) -> Any:
+    """Features [B, D], symbolic, less their mean and divided by their standard deviation.
+
+    Args:
+      features: of a backbone.
+      scaling: mean and standard deviation [D]; None for features as they are.
+    """
+    if scaling is None:
+        return features
+    mean, deviation = scaling
+    layer = keras.layers.Rescaling((1 / deviation).tolist(), (-mean / deviation).tolist())
+    return layer(features)
+
+
 def behind(
-    backbone: keras.Model, scaling: tuple[np.ndarray, np.ndarray], network: keras.Model
+    backbone: keras.Model, scaling: tuple[np.ndarray, np.ndarray] | None, network: keras.Model
 ) -> keras.Model:
     """A network from pixels to logits: the backbone, standardization, and the head.
 
     Args:
       backbone: pixels [B, S, S, 3] in 0 .. 255 → features [B, D].
-      scaling: mean and standard deviation [D] of the features.
+      scaling: of `standardized`.
       network: standardized features → logits.
     """
-    mean, deviation = scaling
     pixels = keras.Input(backbone.input_shape[1:], name="pixels")
-    standardized = keras.layers.Rescaling((1 / deviation).tolist(), (-mean / deviation).tolist())
-    return keras.Model(pixels, network(standardized(backbone(pixels))), name=network.name)
+    logits = network(standardized(backbone(pixels), scaling))
+    return keras.Model(pixels, logits, name=network.name)
 
 
 def standard_copy(network: keras.Model) -> keras.Model:

@@ -96,6 +96,8 @@ class Context(NamedTuple):
       label_smoothing: in [0, 1), for the training loss.
       seed: seed of the run, for `keys.stateless_seed`.
       loss_scale: factor on losses in backward passes through the network.
+      posterior: [N, K] P(true class | image, given label) by a closed-form head, in fine-tuning
+        from one; otherwise None.
     """
 
     model: keras.Model
@@ -107,6 +109,7 @@ class Context(NamedTuple):
     label_smoothing: float
     seed: int
     loss_scale: float = 1.0
+    posterior: np.ndarray | None = None
 
 
 class StepState(NamedTuple):

@@ -144,7 +144,7 @@ def _alike(config: Config) -> dict[str, Any]:
 
 
 def dataset(config: Config, fold: Fold | None, backbone: Backbone | None) -> Dataset:
-    """The data, with probe examples where the method needs them."""
+    """The data, with probe examples where the method or a closed-form head takes them."""
     settings = config.data
     if backbone is not None:
         # Its input has the size that was asked for; other images are for the page.
@@ -154,14 +154,15 @@ def dataset(config: Config, fold: Fold | None, backbone: Backbone | None) -> Dat
         settings,
         seed=config.run.seed,
         probe=config.method.needs.probe,
+        own_probe=backbone is not None,  # for the closed-form head
         fold=fold,
         name=config.dataset,
         entry=config.source,
     )
     published = config.source.published_start
     if published and backbone is None:
-        away = f"from random weights, so published numbers, {published}, do not belong beside it"
-        found = replace(found, note=", ".join(filter(None, (found.note, away))))
+        other = f"not comparable with published numbers, which begin with {published}"
+        found = replace(found, note=", ".join(filter(None, (found.note, other))))
     return found
 
 
@@ -283,6 +284,9 @@ def pipeline(config: Config, dataset: Dataset, replicas: int) -> Pipeline:
     if on_backbone and config.origins["batch_size"] != "command line":
         # A few photographs are enough for a head.
         batch_size = max(1, min(batch_size, len(dataset.train_indices) // replicas))
+    if config.training.finetune_epochs and needs.posterior and dataset.probe_indices is not None:
+        trained = np.union1d(dataset.train_indices, dataset.probe_indices)
+        dataset = replace(dataset, train_indices=trained)
     return Pipeline(
         dataset,
         batch_size=batch_size * replicas,
@@ -401,16 +405,17 @@ def with_backbone(
 
 
 def posterior(config: Config, dataset: Dataset, head: GaussianHead | None) -> np.ndarray | None:
-    """[N, K] the head's judgment of the true classes, for fine-tuning; otherwise None.
+    """[N, K] the head's judgment of the true classes, where it is trained on; otherwise None.
+
+    Probe examples have their labels.
 
     Args:
       config: of the run.
       dataset: with features, where a frozen backbone gives them.
       head: on those features.
     """
-    if head is None or not config.training.finetune_epochs:
+    if head is None or not (config.training.finetune_epochs and config.method.needs.posterior):
         return None
-    # Examples that the head does not know are not trained on.
     rows = np.eye(dataset.num_classes)[dataset.given_labels]
     indices = dataset.train_indices
     rows[indices[readable(dataset.train.inputs[indices])]] = head.posterior

@@ -7,6 +7,8 @@ In fine-tuning (`finetune_epochs`) the network is trained on the head's posterio
 class of each example, which leaves the example itself out:
 
     L = 1/B Σ_i ce(r_i, f(x_i; θ))        r_ik = P(true = k | x_i, given label)
+
+Clean probe examples take part by their labels.
 """
 
 from collections.abc import Hashable, Mapping
@@ -17,13 +19,14 @@ import tensorflow as tf
 from ieg import replicas
 from ieg.data.pipeline import Batch
 from ieg.losses import cross_entropy
-from ieg.methods import REGISTRY, Context, Method, StepOutput, StepState
+from ieg.methods import REGISTRY, Context, Method, Needs, StepOutput, StepState
 
 
 @REGISTRY.register("gaussian")
 class Gaussian(Method):
     """The closed-form head on the features of a backbone, and fine-tuning on its posterior."""
 
+    needs: ClassVar[Needs] = Needs(posterior=True)
     requires: ClassVar[Mapping[str, Any]] = {"head_start": "gaussian", "use_ema": False}
 
     def __init__(self, options: Any, context: Context) -> None:

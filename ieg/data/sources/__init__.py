@@ -174,8 +174,8 @@ class SourceEntry:
       method_presets: method → settings for that method alone, which go before `preset`.
       backbone: name of the pretrained network that suits the data, or "none"; `preset` is for
         training from pixels.
-      published_start: where published runs on these data begin, in words: a run from random weights
-        says that their numbers do not belong beside its own; "" where they begin there too.
+      published_start: weights that published runs on these data begin with, in words; a run from
+        random weights says that it cannot be compared with them. "" for random weights.
     """
 
     load: Callable[[Request], Source]

@@ -57,7 +57,7 @@ PRESET = {
 }
 
 
-_PUBLISHED_START = "from ImageNet weights"
+_PUBLISHED_START = "ImageNet weights"
 
 
 def load(probe_sizes: Mapping[str, int], request: Request) -> Source:

@@ -61,6 +61,9 @@ def check(config: Config) -> None:
         )
     if config.trains_backbone:
         _check_trained_backbone(config)
+    for option in ("finetune_learning_rate", "finetune_batch_size"):
+        if config.origins[option] == "command line" and not config.training.finetune_epochs:
+            raise InputError("goes with `finetune_epochs`", option=option)
 
 
 def _check_trained_backbone(config: Config) -> None:

@@ -20,6 +20,8 @@ _SETTINGS = {
     "l2_weight_decay": 1e-4,
     "steps_per_execution": None,
 }
+#: Steps between evaluations, each with a checkpoint: a few minutes on two cores.
+_EVALUATION = 100
 
 
 def first_stage(config: Config) -> Config:
@@ -30,7 +32,13 @@ def first_stage(config: Config) -> Config:
     """
     defaults = {f.name: f.default for f in dataclasses.fields(config.training)}
     without = {name: value for name, value in defaults.items() if name.startswith("finetune_")}
-    return dataclasses.replace(config, training=_with(config.training, without), part=HEAD)
+    return dataclasses.replace(
+        config,
+        training=_with(config.training, without),
+        run=dataclasses.replace(config.run, restore_step=0),
+        origins={**config.origins, **dict.fromkeys(without, "default")},
+        part=HEAD,
+    )
 
 
 def second_stage(config: Config) -> Config:
@@ -48,8 +56,9 @@ def second_stage(config: Config) -> Config:
         "learning_rate": training.finetune_learning_rate,
         "batch_size": training.finetune_batch_size,
     }
-    # Options of the method that go with batch, length and rate, unless they were typed.
+    # What goes with batch, length and rate, unless it was typed.
     suited = {
+        "eval_freq": _EVALUATION,
         "queue_bs": training.finetune_batch_size,
         "meta_start_epoch": training.finetune_epochs // 6,
         "meta_stepsize": training.finetune_learning_rate,
@@ -59,6 +68,7 @@ def second_stage(config: Config) -> Config:
     return dataclasses.replace(
         config,
         training=_with(training, changed),
+        evaluation=_with(config.evaluation, changed),
         options=_with(config.options, changed),
         origins={**origins, **dict.fromkeys(changed, "finetune_epochs")},
     )

@@ -23,6 +23,7 @@ from ieg.data.pipeline import Batch
 from ieg.experiment import Experiment, build
 from ieg.main import main
 from ieg.methods.gaussian import Gaussian
+from ieg.report import table
 from tests import contexts, runs
 from tests.data import trees
 from tests.features.tiny import SIDE
@@ -231,12 +232,14 @@ def test_the_finished_run_is_evaluated_exported_and_audited(
     assert main(["ieg", *place_of_run, "--mode=predict", f"--input={images}"]) == 0
     assert "fine-tuned network `file:" in (tuned / "export/README.md").read_text()
     model = keras.models.load_model(tuned / "export/model.keras")
-    (table,) = tuned.glob("predictions_*.csv")
-    for row in rows(table):
+    (predictions,) = tuned.glob("predictions_*.csv")
+    for row in rows(predictions):
         image = tf.io.decode_image(tf.io.read_file(str(images / row["path"])))
         p = model(image[tf.newaxis]).numpy()[0]
         expected = [float(row[f"p({name})"]) for name in trees.CLASSES]
         np.testing.assert_allclose(expected, p, atol=1e-5)
+    (result,) = table.read_results(root)
+    assert result["steps"] == LAST
     capsys.readouterr()
     assert main(["ieg", *words, *EPOCHS, f"--checkpoint_path={root}"]) == 0
     assert capsys.readouterr().out.count("finished already") == 2
@@ -263,6 +266,7 @@ def test_other_methods_go_on_as_themselves(words: list[str], tmp_path: Path) -> 
         (["--finetune_epochs=1", "--fix_network_features"], "trains the classifier alone"),
         (["--finetune_epochs=1", "--precision=mixed_bfloat16"], "computes in float32"),
         (["--train_backbone", "--head_start=gaussian"], "there is no head on features"),
+        (["--finetune_batch_size=8"], "--finetune_batch_size: goes with --finetune_epochs"),
     ],
 )
 def test_settings_that_contradict(

@@ -30,8 +30,9 @@ def run(config: Config, console: Console) -> int:
     """
     if config.network.backbone != "none":  # whose features are no pictures
         typed = {k: v for k, v in config.values().items() if config.origins[k] == "command line"}
-        pixels = {"backbone": "none", "train_backbone": False, "finetune_epochs": 0}
-        config = resolve({**typed, **pixels})
+        of_backbone = ("train_backbone", "finetune_")
+        typed = {k: v for k, v in typed.items() if not k.startswith(of_backbone)}
+        config = resolve({**typed, "backbone": "none"})
     experiment = build(config)
     if experiment.dataset.weak is None:
         raise InputError(

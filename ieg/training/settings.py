@@ -35,10 +35,10 @@ class TrainingSettings:
         before=0,
     )
     finetune_learning_rate: float = option(
-        3e-3,
+        1e-3,
         "for --finetune_epochs: learning rate of SGD, which falls to 0 along a cosine",
         above=0,
-        before=3e-3,
+        before=1e-3,
     )
     finetune_batch_size: int = option(
         32, "for --finetune_epochs: training images per replica and step", above=0, before=32

@@ -372,26 +372,32 @@ def network(config: Config, dataset: Dataset, backbone: Backbone | None) -> kera
     )
 
 
+def load_head(config: Config, head: keras.Model, folder: RunFolder) -> None:
+    """In fine-tuning, give the head its weights of the first stage.
+
+    A run with a checkpoint of its own goes on from that, even when the first stage is gone.
+
+    Args:
+      config: of the run.
+      head: see `network`.
+      folder: of the run.
+    Raises:
+      InputError: the first stage has not been trained.
+    """
+    if config.training.finetune_epochs and latest(folder.checkpoints) is None:
+        pretrained.load(head, str(folder.path / HEAD))
+
+
 def with_backbone(
-    config: Config,
-    dataset: Dataset,
-    backbone: Backbone | None,
-    head: keras.Model,
-    folder: RunFolder,
+    config: Config, dataset: Dataset, backbone: Backbone | None, head: keras.Model
 ) -> keras.Model:
     """The network to be trained: the head alone, or a backbone with it.
-
-    In fine-tuning the head has the weights of the first stage, unless the run goes on from a
-    checkpoint of its own.
 
     Args:
       config: of the run.
       dataset: with features, where a frozen backbone gives them.
       backbone: pretrained network, or None.
       head: see `network`.
-      folder: of the run.
-    Raises:
-      InputError: the first stage has not been trained.
     """
     if backbone is None or not config.trains_backbone:
         return head
@@ -399,8 +405,6 @@ def with_backbone(
     if config.training.finetune_epochs:
         assert isinstance(features, CachedImages)
         scaling = features.scaling
-        if latest(folder.checkpoints) is None:
-            pretrained.load(head, str(folder.path / HEAD))
     joined = whole.join(dataset.train.images.shape, backbone.model, scaling, head)
     if config.training.finetune_epochs:
         whole.keep_batch_norm(backbone.model)

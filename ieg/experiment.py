@@ -242,7 +242,8 @@ def build(config: Config, fold: Fold | None = None, progress: Progress | None = 
     with strategy.scope():
         folder = folder_of(config, fold)
         model = construction.network(config, data, backbone)
-        model = construction.with_backbone(config, data, backbone, model, folder)
+        workers.each(lambda: construction.load_head(config, model, folder))
+        model = construction.with_backbone(config, data, backbone, model)
         start = workers.each(lambda: construction.starting_weights(config, model, folder, head))
         if config.network.sync_batch_norm:
             parts.synchronize_batch_norm(model)

@@ -89,7 +89,8 @@ def _train_head(command: Config, config: Config, console: Console) -> tuple[Expe
         console = Console(quiet=True)
     console.print("first stage: a head on features of the frozen backbone", highlight=False)
     status = _train(experiment, command, console)
-    console.print("second stage: backbone and head, from pixels", highlight=False)
+    if not status:
+        console.print("second stage: backbone and head, from pixels", highlight=False)
     return experiment, status
 
 

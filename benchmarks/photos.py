@@ -146,7 +146,7 @@ def of_peer(peer: Callable[[Dataset, int], Scores], flags: Flags, place: Path) -
         return accuracy, auroc
     config = resolve({**flags, "method": "gaussian"})
     backbone = construction.backbone(config)
-    dataset = construction.dataset(config, None)
+    dataset = construction.dataset(config, None, backbone)
     dataset = construction.with_features(config, dataset, backbone, None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -54,6 +54,7 @@ class Config:
       method: class of the method.
       origins: option → origin of its value, for example "command line".
       facts: values without an option that define the experiment, set by a caller in Python.
+      part: sub-folder of the run folder, for a part of a run; "" for the run itself.
     """
 
     data: DataSettings
@@ -68,6 +69,12 @@ class Config:
     method: type[Method]
     origins: Mapping[str, str]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    part: str = ""
+
+    @property
+    def trains_backbone(self) -> bool:
+        """True if the network is trained from pixels, the backbone being a part of it."""
+        return self.network.train_backbone or self.training.finetune_epochs > 0
 
     def values(self) -> dict[str, Any]:
         """Value of every option by name, and the facts."""
@@ -290,9 +297,12 @@ def _options_class(method: type[Method], loss: LossEntry | None) -> type:
 def _preset(typed: Mapping[str, Any], source: SourceEntry) -> dict[str, Any]:
     """Settings that suit the data set; its periods belong to its schedule, not to another one."""
     backbone = typed.get("backbone", source.backbone)
-    if backbone != "none":
+    whole = typed.get("train_backbone", False)
+    if backbone != "none" and not whole:
         return {"backbone": backbone, **features.preset(typed.get("method", features.METHOD))}
     preset = dict(source.preset)
+    if whole:
+        preset |= {"backbone": backbone, "network_name": features.NETWORK}
     of_method = source.method_presets.get(_early(typed, preset, "method"), {})
     preset |= _without_alternatives(of_method) | dict(of_method)
     if _early(typed, preset, "lr_schedule") != _early({}, preset, "lr_schedule"):

@@ -19,15 +19,18 @@ from ieg.backbones import Backbone
 from ieg.checkpoints import latest
 from ieg.config import Config
 from ieg.data.dataset import Dataset, prepare
+from ieg.data.files import FileImages
 from ieg.data.holdout import Fold
 from ieg.data.images import kind, readable
 from ieg.data.pipeline import Pipeline
+from ieg.data.sources import Split
 from ieg.errors import InputError
-from ieg.features import gaussian
+from ieg.features import gaussian, whole
 from ieg.features.cached import CachedImages
 from ieg.features.embedding import Wanted, embedded
 from ieg.features.gaussian import GaussianHead
 from ieg.features.store import Progress
+from ieg.finetuning import HEAD
 from ieg.methods import Context, Examples, Length
 from ieg.networks import parts, precision, pretrained
 from ieg.runs.folder import RunFolder
@@ -56,6 +59,34 @@ def check(config: Config) -> None:
             f"`method={name}` starts from the weights of a first stage: train one with "
             "`method=supervised` and give its run folder as `pretrained_ckpt`"
         )
+    if config.trains_backbone:
+        _check_trained_backbone(config)
+    for option in ("finetune_learning_rate", "finetune_batch_size"):
+        if config.origins[option] == "command line" and not config.training.finetune_epochs:
+            raise InputError("goes with `finetune_epochs`", option=option)
+
+
+def _check_trained_backbone(config: Config) -> None:
+    """Refuse settings that contradict the training of a backbone from pixels."""
+    settings, fine_tuned = config.network, config.training.finetune_epochs > 0
+    name = "finetune_epochs" if fine_tuned else "train_backbone"
+    problem = None
+    if settings.backbone == "none":
+        problem = "needs a `backbone`, such as `backbone=efficientnet_lite0`"
+    elif fine_tuned and settings.train_backbone:
+        problem = "`train_backbone` trains all from the first step on; leave one of them out"
+    elif fine_tuned and config.evaluation.audit_folds:
+        problem = "the head scores labels out of sample already; leave `audit_folds` out"
+    elif not fine_tuned and settings.head_start != "random":
+        problem = "there is no head on features; leave `head_start` out, or take `finetune_epochs`"
+    elif settings.fix_network_features:
+        problem = "`fix_network_features` trains the classifier alone; leave one of them out"
+    elif settings.precision != "float32":
+        problem = f"a backbone computes in float32, so `precision={settings.precision}` cannot be"
+    elif config.architecture.as_is:
+        problem = "goes with a network by name, not with one of your own"
+    if problem is not None:
+        raise InputError(problem, option=name)
 
 
 def devices(config: Config) -> tuple[bool, tf.distribute.Strategy, Workers]:
@@ -115,19 +146,27 @@ def _alike(config: Config) -> dict[str, Any]:
     return alike | {"the digest of `own_code`": own_code.digest(config.run.own_code)}
 
 
-def dataset(config: Config, fold: Fold | None) -> Dataset:
-    """The data, with probe examples where the method needs them."""
+def dataset(config: Config, fold: Fold | None, backbone: Backbone | None) -> Dataset:
+    """The data, with probe examples where the method or a closed-form head takes them."""
     settings = config.data
-    if config.network.backbone != "none":  # whose input has that size; images are for the page
-        settings = replace(settings, image_size=_PICTURE if config.source.files else 0)
-    return prepare(
+    if backbone is not None:
+        # Its input has the size that was asked for; other images are for the page.
+        side = backbone.card.side if config.trains_backbone else _PICTURE
+        settings = replace(settings, image_size=side if config.source.files else 0)
+    found = prepare(
         settings,
         seed=config.run.seed,
         probe=config.method.needs.probe,
+        own_probe=backbone is not None,  # for the closed-form head
         fold=fold,
         name=config.dataset,
         entry=config.source,
     )
+    published = config.source.published_start
+    if published and backbone is None:
+        other = f"not comparable with published numbers, which begin with {published}"
+        found = replace(found, note=", ".join(filter(None, (found.note, other))))
+    return found
 
 
 def backbone(config: Config) -> Backbone | None:
@@ -162,8 +201,8 @@ def views(config: Config) -> Wanted:
 def with_features(
     config: Config, dataset: Dataset, backbone: Backbone | None, progress: Progress | None
 ) -> Dataset:
-    """The data with the features of their images, where a backbone is asked for."""
-    if backbone is None:
+    """The data with the features of their images, where a frozen backbone gives them."""
+    if backbone is None or config.network.train_backbone:
         return dataset
     least = 2 * dataset.num_classes
     if len(dataset.train_indices) < least:
@@ -172,6 +211,26 @@ def with_features(
             f"{dataset.num_classes} classes need at least {least}"
         )
     return embedded(dataset, backbone, feature_root(config), views(config), progress)
+
+
+def as_trained(config: Config, dataset: Dataset) -> Dataset:
+    """The data as the network sees them: pixels instead of features if it has its backbone within.
+
+    Args:
+      config: of the run.
+      dataset: with features, where there are any.
+    """
+    if config.trains_backbone:
+        train, evaluation = _as_pixels(dataset.train), _as_pixels(dataset.evaluation)
+        dataset = replace(dataset, train=train, evaluation=evaluation)
+    return replace(dataset, weak=weak_view(config, dataset))
+
+
+def _as_pixels(split: Split) -> Split:
+    """Images in the view that backbones have of them, without features."""
+    images = split.images
+    images = images.whole_squares() if isinstance(images, FileImages) else images
+    return replace(split, images=images, features=None)
 
 
 def weak_view(config: Config, dataset: Dataset) -> WeakAugmentation | None:
@@ -188,6 +247,8 @@ def weak_view(config: Config, dataset: Dataset) -> WeakAugmentation | None:
     if weak is None:
         return None
     weak = weak._replace(rotation=rotation)
+    if config.trains_backbone:  # which has a scale of its own
+        weak = weak._replace(mean=None)
     return weak._replace(pad=0, flip=False) if plain else weak
 
 
@@ -222,9 +283,13 @@ def pipeline(config: Config, dataset: Dataset, replicas: int) -> Pipeline:
     """Batches of the data for so many replicas."""
     training, needs = config.training, config.method.needs
     probe_size, batch_size = training.probe_batch_size or training.batch_size, training.batch_size
-    if dataset.train.features is not None and config.origins["batch_size"] != "command line":
+    on_backbone = config.network.backbone != "none"
+    if on_backbone and config.origins["batch_size"] != "command line":
         # A few photographs are enough for a head.
         batch_size = max(1, min(batch_size, len(dataset.train_indices) // replicas))
+    if config.training.finetune_epochs and needs.posterior and dataset.probe_indices is not None:
+        trained = np.union1d(dataset.train_indices, dataset.probe_indices)
+        dataset = replace(dataset, train_indices=trained)
     return Pipeline(
         dataset,
         batch_size=batch_size * replicas,
@@ -237,9 +302,19 @@ def pipeline(config: Config, dataset: Dataset, replicas: int) -> Pipeline:
 
 
 def context(
-    config: Config, dataset: Dataset, model: keras.Model, pipeline: Pipeline, replicas: int
+    config: Config,
+    dataset: Dataset,
+    model: keras.Model,
+    pipeline: Pipeline,
+    replicas: int,
+    posterior: np.ndarray | None = None,
 ) -> Context:
-    """Knowledge of the method about its run."""
+    """Knowledge of the method about its run.
+
+    Args:
+      config, dataset, model, pipeline, replicas: of the run.
+      posterior: see `Context`.
+    """
     training, steps_per_epoch = config.training, pipeline.steps_per_epoch
     return Context(
         model=model,
@@ -258,12 +333,22 @@ def context(
         label_smoothing=training.label_smoothing,
         seed=config.run.seed,
         loss_scale=precision.loss_scale(config.network.precision),
+        posterior=posterior,
     )
 
 
-def network(config: Config, dataset: Dataset) -> keras.Model:
-    """The network with its random weights, or a caller's own as it is."""
-    settings, shape = config.network, dataset.train.inputs.shape[1:]
+def network(config: Config, dataset: Dataset, backbone: Backbone | None) -> keras.Model:
+    """The network with its random weights, or a caller's own as it is.
+
+    Args:
+      config: of the run.
+      dataset: with features, where a frozen backbone gives them.
+      backbone: pretrained network; if it is trained too, this is the part behind it.
+    """
+    settings, inputs = config.network, dataset.train.inputs
+    shape, examples = inputs.shape[1:], kind(inputs)
+    if backbone is not None:
+        shape, examples = (backbone.card.features,), "features"
     if config.architecture.as_is:
         if settings.precision != "float32":
             raise InputError(
@@ -279,12 +364,69 @@ def network(config: Config, dataset: Dataset) -> keras.Model:
         settings.network_name,
         shape,
         dataset.num_classes,
-        kind=kind(dataset.train.inputs),
+        kind=examples,
         dropout_rate=settings.dropout_rate,
         cosine_classifier=settings.cosine_classifier,
         dtype=settings.precision,
         seed=config.run.seed,
     )
+
+
+def load_head(config: Config, head: keras.Model, folder: RunFolder) -> None:
+    """In fine-tuning, give the head its weights of the first stage.
+
+    A run with a checkpoint of its own goes on from that, even when the first stage is gone.
+
+    Args:
+      config: of the run.
+      head: see `network`.
+      folder: of the run.
+    Raises:
+      InputError: the first stage has not been trained.
+    """
+    if config.training.finetune_epochs and latest(folder.checkpoints) is None:
+        pretrained.load(head, str(folder.path / HEAD))
+
+
+def with_backbone(
+    config: Config, dataset: Dataset, backbone: Backbone | None, head: keras.Model
+) -> keras.Model:
+    """The network to be trained: the head alone, or a backbone with it.
+
+    Args:
+      config: of the run.
+      dataset: with features, where a frozen backbone gives them.
+      backbone: pretrained network, or None.
+      head: see `network`.
+    """
+    if backbone is None or not config.trains_backbone:
+        return head
+    standardization, features = None, dataset.train.features
+    if config.training.finetune_epochs:
+        assert isinstance(features, CachedImages)
+        standardization = features.standardization
+    joined = whole.join(dataset.train.images.shape, backbone.model, standardization, head)
+    if config.training.finetune_epochs:
+        whole.keep_batch_norm(backbone.model)
+    return joined
+
+
+def posterior(config: Config, dataset: Dataset, head: GaussianHead | None) -> np.ndarray | None:
+    """[N, K] the head's judgment of the true classes, where it is trained on; otherwise None.
+
+    Probe examples have their labels.
+
+    Args:
+      config: of the run.
+      dataset: with features, where a frozen backbone gives them.
+      head: on those features.
+    """
+    if head is None or not (config.training.finetune_epochs and config.method.needs.posterior):
+        return None
+    rows = np.eye(dataset.num_classes)[dataset.given_labels]
+    indices = dataset.train_indices
+    rows[indices[readable(dataset.train.inputs[indices])]] = head.posterior
+    return rows
 
 
 def gaussian_head(config: Config, dataset: Dataset) -> GaussianHead | None:
@@ -334,11 +476,15 @@ def starting_weights(
     """Give the network its starting weights; their origin in words."""
     settings = config.network
     start = "the weights that it came with" if config.architecture.as_is else "random weights"
+    own = latest(folder.checkpoints)
+    if config.training.finetune_epochs:
+        return f"its backbone and {folder.path / HEAD}" if own is None else "its last checkpoint"
+    if settings.train_backbone:
+        start = "its backbone and a random classifier"
     if settings.head_start == "gaussian":
         _start_from_head(config, model, head)
         start = "a Gaussian head in closed form"
     # A run with a checkpoint of its own goes on from that, even when the other one is gone.
-    own = latest(folder.checkpoints)
     start = start if own is None else "its last checkpoint"
     if settings.pretrained_ckpt is not None and own is None:
         whole = pretrained.load(model, settings.pretrained_ckpt)

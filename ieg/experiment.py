@@ -1,8 +1,9 @@
 """The experiment: data, network, method and training state, built from a configuration."""
 
+import contextlib
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -47,7 +48,8 @@ class Experiment:
       strategy: whose replicas share the work.
       workers: the processes that it spans.
       dataset: what it trains on and is tested on.
-      backbone: frozen network in front of the model, or None.
+      backbone: pretrained network, frozen in front of the model or trained as a part of it; None
+        without one.
       head: closed-form head on its features, or None.
       model: the network.
       start: where its weights come from, in words.
@@ -203,7 +205,7 @@ class Experiment:
 
 
 def folder_of(config: Config, fold: Fold | None = None) -> RunFolder:
-    """The run folder; that of a fold lies below that of its run."""
+    """The run folder; that of a fold or another part lies below that of its run."""
     folder = RunFolder.of(
         config.run.checkpoint_path,
         config.dataset.folder(config.data.label_corrections),
@@ -211,7 +213,8 @@ def folder_of(config: Config, fold: Fold | None = None) -> RunFolder:
         config.run.method,
         config.run.seed,
     )
-    return folder if fold is None else RunFolder(folder.path / f"fold{fold.number}")
+    part = config.part if fold is None else f"fold{fold.number}"
+    return RunFolder(folder.path / part) if part else folder
 
 
 def build(config: Config, fold: Fold | None = None, progress: Progress | None = None) -> Experiment:
@@ -226,21 +229,25 @@ def build(config: Config, fold: Fold | None = None, progress: Progress | None = 
     """
     deterministic, strategy, workers = construction.devices(config)
     construction.check(config)
-    backbone = construction.backbone(config)
-    dataset = workers.each(lambda: construction.dataset(config, fold))
-    workers.require_same({"the digest of images and labels": dataset.digest})
-    dataset = workers.each(lambda: construction.with_features(config, dataset, backbone, progress))
-    dataset = replace(dataset, weak=construction.weak_view(config, dataset))
+    with strategy.scope() if config.trains_backbone else contextlib.nullcontext():
+        backbone = construction.backbone(config)
+    data = workers.each(lambda: construction.dataset(config, fold, backbone))
+    workers.require_same({"the digest of images and labels": data.digest})
+    data = workers.each(lambda: construction.with_features(config, data, backbone, progress))
+    dataset = construction.as_trained(config, data)
     number = strategy.num_replicas_in_sync
     pipeline = construction.pipeline(config, dataset, number)
-    head = construction.gaussian_head(config, dataset)
+    head = construction.gaussian_head(config, data)
+    posterior = construction.posterior(config, data, head)
     with strategy.scope():
         folder = folder_of(config, fold)
-        model = construction.network(config, dataset)
+        model = construction.network(config, data, backbone)
+        workers.each(lambda: construction.load_head(config, model, folder))
+        model = construction.with_backbone(config, data, backbone, model)
         start = workers.each(lambda: construction.starting_weights(config, model, folder, head))
         if config.network.sync_batch_norm:
             parts.synchronize_batch_norm(model)
-        context = construction.context(config, dataset, model, pipeline, number)
+        context = construction.context(config, dataset, model, pipeline, number, posterior)
         method = workers.each(lambda: config.method(config.options, context))
         ledger = Ledger(len(dataset.given_labels), COMMON_COLUMNS + method.per_example)
         state = TrainState(

@@ -7,12 +7,14 @@ from typing import Any
 from rich.console import Console
 
 from ieg import config as configuration
+from ieg import finetuning
 from ieg.config import Config
 from ieg.data import names
 from ieg.data.holdout import Fold
 from ieg.errors import InputError
 from ieg.experiment import Experiment, build, folder_of
 from ieg.features import progress
+from ieg.runs.folder import RunFolder
 
 
 def restored(config: Config, console: Console) -> tuple[Experiment, int]:
@@ -68,18 +70,12 @@ def _refuse_other_run(experiment: Experiment) -> None:
                 "of that run; give another `checkpoint_path`"
             )
         return
-    old = {**before["values"], "global_batch_size": before.get("global_batch_size")}
-    new = {**experiment.config.experiment(), "global_batch_size": experiment.pipeline.batch_size}
-    changed = [
-        f"`{name}` was {old[name]} and is {value} now"
-        for name, value in new.items()
-        if name in old and old[name] != value
-    ]
-    if changed:
-        raise InputError(
-            f"{folder.path} belongs to a run with other settings: {'; '.join(changed)}; give the "
-            "same settings, or another `checkpoint_path`"
-        )
+    size = {"global_batch_size": before.get("global_batch_size")}
+    _refuse_changed(
+        folder,
+        {**before["values"], **size},
+        {**experiment.config.experiment(), "global_batch_size": experiment.pipeline.batch_size},
+    )
     refuse_other_data(experiment, before)
     fold = config_json(experiment)["fold"]
     if before.get("fold") != fold:
@@ -91,6 +87,30 @@ def _refuse_other_run(experiment: Experiment) -> None:
         raise InputError(
             f"{folder.path} has reached step {reached} already, which is more than the "
             f"{experiment.last_step} asked for; give at least as many, or another `checkpoint_path`"
+        )
+
+
+def refuse_other_settings(config: Config) -> None:
+    """Refuse a folder that was begun with other settings, before anything is built.
+
+    Raises:
+      InputError: it belongs to another run.
+    """
+    before = stored_config(config)
+    if before is not None:
+        _refuse_changed(folder_of(config), before["values"], config.experiment())
+
+
+def _refuse_changed(folder: RunFolder, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    changed = [
+        f"`{name}` was {old[name]} and is {value} now"
+        for name, value in new.items()
+        if name in old and old[name] != value
+    ]
+    if changed:
+        raise InputError(
+            f"{folder.path} belongs to a run with other settings: {'; '.join(changed)}; give the "
+            "same settings, or another `checkpoint_path`"
         )
 
 
@@ -155,6 +175,7 @@ def _settings_of_the_run(config: Config) -> Config:
     Raises:
       InputError: no run in that folder, or a typed value that the run was not trained with.
     """
+    config = finetuning.second_stage(config)
     folder = folder_of(config)
     stored = stored_config(config)
     if stored is None:

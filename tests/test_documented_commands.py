@@ -81,7 +81,7 @@ def run_all(commands: list[list[str]], folder: Path) -> None:
 
 def is_long(words: list[str]) -> bool:
     """Networks and networks' passes that take long to trace, or several runs in one."""
-    return bool(re.search("cifar|audit_folds", str(words)))
+    return bool(re.search("cifar|audit_folds|finetune_epochs", str(words)))
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,11 @@ def test_photos_become_a_model_and_a_list_by_default(
     assert "data:image/jpeg" in (run / "report.html").read_text()
 
 
+def test_a_head_that_is_not_trained_is_found_on_two_replicas(command: Callable[..., Path]) -> None:
+    run = runs.only_run(command("--distribution_strategy=mirrored"))
+    assert json.loads((run / "result.json").read_text())["top1"] == 1
+
+
 def test_features_are_computed_once(command: Callable[..., Path], place: Path) -> None:
     command()
     (folder,) = (place / "features").iterdir()

@@ -18,6 +18,7 @@ from ieg.data.cifar import CIFAR10, CIFAR100
 from ieg.recipes import RECIPES, Recipe
 from tests import runs
 from tests.data import archives, trees
+from tests.features.tiny import tiny_backbone
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sorted((ROOT / "scripts").glob("*.sh"))
@@ -262,7 +263,8 @@ def test_recipes_of_proselflc_run(tmp_path: Path, name: str) -> None:
 def test_all_variants_on_isic_run(tmp_path: Path) -> None:
     counts = {"MEL": 40, "NV": 95, "BCC": 8, "AK": 6, "BKL": 6, "DF": 6, "VASC": 6, "SCC": 6}
     trees.write_isic(tmp_path, counts)
-    tiny = ("--dataset_dir=.", "--network_name=cnn", "--image_size=8", "--batch_size=8")
+    tiny_backbone().model.save(tmp_path / "tiny.keras")
+    tiny = ("--dataset_dir=.", "--backbone=file:tiny.keras", "--image_size=32", "--batch_size=8")
     done = real("isic_2019.sh", "runs", *SMALL, *tiny, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     found = [json.loads(path.read_text()) for path in (tmp_path / "runs").rglob("result.json")]

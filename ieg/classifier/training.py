@@ -47,6 +47,10 @@ def train(config: Config, console: Console, *, keep: bool) -> Experiment:
         return experiment
     if config.evaluation.audit_folds:
         raise InputError("needs `checkpoint_path`, where folds are saved", option="audit_folds")
+    if config.training.finetune_epochs:
+        raise InputError(
+            "needs `checkpoint_path`, where the head is saved", option="finetune_epochs"
+        )
     experiment = build(config)
     plan = dataclasses.replace(experiment.plan(), evaluate_after=frozenset())
     trainer = experiment.trainer(

@@ -26,7 +26,7 @@ def run(config: Config, console: Console) -> int:
     backbone = construction.backbone(config)
     if backbone is None:
         raise InputError("`mode=embed` needs a `backbone`, such as `backbone=efficientnet_lite0`")
-    dataset = construction.dataset(config, None)
+    dataset = construction.dataset(config, None, backbone)
     root, start = construction.feature_root(config), time.monotonic()
     wanted = construction.views(config)
     with progress.shown(console) as told:

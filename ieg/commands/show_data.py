@@ -30,6 +30,8 @@ def run(config: Config, console: Console) -> int:
     """
     if config.network.backbone != "none":  # whose features are no pictures
         typed = {k: v for k, v in config.values().items() if config.origins[k] == "command line"}
+        of_backbone = ("train_backbone", "finetune_")
+        typed = {k: v for k, v in typed.items() if not k.startswith(of_backbone)}
         config = resolve({**typed, "backbone": "none"})
     experiment = build(config)
     if experiment.dataset.weak is None:

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
-from ieg import folds, memory
+from ieg import construction, finetuning, folds, memory
 from ieg.config import Config
 from ieg.data import corrections
 from ieg.errors import InputError, as_flag, spelled
@@ -20,7 +20,7 @@ from ieg.features import progress
 from ieg.report import label_audit, outcome, run_figures, spreadsheet
 from ieg.report.announce import announce
 from ieg.report.finish import audit_again, finish
-from ieg.restoring import checked_result, config_json
+from ieg.restoring import checked_result, config_json, refuse_other_settings
 from ieg.runs.folder import CONFIG, DAMAGED_IMAGES, DATA, LABEL_CORRECTIONS, PARAMETERS, SPLIT
 from ieg.training.schedules import STRETCHING
 from ieg.training.trainer import Interrupted, Trainer
@@ -28,6 +28,7 @@ from ieg.training.workers import together
 
 #: Curves are drawn while a run goes on, but not more often than this.
 SECONDS_BETWEEN_FIGURES = 60.0
+_LONGER = "; a larger --max_iteration goes on"
 
 
 def run(config: Config, console: Console) -> int:
@@ -46,8 +47,13 @@ def trained(config: Config, console: Console) -> tuple[Experiment, int]:
     """Do the same, and return the experiment beside the exit status."""
     if config.run.write_xlsx:
         spreadsheet.require()
-    asked, first_fold = folds.of(config), None
+    asked, first_fold, command = folds.of(config), None, config
+    config = finetuning.second_stage(command)
     with together(several=config.training.distribution_strategy == "multi_worker_mirrored"):
+        if config.training.finetune_epochs:
+            first_stage, status = _train_head(command, config, console)
+            if status:
+                return first_stage, status
         with progress.shown(console) as told:
             experiment = build(config, progress=told)
         if not experiment.workers.is_chief:
@@ -57,30 +63,58 @@ def trained(config: Config, console: Console) -> tuple[Experiment, int]:
             first_fold = folds.build_one(config, asked[0])
             checked_result(first_fold)
         announce(experiment, console)
-        status = _train(experiment, console)
+        status = _train(experiment, command, console)
         if first_fold is not None and not status:
-            status = folds.train(first_fold, config, console, lambda fold: _train(fold, console))
+            status = folds.train(
+                first_fold, config, console, lambda fold: _train(fold, command, console)
+            )
             if not status:
                 _audit_by_folds(experiment, console)
     return experiment, status
 
 
-def _train(experiment: Experiment, console: Console) -> int:
+def _train_head(command: Config, config: Config, console: Console) -> tuple[Experiment, int]:
+    """Train the first stage of a fine-tuning, or go on; the experiment and its exit status.
+
+    Args:
+      command: as it was given.
+      config: of the second stage, which is checked before the first one writes anything.
+      console: where to print.
+    """
+    construction.check(config)
+    refuse_other_settings(config)
+    with progress.shown(console) as told:
+        experiment = build(finetuning.first_stage(command), progress=told)
+    if not experiment.workers.is_chief:
+        console = Console(quiet=True)
+    console.print("first stage: a head on features of the frozen backbone", highlight=False)
+    status = _train(experiment, command, console)
+    if not status:
+        console.print("second stage: backbone and head, from pixels", highlight=False)
+    return experiment, status
+
+
+def _train(experiment: Experiment, command: Config, console: Console) -> int:
     """Train, or say that there is nothing left to do; returns the exit status.
 
     One of the workers runs it, of which the chief alone prints and writes.
+
+    Args:
+      experiment: to be trained.
+      command: configuration of the whole command, of which it may be a part.
+      console: where to print.
     """
     result = experiment.workers.from_chief(lambda: checked_result(experiment))
     going_back = experiment.config.run.restore_step > 0
     if result is not None and result["steps"] == experiment.last_step and not going_back:
+        longer = "" if command.training.finetune_epochs else _LONGER
         console.print(
-            f"finished already: top-1 {result['top1']:.4f} after {result['steps']} steps; "
-            "a larger --max_iteration goes on",
+            f"finished already: top-1 {result['top1']:.4f} after {result['steps']} steps{longer}",
             highlight=False,
             soft_wrap=True,
         )
         return 0
-    return _Run(experiment, console).execute()
+    return _Run(experiment, command, console).execute()
 
 
 def _audit_by_folds(experiment: Experiment, console: Console) -> None:
@@ -97,8 +131,9 @@ def _audit_by_folds(experiment: Experiment, console: Console) -> None:
 class _Run:
     """One process' part of a run."""
 
-    def __init__(self, experiment: Experiment, console: Console) -> None:
+    def __init__(self, experiment: Experiment, command: Config, console: Console) -> None:
         self.experiment = experiment
+        self.command = command
         self.workers = experiment.workers
         self.console = console
         self.folder = experiment.folder
@@ -129,7 +164,7 @@ class _Run:
         except Interrupted as stop:
             self.console.print(
                 f"stopped at step {stop.step} of {self.experiment.last_step}; all is saved in "
-                f"{self.folder.path}\nto go on: {_command(self.experiment.config)}",
+                f"{self.folder.path}\nto go on: {_command(self.command)}",
                 highlight=False,
                 markup=False,
                 soft_wrap=True,

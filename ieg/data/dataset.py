@@ -109,6 +109,7 @@ def prepare(
     *,
     seed: int,
     probe: bool = False,
+    own_probe: bool = False,
     fold: Fold | None = None,
     name: DatasetName | None = None,
     entry: SourceEntry | None = None,
@@ -123,6 +124,7 @@ def prepare(
       settings: of the data.
       seed: of validation split, imbalance, noise and probe set.
       probe: True to hold out probe examples.
+      own_probe: True for the probe set that the data bring, if they do, in a single row.
       fold: part of the training examples to hold out, or None.
       name: meaning of `settings.dataset`, where it has been parsed already.
       entry: entry of the base data set; None: the registered one.
@@ -152,7 +154,11 @@ def prepare(
     true = source.train.true_labels
     if true is None or name.noise is not None:  # added noise takes the labels before it for true
         true = labels
-    probe_indices = _probe_indices(settings, source, true, in_use, seed) if probe else None
+    probe_indices = None
+    if probe:
+        probe_indices = _probe_indices(settings, source, true, in_use, seed)
+    elif own_probe and source.probe is not None:
+        probe_indices = source.probe.indices[np.newaxis]
     if probe_indices is not None:
         in_use = np.setdiff1d(in_use, probe_indices)
         given[probe_indices] = labels[probe_indices]

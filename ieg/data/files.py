@@ -114,6 +114,10 @@ class FileImages:
             self.root, self.paths[indices], self.side, self.damage, self.area, self.middle
         )
 
+    def whole_squares(self) -> "FileImages":
+        """The same images, of which a test sees the largest square in the middle."""
+        return FileImages(self.root, self.paths, self.side, self.damage, self.area, area.WHOLE)
+
     def loader(self) -> "FileLoader":
         """Loader that decodes them."""
         return FileLoader(self)

@@ -69,7 +69,7 @@ def of_run(
       step, averaged, noise: see `Facts`.
       tested: measures from `evaluate.on_split`; None without examples to test on.
       raw: input of the model.
-      backbone: facts about the frozen network in front, or None.
+      backbone: facts about the pretrained network in front, or None.
     """
     takes, example = _takes(raw)
     measured_on = "Not measured: there were no examples to test on."
@@ -88,7 +88,7 @@ def of_run(
         note=", ".join(filter(None, notes)) or None,
         method=settings["method"],
         network=settings["network_name"],
-        backbone=_in_words(backbone),
+        backbone=_in_words(backbone, settings),
         examples=(len(dataset.train_indices), dataset.probe_size),
         class_names=dataset.class_names,
         class_counts=dataset.class_counts.tolist(),
@@ -104,13 +104,14 @@ def of_run(
     return text(facts)
 
 
-def _in_words(backbone: backbones.Card | None) -> str:
+def _in_words(backbone: backbones.Card | None, settings: Mapping[str, Any]) -> str:
     if backbone is None:
         return ""
+    trained = settings.get("finetune_epochs") or settings.get("train_backbone")
     license = f", license {backbone.license}" if backbone.license else ""
     return (
-        f" on {backbone.features:,} features of the frozen network `{backbone.name}` (weights from "
-        f"{backbone.source}{license})"
+        f" on {backbone.features:,} features of the {'fine-tuned' if trained else 'frozen'} network"
+        f" `{backbone.name}` (weights from {backbone.source}{license})"
     )
 
 

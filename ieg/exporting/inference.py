@@ -49,8 +49,7 @@ def probability_model(network: keras.Model, raw: RawInput) -> keras.Model:
     inputs = keras.Input(shape, dtype=raw.dtype, name="examples")
     x = inputs
     if raw.square is not None:  # of pixels, which a backbone takes as they are
-        x = middle_square(x, raw.square, part=WHOLE)
-        x = x if raw.shape[-1] == 3 else keras.layers.Concatenate()([x] * 3)
+        x = square(x, raw.square)
     elif raw.is_image:
         x = middle_square(x, raw.shape[0]) if raw.any_size else x
         x = _scaled(x, raw.mean)
@@ -69,18 +68,34 @@ def _scaled(pixels: Any, mean: tuple[float, ...] | None) -> Any:
     return keras.layers.Rescaling(1 / 255, [-value for value in mean], dtype="float32")(pixels)
 
 
+def square(pixels: Any, side: int) -> Any:
+    """Images as a backbone sees them.
+
+    Args:
+      pixels: [B, H, W, C] symbolic with 1 or 3 channels.
+      side: of the backbone's input in pixels.
+    Returns:
+      [B, side, side, 3], the largest square in the middle of each.
+    """
+    x = middle_square(pixels, side, part=WHOLE)
+    return x if pixels.shape[-1] == 3 else keras.layers.Concatenate()([x] * 3)
+
+
 def behind(
-    backbone: keras.Model, standardization: Standardization, network: keras.Model
+    backbone: keras.Model, standardization: Standardization | None, network: keras.Model
 ) -> keras.Model:
     """A network from pixels to logits: the backbone, standardization, and the head.
 
     Args:
       backbone: pixels [B, S, S, 3] in 0 .. 255 → features [B, D].
-      standardization: of the features.
+      standardization: of the features; None for features as they are.
       network: standardized features → logits.
     """
     pixels = keras.Input(backbone.input_shape[1:], name="pixels")
-    return keras.Model(pixels, network(standardization(backbone(pixels))), name=network.name)
+    features = backbone(pixels)
+    if standardization is not None:
+        features = standardization.layer()(features)
+    return keras.Model(pixels, network(features), name=network.name)
 
 
 def standard_copy(network: keras.Model) -> keras.Model:

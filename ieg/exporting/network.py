@@ -4,6 +4,7 @@ import keras
 
 from ieg.experiment import Experiment
 from ieg.exporting import inference
+from ieg.features import whole
 from ieg.features.cached import CachedImages
 
 
@@ -16,10 +17,16 @@ def full_network(experiment: Experiment) -> keras.Model:
     """
     state = experiment.state
     inference.take_weights(state.params, state.evaluated_weights())
-    as_is = experiment.config.architecture.as_is
-    network = experiment.model if as_is else inference.standard_copy(experiment.model)
-    if experiment.backbone is None:
+    network, backbone, standardization = experiment.model, experiment.backbone, None
+    if experiment.config.trains_backbone:
+        assert backbone is not None  # a part of the network
+        network = whole.behind_backbone(network, backbone.model)
+    elif backbone is not None:
+        features = experiment.dataset.train.features
+        assert isinstance(features, CachedImages)
+        standardization = features.standardization
+    if not experiment.config.architecture.as_is:
+        network = inference.standard_copy(network)
+    if backbone is None:
         return network
-    features = experiment.dataset.train.features
-    assert isinstance(features, CachedImages) and features.standardization is not None
-    return inference.behind(experiment.backbone.model, features.standardization, network)
+    return inference.behind(backbone.model, standardization, network)

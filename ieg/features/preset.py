@@ -5,12 +5,14 @@ from typing import Any
 
 #: Method for photographs without clean examples, by the table of `python -m benchmarks.photos`.
 METHOD = "gaussian"
+#: Network on features.
+NETWORK = "linear"
 
 # Mean cross entropy + λ/2 ‖W‖²: on standardized features λ is about 1 / (C n) for the C of logistic
 # regression that held-out given labels prefer, a hundred times that of networks on pixels.
 _COMMON: Mapping[str, Any] = {
     "method": METHOD,
-    "network_name": "linear",
+    "network_name": NETWORK,
     "head_start": "gaussian",
     "batch_size": 100,
     "max_epoch": 30,

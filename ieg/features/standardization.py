@@ -59,6 +59,11 @@ class Standardization:
         """Standardize features [B, D] float32: an array, a tensor, or a symbol of Keras."""
         return (_roots(features, keras.ops) - self.mean) / self.deviation
 
+    def layer(self) -> keras.Model:
+        """The same as a part of networks, of Keras' own operations alone."""
+        features = keras.Input(self.mean.shape)
+        return keras.Model(features, self(features), name="standardization")
+
 
 def _roots(x: Any, ops: Any) -> Any:
     return x / ops.sqrt(ops.abs(x) + _EPSILON)

@@ -29,6 +29,8 @@ class Needs(NamedTuple):
         the strong one is made.
       strong_probe: probe images in the strong view.
       weights: weights of an earlier run to start from (`pretrained_ckpt`).
+      posterior: in fine-tuning, a closed-form head's posterior of the true classes to train on;
+        probe examples are trained on as well, by their labels.
     """
 
     probe: bool = False
@@ -36,6 +38,7 @@ class Needs(NamedTuple):
     plain: bool = False
     strong_probe: bool = False
     weights: bool = False
+    posterior: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,8 @@ class Context(NamedTuple):
       label_smoothing: in [0, 1), for the training loss.
       seed: seed of the run, for `keys.stateless_seed`.
       loss_scale: factor on losses in backward passes through the network.
+      posterior: [N, K] P(true class | image, given label) by a closed-form head, for a method that
+        needs it in fine-tuning; otherwise None.
     """
 
     model: keras.Model
@@ -107,6 +112,7 @@ class Context(NamedTuple):
     label_smoothing: float
     seed: int
     loss_scale: float = 1.0
+    posterior: np.ndarray | None = None
 
 
 class StepState(NamedTuple):

@@ -60,7 +60,11 @@ def lookahead_variables(model: keras.Model, level: int) -> list[int]:
     if level == -1:
         return list(range(len(model.trainable_variables)))
     last = model.layers.index(classifier(model))
-    stages = [i for i, layer in enumerate(model.layers) if isinstance(layer, keras.Model)]
+    stages = [
+        i
+        for i, layer in enumerate(model.layers)
+        if isinstance(layer, keras.Model) and layer.weights
+    ]
     if not 0 <= level <= len(stages):
         raise InputError(
             f"network {model.name!r} has {len(stages)} stages; 0 takes the classifier alone, "

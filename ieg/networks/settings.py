@@ -23,6 +23,12 @@ class NetworkSettings:
         "file of weights for --backbone, in place of those that it finds itself",
         experiment=False,
     )
+    train_backbone: bool = option(
+        False,
+        "train --backbone and a random classifier from pixels from the first step on, in the "
+        "settings that the data set has for networks without a backbone",
+        before=False,
+    )
     head_start: str = option(
         "random",
         "initial weights of a linear network on features: random, or gaussian (closed form: "

@@ -46,16 +46,19 @@ RECIPES.register("isic_2019")(
                 _row("proposal", "mixup_labels", {**_LEARNED, "mixup_variant": "proposal"}, _HIGH),
             )
         ),
+        flags={"backbone": "keras:ResNet50", "train_backbone": True},
         runs="runs/isic_2019",
-        cost="31,200 steps of resnet50_v15 at 224 pixels a run, for a GPU; never run",
+        cost="31,200 steps of ResNet-50 at 224 pixels a run, for a GPU; never run",
         published=(Citation(_STUDY),),
         remarks=(
             "Test accuracy of single runs; always the largest class has 0.546. baseline_clipped "
             "was not published: it shows what clipping alone does, since most of the others clip. "
             "Five probe images show five of the eight classes; isic2019_balanced has five of "
             "each. 200 epochs of batches of 32, learning rate 1e-3 halved every 50 epochs: the "
-            "preset of isic2019. upper_bound takes the network of the baseline on clean labels of "
-            "the same seed."
+            "preset of isic2019. As in the study all begin with ImageNet weights, which Keras "
+            "downloads once, or `--backbone_weights=FILE`; its ResNet50 has the stride of a block "
+            "in the first convolution, the study's in the second. upper_bound takes the network "
+            "of the baseline on clean labels of the same seed."
         ),
     )
 )

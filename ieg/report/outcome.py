@@ -32,6 +32,7 @@ def identity(experiment: Experiment) -> dict[str, Any]:
         "seed": config.run.seed,
         "eval_split": config.data.eval_split,
         "fold": None if experiment.fold is None else str(experiment.fold),
+        "part": config.part or None,
         "noise_rate_asked": noise.asked,
         "noise_rate": noise.measured,
         "settings": settings,

@@ -89,7 +89,7 @@ def read_results(folder: Path) -> list[dict[str, Any]]:
     results = []
     for run in find_results(folder):
         result = read_result(run)
-        if result is None or result.get("fold") is not None:  # a fold is a part of another run
+        if result is None or result.get("fold") or result.get("part"):  # parts of another run
             continue
         facts = files.read_json(run / DATA) or {}
         results.append(result | {"noise_type": facts.get("noise_type")})

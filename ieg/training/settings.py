@@ -27,6 +27,22 @@ class TrainingSettings:
         above=0,
         experiment=False,
     )
+    finetune_epochs: int = option(
+        0,
+        "epochs in which --backbone and head are trained together from pixels, once the head has "
+        "been trained on features; 0: none",
+        at_least=0,
+        before=0,
+    )
+    finetune_learning_rate: float = option(
+        1e-3,
+        "for --finetune_epochs: learning rate of SGD, which falls to 0 along a cosine",
+        above=0,
+        before=1e-3,
+    )
+    finetune_batch_size: int = option(
+        32, "for --finetune_epochs: training images per replica and step", above=0, before=32
+    )
     batch_size: int = option(100, "training examples per replica and step", above=0)
     probe_batch_size: int | None = option(
         None, "clean probe examples per replica and step; unset: the same as --batch_size", above=0

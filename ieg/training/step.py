@@ -200,6 +200,8 @@ def _apply(
 ) -> dict[str, tf.Tensor]:
     """Update weights, buffers and average; the norm of the gradient, if there was an update."""
     moving = [j for j, g in enumerate(output.gradients) if g is not None]
+    if not moving:  # several replicas cannot sum up nothing
+        return {}
     gradients = replicas.total([tf.convert_to_tensor(output.gradients[j]) for j in moving])
     if rule.accumulation_steps > 1:
         share = 1 / rule.accumulation_steps
@@ -208,7 +210,7 @@ def _apply(
             tf.convert_to_tensor(s) + share * g for s, g in zip(sums, gradients, strict=True)
         ]
         replicas.assign(sums, [tf.zeros_like(g) if last else g for g in gradients])
-    if not last or not moving:
+    if not last:
         return {}
     params = [start.params[j] for j in moving]
     gradients = update.add_decay(gradients, params, [rule.decay[j] for j in moving])

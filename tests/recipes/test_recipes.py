@@ -155,7 +155,7 @@ FSR_LONG_TAIL = {
     "meta_start_epoch": 160,
 }  # fmt: skip
 ISIC = {
-    "network_name": "resnet50_v15", "batch_size": 32, "max_epoch": 200,
+    "backbone": "keras:ResNet50", "train_backbone": True, "batch_size": 32, "max_epoch": 200,
     "learning_rate": 1e-3, "momentum": 0, "decay_rate": 0.5,
 }  # fmt: skip
 PROSELFLC = {

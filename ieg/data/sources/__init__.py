@@ -174,6 +174,8 @@ class SourceEntry:
       method_presets: method → settings for that method alone, which go before `preset`.
       backbone: name of the pretrained network that suits the data, or "none"; `preset` is for
         training from pixels.
+      published_start: weights that published runs on these data begin with, in words; a run from
+        random weights says that it cannot be compared with them. "" for random weights.
     """
 
     load: Callable[[Request], Source]
@@ -184,6 +186,7 @@ class SourceEntry:
     imagenet_eval: bool = False
     method_presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     backbone: str = "none"
+    published_start: str = ""
 
 
 REGISTRY: Registry[SourceEntry] = Registry("data set", __name__)

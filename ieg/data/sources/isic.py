@@ -57,6 +57,9 @@ PRESET = {
 }
 
 
+_PUBLISHED_START = "ImageNet weights"
+
+
 def load(probe_sizes: Mapping[str, int], request: Request) -> Source:
     """Draw the benchmark from the official images; not stratified, as published.
 
@@ -218,5 +221,11 @@ def _path(row: Row) -> str:
 
 
 for _name, _sizes in PROBE_SIZES.items():
-    REGISTRY.register(_name)(SourceEntry(functools.partial(load, _sizes), PRESET, files=True))
-REGISTRY.register("isic2019_split")(SourceEntry(load_split, PRESET, files=True, takes_path=True))
+    REGISTRY.register(_name)(
+        SourceEntry(
+            functools.partial(load, _sizes), PRESET, files=True, published_start=_PUBLISHED_START
+        )
+    )
+REGISTRY.register("isic2019_split")(
+    SourceEntry(load_split, PRESET, files=True, takes_path=True, published_start=_PUBLISHED_START)
+)

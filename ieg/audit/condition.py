@@ -32,7 +32,7 @@ KINDS = ("damaged", "constant", "dark", "overexposed", "blurred", "grey", "size"
 SIDE = 224
 #: Values from here on have reached the top of their range; JPEG may take 1 off 255.
 _CLIPPED = 254
-#: Share of pixels or edges that may be anything: noise, a border, the date in a corner.
+#: One pixel of a hundred may be anything: a reflection, noise, the date in a corner.
 _UPPER = 0.99
 #: Sizes and shapes within this factor of the median are never odd, however alike the others are.
 _ALIKE = 2.0
@@ -42,7 +42,7 @@ _NORMAL = 1.4826
 _HIDING = ("constant", "dark", "overexposed")
 _OUTLINES = ("size", "shape")
 _STYLES = ("overexposed", "grey")
-_TINY = float(np.finfo(np.float64).tiny)
+_TINY = 1e-9
 
 
 class Measurement(NamedTuple):
@@ -55,7 +55,7 @@ class Measurement(NamedTuple):
       contrast: in [0, 0.5], standard deviation of luma (RMS contrast).
       sharpness: 99th percentile of |Laplacian| / 99th percentile of |gradient| of luma, at least 0:
         scaling the contrast changes neither, and of a photograph with a blurred background the
-        subject counts. A Gaussian blur of radius r pixels leaves about 1/r.
+        subject counts. Grain and sharp frames count too, and hide a blur.
       colorfulness: at least 0, sqrt(σ_rg² + σ_yb²) + 0.3 sqrt(μ_rg² + μ_yb²) with rg = R - G and
         yb = (R + G) / 2 - B in [-1, 1]; 0 for grey.
 
@@ -146,20 +146,24 @@ class Thresholds:
     """
 
     constant: float = 0.01
-    dark: float = 0.2
-    overexposed: float = 0.5
-    blurred: float = 0.5
+    dark: float = 0.25
+    overexposed: float = 0.4
+    blurred: float = 0.4
     size: float = 5.0
     shape: float = 5.0
     grey: float = 0.02
     common: float = 0.5
 
     def __post_init__(self) -> None:
-        highest = {"constant": 0.5, "size": math.inf, "shape": math.inf, "grey": math.inf}
         for name, value in dataclasses.asdict(self).items():
-            most = highest.get(name, 1.0)
-            if not 0 <= value <= most or (name in ("size", "shape") and value == 0):
-                wanted = "be above 0" if name in ("size", "shape") else f"lie in [0, {most:g}]"
+            if name in _OUTLINES:
+                fits, wanted = value > 0, "be above 0"
+            elif name == "grey":
+                fits, wanted = value >= 0, "be at least 0"
+            else:
+                highest = 0.5 if name == "constant" else 1.0
+                fits, wanted = 0 <= value <= highest, f"lie in [0, {highest:g}]"
+            if not fits:
                 raise ValueError(f"{name}={value:g} must {wanted}")
 
 
@@ -186,8 +190,8 @@ def find(
 ) -> list[Finding]:
     """Find the images of a set that are in bad condition.
 
-    An image may have several findings, but of a constant, dark or overexposed one neither blur nor
-    color can be judged, and a constant one is nothing else.
+    An image may have several findings, but no kind after constant, dark or overexposed except size
+    and shape: without light neither blur nor color can be judged.
 
     Args:
       measurements: of n images, None for files that could not be read.

@@ -115,13 +115,17 @@ def main(argv: Sequence[str]) -> int:
             for tool, find in tools.items():
                 scores[tool].append(score(find(replaced(paths, planted)), planted, seen))
     lines = [
-        [kind, *(mean([one[kind][i] for one in scores[tool]]) for tool in tools for i in (0, 1))]
+        [kind, *(_cell([one[kind][i] for one in scores[tool]]) for tool in tools for i in (0, 1))]
         for kind in KINDS
     ]
     titles = ["", *(f"{tool}, {what}" for tool in tools for what in ("precision", "recall"))]
     seeds = ", ".join(map(str, arguments.seeds))
     print_table(titles, lines, f"{len(paths):,} images; mean ± standard deviation, seeds {seeds}")
     return 0
+
+
+def _cell(scores: Sequence[float]) -> str:
+    return "-" if any(map(math.isnan, scores)) else mean(scores)
 
 
 def natural(paths: Sequence[Path]) -> dict[Path, str]:

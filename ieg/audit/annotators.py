@@ -36,8 +36,8 @@ IntArray = NDArray[np.int64]
 MISSING = -1
 #: The prior of each row of T_j weighs as much as this many labels.
 PRIOR_LABELS = 10.0
-#: A person's κ below this share of the others' median κ is suspicious; 40 % random answers make it
-#: 0.6.
+#: A person's κ below this share of the others' median κ is suspicious; answering 40 % at random
+#: leaves 0.6 of it.
 LEAST_SKILL = 0.75
 #: A person who calls one class by the name of another more often than this confuses the two.
 MOST_CONFUSED = 0.5
@@ -76,7 +76,7 @@ class Consensus(NamedTuple):
       quality: [n] in [0, 1], its probability.
       posterior: [n, K] P(true = k | all labels, and the model's probabilities); rows sum to 1.
       annotators: J names, sorted; the order of all that follows.
-      count: [J] int, labels of each person.
+      num_labels: [J] int, labels of each person.
       accuracy: [J] in [0, 1], estimated share of right labels, the mean of their posterior.
       agreement: [J] in [0, 1], share of labels that are the consensus of the others (and of the
         model), over images that others have labeled or the model has seen; nan if there is none.
@@ -89,7 +89,7 @@ class Consensus(NamedTuple):
     quality: FloatArray
     posterior: FloatArray
     annotators: list[str | int]
-    count: IntArray
+    num_labels: IntArray
     accuracy: FloatArray
     agreement: FloatArray
     confusion: FloatArray
@@ -159,11 +159,12 @@ def estimate(
     be like the others, as far as those do not show the contrary. Memory is about 30 J K² + 50 n K
     bytes.
 
-    Suspicious is who agrees with the consensus of the others too rarely to be chance (binomial
-    test, p < `SIGNIFICANCE` with Bonferroni's correction), and either has a Cohen's κ below
-    `LEAST_SKILL` of the median κ of the others, or calls more than `MOST_CONFUSED` of a class by
-    the name of another one, at least twice as often as the others do. Of two people nobody can
-    say which one is the worse, unless there is a model.
+    A person is suspected by the labels of images that others have labeled too (or the model has
+    seen), compared with the consensus of those others. "inaccurate": Cohen's κ is below
+    `LEAST_SKILL` of the median κ of the others, "confuses": more than `MOST_CONFUSED` of a class
+    are called by the name of one other class, at least twice as often as by the others; and chance
+    is ruled out (binomial test, p < `SIGNIFICANCE` with Bonferroni's correction). Of two people
+    nobody can say who is the worse, unless there is a model.
 
     Args:
       example: [m] int in [0, n), one row for each label.
@@ -186,18 +187,17 @@ def estimate(
     (array([0, 1, 0]), array([1. , 1. , 0.9]))
     """
     rows, names = _checked(example, annotator, label, num_examples, num_classes)
-    log_p = None
+    log_p: FloatArray | None = None
     if probabilities is not None:
-        log_p = as_logits(None, probabilities)
+        log_p = log_softmax(as_logits(None, probabilities))
         if log_p.shape != (num_examples, num_classes):
             raise ValueError(
                 f"expected probabilities [{num_examples}, {num_classes}], got shape {log_p.shape}"
             )
-        log_p = log_softmax(log_p)
     examples, people, labels = rows.T
     fit = _fit(rows, len(names), num_examples, num_classes, log_p)
-    count = np.bincount(people, minlength=len(names))
-    right = np.bincount(people, fit.posterior[examples, labels], len(names))
+    num_labels = np.bincount(people, minlength=len(names))
+    accuracy = np.bincount(people, fit.posterior[examples, labels], len(names)) / num_labels
     shared = np.bincount(examples, minlength=num_examples)[examples] > 1
     if fit.weight > 0:
         shared[:] = True
@@ -210,11 +210,11 @@ def estimate(
         quality=fit.posterior.max(axis=1),
         posterior=fit.posterior,
         annotators=names,
-        count=count,
-        accuracy=right / count,
+        num_labels=num_labels,
+        accuracy=accuracy,
         agreement=np.divide(agreed, compared, out=np.full(len(names), np.nan), where=compared > 0),
         confusion=np.exp(fit.log_channel).transpose(0, 2, 1),
-        suspicious=[*_inaccurate(counts, names), *_confusing(counts, names)],
+        suspicious=[*_inaccurate(counts, accuracy, names), *_confusing(counts, names)],
         model_weight=fit.weight,
     )
 
@@ -343,23 +343,37 @@ def _consensus_of_others(rows: IntArray, fit: _Fit) -> IntArray:
     return (fit.log_joint[examples] - fit.log_channel[people, labels]).argmax(axis=1)
 
 
-def _inaccurate(counts: FloatArray, names: Sequence[str | int]) -> list[Suspicion]:
-    """People whose κ is low; counts are [J, K, K] of the others' consensus and a person's label."""
+def _inaccurate(
+    counts: FloatArray, accuracy: FloatArray, names: Sequence[str | int]
+) -> list[Suspicion]:
+    """People with a low κ.
+
+    Both the estimated accuracy and the agreement with the others' consensus are turned into κ. The
+    first says how bad somebody is: agreement is lower than accuracy, by an amount that depends on
+    the others. The second says whether it is chance: no label is compared with itself.
+
+    Args:
+      counts: [J, K, K] of the others' consensus and a person's label.
+      accuracy: [J].
+      names: J.
+    """
     compared = counts.sum(axis=(1, 2))
     some = np.maximum(compared, 1)
-    agreement = np.trace(counts, axis1=1, axis2=2) / some
+    agreed = np.trace(counts, axis1=1, axis2=2)
     chance = (counts.sum(axis=2) * counts.sum(axis=1)).sum(axis=1) / some**2
-    kappa = (agreement - chance) / np.maximum(1 - chance, _LEAST_NOISE)
+    scale = np.maximum(1 - chance, _LEAST_NOISE)
+    skill, kappa = (accuracy - chance) / scale, (agreed / some - chance) / scale
     found = []
     for j in np.flatnonzero(compared).tolist():
-        others = np.delete(kappa, j)[np.delete(compared, j) > 0]
-        if not len(others) or kappa[j] >= LEAST_SKILL * np.median(others):
+        others = compared > 0
+        others[j] = False
+        if not others.any() or skill[j] >= LEAST_SKILL * np.median(skill[others]):
             continue
-        expected = chance[j] + float(np.median(others)) * (1 - chance[j])
-        p = stats.binom.cdf(round(agreement[j] * compared[j]), compared[j], expected)
+        expected = float(chance[j] + np.median(kappa[others]) * scale[j])
+        p = stats.binom.cdf(agreed[j], compared[j], expected)
         if p * len(names) < SIGNIFICANCE:
-            value = float(agreement[j])
-            found.append(Suspicion(names[j], "inaccurate", None, value, float(expected)))
+            value = float(agreed[j] / compared[j])
+            found.append(Suspicion(names[j], "inaccurate", None, value, expected))
     return found
 
 

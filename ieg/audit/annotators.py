@@ -156,7 +156,7 @@ def estimate(
         T_j[k, l] ∝ N_j[k, l] + a S_j[k, l],    S_j[k, k] = α_j,  S_j[k, l] = (1 - α_j) O[k, l]
 
     with N_j[k, l] = Σ_{i: l_ij = l} P(true_i = k | labels). So somebody with few labels is taken to
-    be like the others, as far as those do not show the contrary. Memory is about 30 J K² + 50 n K
+    be like the others, as far as those do not show the contrary. Memory is about 50 (J K² + n K)
     bytes.
 
     A person is suspected by the labels of images that others have labeled too (or the model has

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import benchmarks.__main__ as everything
-from benchmarks import approximations, corrections, methods, tables
+from benchmarks import approximations, audit_condition, corrections, methods, tables
 from ieg import grid
 from ieg.config import resolve
 from ieg.recipes import Recipe, Row, RunFolder
@@ -119,8 +119,8 @@ def test_all_rows_are_settings_that_there_are(rows: dict[str, Row]) -> None:
 def test_everything_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     files = {path.stem for path in (ROOT / "benchmarks").glob("*.py")}
     helpers = {"__init__", "__main__", "steps", "tables", "torch_networks", "torch_peer"}
-    needs_photographs = {"photos"}
-    assert set(everything.BENCHMARKS) == files - helpers - needs_photographs
+    needs_data = {"photos", "audit_annotators", "audit_condition"}
+    assert set(everything.BENCHMARKS) == files - helpers - needs_data
     page = (ROOT / "benchmarks/README.md").read_text()
     assert all(f"python -m benchmarks.{name}" in page for name in files - helpers)
 
@@ -173,3 +173,15 @@ def test_a_drawing_is_of_the_size_and_colour_of_its_shape() -> None:
         shares[name] = brightest.mean() / radius**2
     assert shares["circle"] == pytest.approx(np.pi, rel=0.15)
     assert shares["triangle"] == pytest.approx(3 * np.sqrt(3) / 4, rel=0.3)
+
+
+def test_precision_counts_what_a_person_saw_and_recall_what_was_planted() -> None:
+    planted = {Path("a"): "dark", Path("b"): "dark", Path("c"): "constant", Path("d"): "grey"}
+    planted |= {Path("e"): "blurred", Path("f"): "overexposed"}
+    found = {Path("a"): {"dark"}, Path("c"): {"constant", "dark"}, Path("d"): {"dark"}}
+    found |= {Path("seen"): {"blurred"}, Path("good"): {"blurred"}}
+    scores = audit_condition.score(found, planted, {Path("seen"): "blurred"})
+    assert scores["dark"] == (1 / 2, 1 / 2)  # a is, d is not, and c does not count
+    assert scores["blurred"] == (1 / 2, 0)
+    assert scores["constant"] == (1, 1)
+    assert np.isnan(scores["grey"][0]) and scores["grey"][1] == 0

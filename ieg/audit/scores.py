@@ -100,7 +100,7 @@ def estimate(
     >>> found.suggested
     array([0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 0, 1])
     """
-    z = _as_logits(logits, probabilities)
+    z = as_logits(logits, probabilities)
     given = _as_labels(labels, z.shape)
     loss = _as_running_loss(running_loss, len(z))
     return _estimate(z, given, loss)
@@ -169,7 +169,7 @@ def _estimate(z: NDArray[np.floating], labels: IntArray, loss: FloatArray) -> Es
     )
 
 
-def _as_logits(logits: ArrayLike | None, probabilities: ArrayLike | None) -> NDArray[np.floating]:
+def as_logits(logits: ArrayLike | None, probabilities: ArrayLike | None) -> NDArray[np.floating]:
     """[n, K] logits, of which the logarithms of probabilities are some."""
     if (logits is None) == (probabilities is None):
         both = "neither" if logits is None else "both"

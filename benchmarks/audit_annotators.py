@@ -101,8 +101,9 @@ def probabilities(data: Path, features: Path, columns: Columns) -> np.ndarray:
             "image_size": 128,
         }
     )
-    dataset = construction.dataset(config, None)
-    dataset = construction.with_features(config, dataset, construction.backbone(config), None)
+    backbone = construction.backbone(config)
+    dataset = construction.dataset(config, None, backbone)
+    dataset = construction.with_features(config, dataset, backbone, None)
     rows, images = dataset.train_indices, dataset.train.features
     assert isinstance(images, CachedImages)
     p = np.full([len(columns), CLASSES], np.nan)

@@ -47,7 +47,15 @@ def main(argv: Sequence[str]) -> int:
             path = arguments.features or make(count, Path(folder) / f"{count}.npy")
             with multiprocessing.get_context("spawn").Pool(1) as pool:
                 lines.append(pool.apply(measure, (path, arguments.exact_pairs)))
-    titles = ["rows", "seconds", "of CPU", "MB held", "MB with the file", "recall of 1st", f"of {_K}"]
+    titles = [
+        "rows",
+        "seconds",
+        "of CPU",
+        "MB held",
+        "MB with the file",
+        "recall of 1st",
+        f"of {_K}",
+    ]
     print_table(titles, lines)
     return 0
 

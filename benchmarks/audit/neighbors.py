@@ -68,11 +68,11 @@ def make(count: int, path: Path) -> Path:
     table = np.lib.format.open_memmap(path, "w+", np.float16, (count, _WIDTH))
     for first in range(0, count, _BLOCK):
         size = min(_BLOCK, count - first)
-        latent = centers[rng.integers(len(centers), size=size)]
-        latent = latent + _SPREAD * rng.normal(size=latent.shape)
-        rows = np.maximum(latent.astype(np.float32) @ out, 0)
-        noise = rng.standard_normal(rows.shape, np.float32)
-        table[first : first + size] = rows + _NOISE * noise
+        around = centers[rng.integers(len(centers), size=size)]
+        latent = around + _SPREAD * rng.normal(size=around.shape)
+        surface = np.maximum(latent.astype(np.float32) @ out, 0)
+        noise = rng.standard_normal(surface.shape, np.float32)
+        table[first : first + size] = surface + _NOISE * noise
     table.flush()
     return path
 
@@ -106,7 +106,7 @@ def recall(features: np.ndarray, found: neighbors.Neighbors) -> tuple[float, flo
         features, _K + 1, queries=features[some], exact_pairs=len(features) * len(some)
     )
     cosine = exact.cosine.copy()
-    cosine[exact.index == some[:, np.newaxis]] = -np.inf
+    cosine[exact.rows == some[:, np.newaxis]] = -np.inf
     truth = -np.sort(-cosine, axis=1)[:, :_K]
     got = found.cosine[some]
     first, all_ = got[:, 0] >= truth[:, 0] - _TIE, got >= truth[:, -1:] - _TIE

@@ -88,13 +88,16 @@ def plant(
 def inputs(paths: Sequence[Path]) -> Inputs:
     """Features by the default backbone, kept in `FEATURES`; small gray pictures and digests."""
     names = np.array([str(path.resolve()).encode() for path in paths])
-    images = FileImages("/", names, backbones.load("efficientnet_lite0").card.side, _none(paths))
+    images = FileImages(
+        "/", names, backbones.load("efficientnet_lite0").card.side, Damage(len(paths), 0.0)
+    )
     thumbnails = np.zeros([len(paths), SIDE, SIDE], np.uint8)
     digests = []
     for i, path in enumerate(paths):
         image = Image.open(path).convert("RGB")
         digests.append(hashlib.sha256(f"{image.size}".encode() + image.tobytes()).digest())
-        thumbnails[i] = image.convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+        small = image.convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+        thumbnails[i] = np.asarray(small)
     return Inputs(features(images), thumbnails, digests)
 
 
@@ -105,7 +108,3 @@ def features(images: FileImages | np.ndarray, side: int = 0) -> np.ndarray:
     pictures = Pictures(images)
     store.compute(pictures)
     return store.read(pictures)[:, 0]
-
-
-def _none(paths: Sequence[Path]) -> Damage:
-    return Damage(len(paths), 0.0)

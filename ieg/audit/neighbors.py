@@ -31,14 +31,14 @@ _ITERATIONS = 10
 
 
 class Neighbors(NamedTuple):
-    """The k nearest rows of each of m queries, nearest first; of equal ones the first row first.
+    """The k nearest rows of each of m queries, nearest first.
 
     Attributes:
-      index: [m, k] int64, numbers of rows.
+      rows: [m, k] int64, numbers of the rows.
       cosine: [m, k] float32 in [-1, 1].
     """
 
-    index: IntArray
+    rows: IntArray
     cosine: FloatArray
 
 
@@ -67,14 +67,14 @@ def nearest(
     Raises:
       ValueError: shapes or k are not as above, or a feature is not finite.
 
-    >>> found = nearest(np.array([[1, 0], [2, 0], [3, 4], [0, 1]], np.float32), 2)
-    >>> found.index
+    >>> found = nearest(np.array([[1, 0], [2, 1], [3, 4], [0, 1]], np.float32), 2)
+    >>> found.rows
     array([[1, 2],
            [0, 2],
-           [3, 0],
-           [2, 0]])
+           [1, 3],
+           [2, 1]])
     >>> found.cosine[2].round(2)
-    array([0.8, 0.6], dtype=float32)
+    array([0.89, 0.8 ], dtype=float32)
     """
     rows = _matrix(features, "features")
     sought = rows if queries is None else _matrix(queries, "queries")

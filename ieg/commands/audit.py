@@ -5,6 +5,7 @@ from rich.console import Console
 from ieg.config import Config
 from ieg.report import label_audit, outcome
 from ieg.report.announce import announce
+from ieg.report.findings import gather
 from ieg.report.finish import audit_again
 from ieg.restoring import restored
 
@@ -17,13 +18,18 @@ def run(config: Config, console: Console) -> int:
     """
     experiment, step = restored(config, console)
     announce(experiment, console, step)
+    findings = gather(experiment)
+    if findings is not None:
+        findings.write(experiment.folder, experiment.dataset.class_names)
     examples = outcome.examples_table(experiment)
     if experiment.config.evaluation.audit_folds:
-        audited = label_audit.by_folds(experiment, examples, step, console)
+        audited = label_audit.by_folds(experiment, examples, step, console, findings)
     else:
         predict = experiment.predictor(experiment.state.evaluated_weights())
         logits = predict(experiment.dataset.train.inputs[experiment.dataset.train_indices])
         confusion = experiment.test(predict)["confusion"]
-        audited = label_audit.of_run(experiment, examples, logits, confusion, step, console)
-    audit_again(experiment, audited, console)
+        audited = label_audit.of_run(
+            experiment, examples, logits, confusion, step, console, findings
+        )
+    audit_again(experiment, audited, findings, console)
     return 0

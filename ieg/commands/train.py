@@ -19,6 +19,7 @@ from ieg.experiment import Experiment, build
 from ieg.features import progress
 from ieg.report import label_audit, outcome, run_figures, spreadsheet
 from ieg.report.announce import announce
+from ieg.report.findings import Findings, gather
 from ieg.report.finish import audit_again, finish
 from ieg.restoring import checked_result, config_json, refuse_other_settings
 from ieg.runs.folder import CONFIG, DAMAGED_IMAGES, DATA, LABEL_CORRECTIONS, PARAMETERS, SPLIT
@@ -122,8 +123,9 @@ def _audit_by_folds(experiment: Experiment, console: Console) -> None:
     try:
         step = experiment.checkpoints.restore()
         examples = outcome.examples_table(experiment)
-        audited = label_audit.by_folds(experiment, examples, step, console)
-        audit_again(experiment, audited, console)
+        findings = gather(experiment)
+        audited = label_audit.by_folds(experiment, examples, step, console, findings)
+        audit_again(experiment, audited, findings, console)
     finally:
         experiment.folder.close()
 
@@ -142,6 +144,7 @@ class _Run:
         size, seed = experiment.config.evaluation.train_eval_size, experiment.config.run.seed
         self.subset = evaluate.train_subset(experiment.dataset, size, seed)
         self.seconds_before = 0.0
+        self.findings: Findings | None = None
 
     def execute(self) -> int:
         """Train and report; returns the exit status."""
@@ -187,6 +190,16 @@ class _Run:
             text = corrections.content(decisions).decode(errors="surrogateescape")
             self.folder.write_text(LABEL_CORRECTIONS, text)
         self.events = tf.summary.create_file_writer(str(self.folder.events))
+        if self.experiment.fold is None:
+            self._look_at_images()
+
+    def _look_at_images(self) -> None:
+        """Write findings on the images, and warn of copies before anybody waits for results."""
+        self.findings = gather(self.experiment)
+        if self.findings is not None:
+            self.findings.write(self.folder, self.experiment.dataset.class_names)
+            for warning in self.findings.warnings():
+                self.console.print(warning, highlight=False, markup=False, soft_wrap=True)
 
     def _restore(self) -> None:
         """Bring state and tables to the same step: the latest checkpoint, or `restore_step`."""
@@ -311,7 +324,7 @@ class _Run:
     def _write_result(
         self, result: dict[str, Any], confusion: list[list[int]], logits: np.ndarray
     ) -> None:
-        result = finish(self.experiment, result, confusion, logits, self.console)
+        result = finish(self.experiment, result, confusion, logits, self.findings, self.console)
         self.console.print(
             f"done: top-1 {result['top1']:.4f} (best {result['top1_best']:.4f} at step "
             f"{result['best_step']}) after {result['seconds']:.0f} s; results in "

@@ -9,6 +9,7 @@ from rich.console import Console
 from ieg import folds
 from ieg.experiment import Experiment
 from ieg.report import label_audit, outcome, run_figures
+from ieg.report.findings import Findings
 from ieg.report.page import contents
 from ieg.runs.folder import CONFUSION, EXAMPLES, RESULT
 
@@ -18,6 +19,7 @@ def finish(
     result: Mapping[str, Any],
     confusion: list[list[int]],
     logits: np.ndarray,
+    findings: Findings | None,
     console: Console,
 ) -> dict[str, Any]:
     """Write all that a run leaves; result.json comes last, and with it the run is finished.
@@ -27,6 +29,7 @@ def finish(
       result: the content of result.json but for the best step.
       confusion: [K, K] counts of test images, the true class in the row.
       logits: [n, K] for the examples to train on, not augmented.
+      findings: on its images; None without features of them.
       console: prints the result of the audit.
     Returns:
       the content of result.json.
@@ -40,21 +43,27 @@ def finish(
     if experiment.fold is None:
         folder.write_table(CONFUSION, outcome.confusion_table(confusion, class_names))
         audited = label_audit.of_run(
-            experiment, examples, logits, confusion, experiment.last_step, console
+            experiment, examples, logits, confusion, experiment.last_step, console, findings
         )
-        contents.write(experiment, result, metrics, np.array(confusion), audited)
+        contents.write(experiment, result, metrics, np.array(confusion), audited, findings)
     else:
         folds.save(experiment)
     folder.write_json(RESULT, result)
     return result
 
 
-def audit_again(experiment: Experiment, audited: label_audit.LabelAudit, console: Console) -> None:
+def audit_again(
+    experiment: Experiment,
+    audited: label_audit.LabelAudit,
+    findings: Findings | None,
+    console: Console,
+) -> None:
     """Write report.html anew after another audit; a run that has not finished has none yet.
 
     Args:
       experiment: restored.
       audited: its labels.
+      findings: on its images; None without features of them.
       console: prints where the page is.
     """
     folder = experiment.folder
@@ -62,5 +71,7 @@ def audit_again(experiment: Experiment, audited: label_audit.LabelAudit, console
     if result is None:
         return
     confusion = folder.read_confusion(experiment.dataset.class_names)
-    path = contents.write(experiment, result, folder.metrics.columns(), confusion, audited)
+    path = contents.write(
+        experiment, result, folder.metrics.columns(), confusion, audited, findings
+    )
     console.print(f"saved as {path}", highlight=False, markup=False, soft_wrap=True)

@@ -14,6 +14,7 @@ from ieg.data.images import readable
 from ieg.evaluation import metrics
 from ieg.experiment import Experiment
 from ieg.features.gaussian import GaussianHead
+from ieg.report.findings import Findings
 from ieg.runs.folder import AUDIT, LABEL_AUDIT
 
 #: Columns of examples.csv that are not evidence.
@@ -70,14 +71,15 @@ def of_run(
     confusion: ArrayLike,
     step: int,
     console: Console,
+    findings: Findings | None = None,
 ) -> LabelAudit:
     """Audit the labels by the best evidence of a run: on features out of sample, else by itself.
 
     The arguments are those of `by_itself`.
     """
     if experiment.head is not None:
-        return by_head(experiment, experiment.head, examples, confusion, step, console)
-    return by_itself(experiment, examples, logits, confusion, step, console)
+        return by_head(experiment, experiment.head, examples, confusion, step, console, findings)
+    return by_itself(experiment, examples, logits, confusion, step, console, findings)
 
 
 def by_itself(
@@ -87,6 +89,7 @@ def by_itself(
     confusion: ArrayLike,
     step: int,
     console: Console,
+    findings: Findings | None = None,
 ) -> LabelAudit:
     """Audit the labels that a run was trained on by its own network.
 
@@ -97,11 +100,12 @@ def by_itself(
       confusion: [K, K] counts of its test images, see `evaluate.on_split`.
       step: of the weights.
       console: prints the result.
+      findings: on its images, whose numbers audit.json has too; None for none.
     """
     usable, given = _given(experiment)
     loss = experiment.state.ledger.settled_loss()[experiment.dataset.train_indices]
     found = audit.estimate(given, logits=logits[usable], running_loss=loss[usable])
-    return _audit(experiment, examples, found, confusion, step, console)
+    return _audit(experiment, examples, found, confusion, step, console, findings)
 
 
 def by_head(
@@ -111,22 +115,29 @@ def by_head(
     confusion: ArrayLike,
     step: int,
     console: Console,
+    findings: Findings | None = None,
 ) -> LabelAudit:
     """Audit the labels by a closed-form head on features, which leaves each example out of its own.
 
     Args:
       experiment: trained or restored.
       head: fitted to the readable examples to train on.
-      examples, confusion, step, console: as for `by_itself`.
+      examples, confusion, step, console, findings: as for `by_itself`.
     """
     found = audit.from_posterior(head.posterior, _given(experiment)[1], head.logits)
-    return _audit(experiment, examples, found, confusion, step, console)
+    return _audit(experiment, examples, found, confusion, step, console, findings)
 
 
 def by_folds(
-    experiment: Experiment, examples: Mapping[str, Any], step: int, console: Console
+    experiment: Experiment,
+    examples: Mapping[str, Any],
+    step: int,
+    console: Console,
+    findings: Findings | None = None,
 ) -> LabelAudit:
     """Audit the same labels by models that have not trained on what they vote on.
+
+    The arguments are those of `by_itself`.
 
     Raises:
       InputError: a fold has not been trained.
@@ -138,7 +149,7 @@ def by_folds(
     voted = metrics.predicted_classes(logits)
     confusion = metrics.confusion_matrix(voted, given, experiment.dataset.num_classes)
     number = experiment.config.evaluation.audit_folds
-    return _audit(experiment, examples, found, confusion, step, console, number)
+    return _audit(experiment, examples, found, confusion, step, console, findings, number)
 
 
 def _given(experiment: Experiment) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -191,6 +202,7 @@ def _audit(
     confusion: ArrayLike,
     step: int,
     console: Console,
+    findings: Findings | None,
     audit_folds: int = 0,
 ) -> LabelAudit:
     dataset, folder = experiment.dataset, experiment.folder
@@ -209,11 +221,13 @@ def _audit(
         "transition_matrix": found.transition.tolist(),
         "true_labels_known": int(known.sum()),
         **audit.measure(found.score[known], (true != given)[known]),
+        **({} if findings is None else findings.facts()),
     }
     audited = sort(examples, found, facts)
     folder.write_table(LABEL_AUDIT, audited.table(dataset.class_names))
     folder.write_json(AUDIT, facts)
-    console.print(_line(facts), highlight=False, markup=False, soft_wrap=True)
+    for line in [_line(facts), *([] if findings is None else [findings.line()])]:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     return audited
 
 

@@ -7,6 +7,8 @@ result.json       written at the end; null is unknown
 examples.csv      one row per training example
 label_audit.csv   the same with a score, the most suspicious label first; audit.json sums it up
 confusion.csv     test images of each class by prediction
+copies.csv        groups of images that are copies; outliers.csv images that fit no class,
+                  condition.csv images in bad condition: of a run on features of a backbone
 
 Nothing here needs TensorFlow.
 """

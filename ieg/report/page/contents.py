@@ -15,6 +15,7 @@ from ieg.evaluation import measures, shots
 from ieg.evaluation.measures import Place
 from ieg.experiment import Experiment
 from ieg.report import figures, outcome, run_figures, thumbnails
+from ieg.report.findings import Findings
 from ieg.report.label_audit import LabelAudit
 from ieg.report.page import charts, matrices, tables
 from ieg.report.page.charts import Line
@@ -31,6 +32,7 @@ def write(
     metrics: Columns,
     confusion: np.ndarray | None,
     audited: LabelAudit,
+    findings: Findings | None = None,
 ) -> Path:
     """Write report.html.
 
@@ -41,6 +43,7 @@ def write(
       confusion: [K, K] counts of test images, the true class in the row; None where nobody has
         counted.
       audited: labels of the run.
+      findings: on its images; None without features of them.
     Returns:
       the file.
     """

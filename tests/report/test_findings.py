@@ -1,0 +1,101 @@
+"""Findings on the images of a run: tables, numbers and warnings of a folder with planted faults."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from ieg.main import main
+from tests import runs
+from tests.data import trees
+from tests.features.tiny import SIDE
+
+
+def photograph(path: Path, label: int, number: int) -> None:
+    """Coarse noise, as different from others as photographs are, around the color of a class."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng([label, number])
+    coarse = rng.normal(60, 40, (7, 9, 3)) + 100 * np.eye(3)[label]
+    small = Image.fromarray(np.clip(coarse, 0, 255).astype(np.uint8))
+    small.resize((90, 70), Image.Resampling.BICUBIC).save(path, quality=95)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two groups of copies, a dark image and a damaged one, and a backbone."""
+    root = tmp_path_factory.mktemp("findings")
+    train, test = root / "photos/train", root / "photos/test"
+    for label, name in enumerate(trees.CLASSES):
+        for number in range(12):
+            photograph(train / name / f"{number:02d}.jpg", label, number)
+        for number in range(12, 15):
+            photograph(test / name / f"{number:02d}.jpg", label, number)
+    shutil.copy(train / "ant/03.jpg", train / "bee/copy.jpg")
+    with Image.open(test / "cat/13.jpg") as image:
+        image.resize((72, 56)).save(train / "cat/smaller.jpg", quality=95)
+    Image.new("RGB", (90, 70), (9, 9, 9)).save(train / "ant/dark.png")
+    whole = (train / "bee/05.jpg").read_bytes()
+    (train / "bee/torn.jpg").write_bytes(whole[: len(whole) // 2])
+    inputs = keras.Input((SIDE, SIDE, 3))
+    start = keras.initializers.GlorotNormal(3)
+    x = keras.layers.Rescaling(1 / 255)(inputs)
+    x = keras.layers.Conv2D(12, 5, strides=3, activation="relu", kernel_initializer=start)(x)
+    keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x)).save(root / "tiny.keras")
+    return root
+
+
+def command(photos: Path, root: Path, *flags: str, status: int = 0) -> None:
+    words = [f"--dataset=folder:{photos / 'photos'}", f"--backbone=file:{photos / 'tiny.keras'}"]
+    words += [f"--feature_dir={photos / 'features'}", f"--checkpoint_path={root}"]
+    assert main(["ieg", *words, "--damaged_limit=0.1", *flags]) == status
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def assert_found(run: Path) -> None:
+    """The planted faults, and no others."""
+    copies = [
+        (r["group"], r["kind"], r["path"], r["given_label"]) for r in table(run / "copies.csv")
+    ]
+    assert copies == [
+        ("1", "exact", "train/ant/03.jpg", "ant"),
+        ("1", "exact", "train/bee/copy.jpg", "bee"),
+        ("2", "near", "train/cat/smaller.jpg", "cat"),
+        ("2", "near", "test/cat/13.jpg", "cat"),
+    ]
+    splits = [(row["split"], row["index"]) for row in table(run / "copies.csv")[2:]]
+    assert splits == [("train", "39"), ("test", "7")]
+    bad = {row["path"]: row["problem"] for row in table(run / "condition.csv")}
+    assert bad == {"train/bee/torn.jpg": "damaged", "train/ant/dark.png": "constant"}
+    assert table(run / "outliers.csv")[0]["path"] == "train/ant/dark.png"
+    facts = json.loads((run / "audit.json").read_text())
+    assert facts["copies"] == {"groups": 2, "images": 4, "labels_differ": 1, "leaks": 1}
+    assert facts["outliers"] == len(table(run / "outliers.csv"))
+    assert facts["condition"] == {"damaged": 1, "constant": 1}
+
+
+def test_a_training_warns_of_copies_and_leaves_the_tables(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command(photos, tmp_path)
+    run = runs.only_run(tmp_path)
+    assert_found(run)
+    printed = capsys.readouterr().out
+    first, last = (
+        printed.index("warning: copies in training and test"),
+        printed.index("images: 4 copies"),
+    )
+    assert first < printed.index("step 1") < last
+    assert "warning: copies with different labels (groups: 1)" in printed
+    for name in ("copies.csv", "outliers.csv", "condition.csv"):
+        (run / name).unlink()
+    command(photos, tmp_path, "--mode=audit")
+    assert_found(run)

@@ -182,8 +182,15 @@ def _settings_of_the_run(config: Config) -> Config:
         others = "`network_name`, `seed` and `checkpoint_path`"
         if config.data.label_corrections is not None:
             others = "`network_name`, `seed`, `checkpoint_path` and `label_corrections`"
+        alone = ""
+        if config.run.mode == "audit":
+            alone = (
+                "; an audit without a run takes `method=gaussian` on a frozen `backbone`, and "
+                "neither `audit_folds` nor `restore_step`"
+            )
         raise InputError(
-            f"no run in {folder.path}; train one first, or give its `dataset`, `method`, {others}"
+            f"no run in {folder.path}; train one first, or give its `dataset`, `method`, "
+            f"{others}{alone}"
         )
     values = {name: value for name, value in stored["values"].items() if value is not None}
     values.pop("distribution_strategy", None)  # the devices of the run may be far away

@@ -12,17 +12,16 @@ from rich.console import Console
 
 from ieg import construction, finetuning, folds, memory
 from ieg.config import Config
-from ieg.data import corrections
 from ieg.errors import InputError, as_flag, spelled
-from ieg.evaluation import evaluate, measures
+from ieg.evaluation import evaluate
 from ieg.experiment import Experiment, build
 from ieg.features import progress
-from ieg.report import label_audit, outcome, run_figures, spreadsheet
+from ieg.report import findings, label_audit, outcome, run_figures, spreadsheet
 from ieg.report.announce import announce
-from ieg.report.findings import Findings, gather
+from ieg.report.findings import Findings
 from ieg.report.finish import audit_again, finish
 from ieg.restoring import checked_result, config_json, refuse_other_settings
-from ieg.runs.folder import CONFIG, DAMAGED_IMAGES, DATA, LABEL_CORRECTIONS, PARAMETERS, SPLIT
+from ieg.runs.folder import CONFIG, DAMAGED_IMAGES, DATA, PARAMETERS, SPLIT
 from ieg.training.schedules import STRETCHING
 from ieg.training.trainer import Interrupted, Trainer
 from ieg.training.workers import together
@@ -123,9 +122,9 @@ def _audit_by_folds(experiment: Experiment, console: Console) -> None:
     try:
         step = experiment.checkpoints.restore()
         examples = outcome.examples_table(experiment)
-        findings = gather(experiment)
-        audited = label_audit.by_folds(experiment, examples, step, console, findings)
-        audit_again(experiment, audited, findings, console)
+        found = findings.gather(experiment)
+        audited = label_audit.by_folds(experiment, examples, step, console, found)
+        audit_again(experiment, audited, found, console)
     finally:
         experiment.folder.close()
 
@@ -185,21 +184,10 @@ class _Run:
         self.folder.write_json(DATA, outcome.data_facts(self.experiment))
         if self.experiment.dataset.made_split:
             self.folder.write_table(SPLIT, self.experiment.dataset.made_split)
-        decisions = self.experiment.config.data.label_corrections
-        if decisions is not None:  # by this copy the run is found when the file has been changed
-            text = corrections.content(decisions).decode(errors="surrogateescape")
-            self.folder.write_text(LABEL_CORRECTIONS, text)
+        outcome.keep_corrections(self.experiment)
         self.events = tf.summary.create_file_writer(str(self.folder.events))
         if self.experiment.fold is None:
-            self._look_at_images()
-
-    def _look_at_images(self) -> None:
-        """Write findings on the images, and warn of copies before anybody waits for results."""
-        self.findings = gather(self.experiment)
-        if self.findings is not None:
-            self.findings.write(self.folder, self.experiment.dataset.class_names)
-            for warning in self.findings.warnings():
-                self.console.print(warning, highlight=False, markup=False, soft_wrap=True)
+            self.findings = findings.report(self.experiment, self.console)
 
     def _restore(self) -> None:
         """Bring state and tables to the same step: the latest checkpoint, or `restore_step`."""
@@ -275,7 +263,7 @@ class _Run:
             "seconds": self._seconds(),
             "learning_rate": learning_rate,
             **training,
-            **_measured(tested),
+            **outcome.measured(tested),
             **evaluate.on_training_labels(self.averaged, dataset, self.subset),
         }
         if self.workers.is_chief:
@@ -305,19 +293,15 @@ class _Run:
     def _finish(self, trainer: Trainer) -> None:
         """Write result.json, the tables, the figures, the label audit and the page."""
         experiment, dataset = self.experiment, self.experiment.dataset
-        tested, indices = self._test(), dataset.train_indices
-        logits = self.averaged(dataset.train.inputs[indices])
-        result = {
-            **outcome.identity(experiment),
+        tested = self._test()
+        logits = self.averaged(dataset.train.inputs[dataset.train_indices])
+        cost = {
             "steps": experiment.last_step,
             "seconds": self._seconds(),
             "examples_per_second": trainer.examples_per_second(),
             "peak_memory_bytes": memory.peak_bytes(),
-            "damaged_images": None if dataset.damage is None else dataset.damage.count,
-            **_measured(tested),
-            "per_class": tested["per_class"],
-            **evaluate.label_fit(logits, dataset, indices),
         }
+        result = outcome.result(experiment, cost, tested, logits)
         # The others stay until all is written: without them the chief would be told to stop.
         self.workers.from_chief(lambda: self._write_result(result, tested["confusion"], logits))
 
@@ -333,11 +317,6 @@ class _Run:
             markup=False,
             soft_wrap=True,
         )
-
-
-def _measured(tested: Mapping[str, Any]) -> dict[str, Any]:
-    """Measures of the test images in the order of metrics.csv and result.json."""
-    return {measure.key: tested[measure.key] for measure in measures.ON_TEST}
 
 
 def _by_length(experiment: Experiment) -> list[str]:

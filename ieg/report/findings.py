@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
 
 from ieg.audit import condition
 from ieg.audit.condition import Finding
@@ -179,6 +180,21 @@ def gather(experiment: Experiment) -> Findings | None:
         outliers={int(whole[row]): float(scored.score[row]) for row in odd},
         condition=condition.find(measurements),
     )
+
+
+def report(experiment: Experiment, console: Console) -> Findings | None:
+    """Gather findings, write their tables, and warn of copies.
+
+    Args:
+      experiment: whose folder is open, or was made by an earlier process.
+      console: prints the warnings.
+    """
+    found = gather(experiment)
+    if found is not None:
+        found.write(experiment.folder, experiment.dataset.class_names)
+        for warning in found.warnings():
+            console.print(warning, highlight=False, markup=False, soft_wrap=True)
+    return found
 
 
 def _paths(images: Images, rows: NDArray[np.int64]) -> list[str]:

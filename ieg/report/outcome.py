@@ -2,16 +2,17 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ieg.data import corrections
 from ieg.data.files import FileImages
-from ieg.evaluation import measures
+from ieg.evaluation import evaluate, measures
 from ieg.experiment import Experiment
 from ieg.runs import Row
+from ieg.runs.folder import LABEL_CORRECTIONS
 
 
 def identity(experiment: Experiment) -> dict[str, Any]:
@@ -36,6 +37,33 @@ def identity(experiment: Experiment) -> dict[str, Any]:
         "noise_rate_asked": noise.asked,
         "noise_rate": noise.measured,
         "settings": settings,
+    }
+
+
+def measured(tested: Mapping[str, Any]) -> dict[str, Any]:
+    """Measures of the test images in the order of metrics.csv and result.json."""
+    return {measure.key: tested[measure.key] for measure in measures.ON_TEST}
+
+
+def result(
+    experiment: Experiment, cost: Mapping[str, Any], tested: Mapping[str, Any], logits: np.ndarray
+) -> dict[str, Any]:
+    """Content of result.json but for the best step.
+
+    Args:
+      experiment: trained.
+      cost: steps, seconds, examples per second, and perhaps more.
+      tested: measures of the test images, top1_raw among them.
+      logits: [n, K] for the examples to train on, not augmented.
+    """
+    dataset = experiment.dataset
+    return {
+        **identity(experiment),
+        **cost,
+        "damaged_images": None if dataset.damage is None else dataset.damage.count,
+        **measured(tested),
+        "per_class": tested["per_class"],
+        **evaluate.label_fit(logits, dataset, dataset.train_indices),
     }
 
 
@@ -71,6 +99,14 @@ def data_facts(experiment: Experiment) -> dict[str, Any]:
         "expected_transition_matrix": None if expected is None else expected.tolist(),
         "label_corrections": None if corrected is None else corrected._asdict(),
     }
+
+
+def keep_corrections(experiment: Experiment) -> None:
+    """Copy the decisions, by which the run is found when their file has been changed."""
+    decisions = experiment.config.data.label_corrections
+    if decisions is not None:
+        text = corrections.content(decisions).decode(errors="surrogateescape")
+        experiment.folder.write_text(LABEL_CORRECTIONS, text)
 
 
 def confusion_table(

@@ -82,6 +82,33 @@ def assert_found(run: Path) -> None:
     assert facts["condition"] == {"damaged": 1, "constant": 1}
 
 
+def test_an_audit_needs_no_run(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command(photos, tmp_path, "--mode=audit")
+    (page,) = tmp_path.rglob("report.html")
+    run = page.parent
+    assert_found(run)
+    assert not (run / "config.json").exists() and not (run / "result.json").exists()
+    audited = table(run / "label_audit.csv")
+    assert "nothing is trained" in capsys.readouterr().out
+    assert audited[0]["path"] in ("train/bee/copy.jpg", "train/ant/dark.png")
+    assert "none: an audit without training" in page.read_text()
+    command(photos, tmp_path)  # which the audit is not in the way of
+    assert table(run / "label_audit.csv")[0]["score"] == audited[0]["score"]
+    assert (run / "result.json").exists()
+
+
+@pytest.mark.parametrize("flag", ["--method=fsr", "--audit_folds=2", "--finetune_epochs=1"])
+def test_other_audits_need_a_run(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], flag: str
+) -> None:
+    command(photos, tmp_path, "--mode=audit", flag, status=2)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "train one first" in line and "takes --method=gaussian on a frozen --backbone" in line
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_training_warns_of_copies_and_leaves_the_tables(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

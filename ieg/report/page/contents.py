@@ -106,6 +106,7 @@ def _key(experiment: Experiment, audit: Audit) -> str:
 
 def _headline(result: Result, audit: Result) -> dict[str, tuple[str, str]]:
     best = f"best {_percent(result['top1_best'])} at step {result['best_step']:,}"
+    best = best if result["steps"] else "head in closed form"
     of = f"of {audit['examples']:,} labels, score above {THRESHOLD:g}"
     of += "; not reliable, see below" if agreement.warning(audit) else ""
     truth = result["noise_rate"]
@@ -133,7 +134,9 @@ def _facts(
         "method": result["method"],
         "network": f"{result['network']}, seed {result['seed']}",
         "backbone": None if experiment.backbone is None else experiment.backbone.card.name,
-        "steps": f"{result['steps']:,} with batches of {experiment.pipeline.batch_size}",
+        "steps": f"{result['steps']:,} with batches of {experiment.pipeline.batch_size}"
+        if result["steps"]
+        else "none: an audit without training",
         "time": f"{result['seconds']:,.0f} s",
         "speed": _text(result["examples_per_second"], "{:,.0f} examples/s"),
     }

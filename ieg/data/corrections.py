@@ -1,9 +1,9 @@
 """Corrections of given labels: a person's decisions on images, applied to the training examples.
 
 The decisions are a CSV file with the columns index or path (or both, as in label_audit.csv),
-decision (wrong, fine, unsure, or empty for images not looked at) and new_label, and perhaps
+decision (wrong, fine, unsure, drop, or empty for images not looked at) and new_label, and perhaps
 given_label. A wrong label becomes the new one; without a new label its example is dropped from
-training. Fine and unsure labels stay. The decision relabel sets the new label whatever the old one
+training, and drop does that to an image whatever its label. Fine and unsure labels stay. The decision relabel sets the new label whatever the old one
 was; in a file without the column decision every new_label is one.
 
 Rows are applied in order, so decisions on a corrected run may be appended to those that corrected
@@ -23,9 +23,10 @@ import numpy as np
 from ieg.data.files import first_few
 from ieg.errors import InputError
 
-DECISIONS = ("wrong", "fine", "unsure")
+DECISIONS = ("wrong", "fine", "unsure", "drop")
 #: Decision to set the new label whatever the old one was; implied without the column decision.
 _RELABEL = "relabel"
+_DROP = "drop"
 #: Columns that are read; others, as in label_audit.csv, are ignored.
 COLUMNS = ("index", "path", "given_label", "decision", "new_label")
 
@@ -39,7 +40,7 @@ class Decision:
       index: example in the training split, as text.
       path: image file, which goes before `index`.
       given_label: class name before the decision.
-      decision: "wrong", "fine", "unsure", "relabel" or "".
+      decision: "wrong", "fine", "unsure", "drop", "relabel" or "".
       new_label: class name after the decision.
     """
 
@@ -127,6 +128,8 @@ def _decision(path: Path, header: Sequence[str], number: int, cells: Sequence[st
         return replace(row, decision=_RELABEL)
     if row.decision == _RELABEL and not row.new_label:
         raise InputError(f"{where}: relabel needs a new_label")
+    if row.decision == _DROP and row.new_label:
+        raise InputError(f"{where}: drop takes no new_label")
     if row.decision not in ("", *DECISIONS, _RELABEL):
         raise InputError(
             f"{where}: decision must be {', '.join(DECISIONS)} or empty, not {row.decision!r}"
@@ -193,7 +196,7 @@ def apply(
                     f"an image that is labelled {label!r}"
                 )
             corrected[i], changed[i] = new, row.line
-        elif row.decision == "wrong":
+        elif row.decision in ("wrong", _DROP):
             dropped[i] = row.line
         if row.decision:
             last[i] = row.decision

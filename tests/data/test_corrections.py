@@ -53,6 +53,13 @@ def test_wrong_labels_change_or_leave_and_others_stay(write: Write) -> None:
     assert done == Corrections(str(path), relabelled=1, dropped=1, fine=1, unsure=1, probe=1)
 
 
+def test_an_image_is_dropped_whatever_its_label(write: Write) -> None:
+    path = write("0,,ant,,,drop,", "1,,,,,drop,", "3,,,,,fine,", "3,,,,,drop,")
+    given, in_use, done = apply(path)
+    assert given.tolist() == GIVEN.tolist() and in_use.tolist() == [2, 4, 6]
+    assert done == Corrections(str(path), relabelled=0, dropped=3, fine=0, unsure=0, probe=0)
+
+
 def test_a_path_says_more_than_an_index_that_may_have_moved(write: Write, tmp_path: Path) -> None:
     path = write('9,"b,""1"".jpg",bee,,,wrong,ant', '9,é.jpg,"cat, big",,,fine,')
     given, _, done = apply(path, FILES)
@@ -112,7 +119,9 @@ REFUSED = [
     (["0,,ant,,,wrong,dog"], ("line 2: 'dog' is no class", "has ant, bee, cat, big")),
     (["0,,bee,,,fine,"], ("image 0 is labelled 'ant' now", "when it was 'bee'", "`seed`")),
     (["0,,,,,relabel,"], ("line 2: relabel needs a new_label",)),
-    (["0,,,,,maybe,"], ("decision must be wrong, fine, unsure or empty, not 'maybe'",)),
+    (["0,,,,,drop,bee"], ("line 2: drop takes no new_label",)),
+    (["0,,,,,drop,", "0,,,,,fine,"], ("line 3: image 0 is dropped in line 2 already",)),
+    (["0,,,,,maybe,"], ("decision must be wrong, fine, unsure, drop or empty, not 'maybe'",)),
     (["0,,,,,wrong,ant"], ("wrong does not go with the new label 'ant'",)),
     (["0,,,,,fine,bee"], ("fine does not go with the new label 'bee'",)),
     (["0,,,,,unsure"], ("line 2: 6 cells, but the first line has 7",)),

@@ -160,7 +160,7 @@ def test_a_network_that_has_learned_nothing_carries_no_audit(tmp_path: Path) -> 
     assert facts["reliable"] is False and facts["held_out"] == 360
     said = "this audit, its network cannot tell the classes apart: of 360 labels"
     assert f"label audit: warning: do not go by {said}" in printed
-    gallery = (run / "report.html").read_text().split("<h2>Label audit</h2>")[1]
+    gallery = (run / "report.html").read_text().split("<h2>Audit</h2>")[1]
     assert gallery.startswith('<p class="warning" role="note">Do not go by ' + said)
 
 

@@ -3,8 +3,9 @@
 The decisions are a CSV file with the columns index or path (or both, as in label_audit.csv),
 decision (wrong, fine, unsure, drop, or empty for images not looked at) and new_label, and perhaps
 given_label. A wrong label becomes the new one; without a new label its example is dropped from
-training, and drop does that to an image whatever its label. Fine and unsure labels stay. The decision relabel sets the new label whatever the old one
-was; in a file without the column decision every new_label is one.
+training, and drop does that to an image whatever its label. Fine and unsure labels stay. The
+decision relabel sets the new label whatever the old one was; in a file without the column decision
+every new_label is one.
 
 Rows are applied in order, so decisions on a corrected run may be appended to those that corrected
 it. The last decision on an image counts.

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ieg.report.page import charts, matrices, tables
-from ieg.report.page.document import Audit, Page
+from ieg.report.page.document import Audit, Group, Other, Page, Section
 
 #: Class names and paths that try to leave their place. The last stands for a file name in bytes
 #: that are no UTF-8.
@@ -39,6 +39,20 @@ def audit(rows: int = 200, thumbnails: int = 100) -> Audit:
         evidence={"loss": np.where(row == 1, np.nan, row / 7), HOSTILE[0]: [HOSTILE[4]] * rows},
         thumbnails=[PNG] * min(rows, thumbnails),
         pixelated=True,
+        sections=[
+            Section(
+                HOSTILE[1],
+                "2 groups",
+                [
+                    Group(HOSTILE[0], [3, rows], [HOSTILE[3], "0.990"]),
+                    Group(HOSTILE[2], [5, 4, 8], ["1.000", "0.991", "0.992"]),
+                ],
+                one_each=True,
+            ),
+            Section("Outliers", "1", [Group("", [rows], [HOSTILE[1]])]),
+        ],
+        others=[Other("test", 997, f"{HOSTILE[5]}/test", 2)],
+        pictures={rows: PNG},
     )
 
 

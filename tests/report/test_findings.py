@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -93,7 +94,23 @@ def test_an_audit_needs_no_run(
     audited = table(run / "label_audit.csv")
     assert "nothing is trained" in capsys.readouterr().out
     assert audited[0]["path"] in ("train/bee/copy.jpg", "train/ant/dark.png")
-    assert "none: an audit without training" in page.read_text()
+    text = page.read_text()
+    assert "none: an audit without training" in text
+    (block,) = re.findall('<script id="audit-rows" type="application/json">(.*?)</script>', text)
+    shown = json.loads(block)
+    assert [section["title"] for section in shown["sections"]] == [
+        *("Copies", "Outliers", "Bad condition"),
+    ]
+    paths = [*shown["path"], *(other["path"] for other in shown["others"])]
+    groups = [group["rows"] for group in shown["sections"][0]["groups"]]
+    assert [[paths[row] for row in rows] for rows in groups] == [
+        ["train/ant/03.jpg", "train/bee/copy.jpg"],
+        ["train/cat/smaller.jpg", "test/cat/13.jpg"],
+    ]
+    others = {(other["split"], other["path"]) for other in shown["others"]}
+    assert {("test", "test/cat/13.jpg"), ("train", "train/bee/torn.jpg")} <= others
+    (pictures,) = re.findall('<script id="audit-thumbnails" type="[a-z/]*">(.*?)</script>', text)
+    assert json.loads(pictures).keys() == {str(row) for row in range(len(paths))}
     command(photos, tmp_path)  # which the audit is not in the way of
     assert table(run / "label_audit.csv")[0]["score"] == audited[0]["score"]
     assert (run / "result.json").exists()

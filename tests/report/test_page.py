@@ -95,7 +95,8 @@ def test_the_rows_come_back_from_the_page(text: str) -> None:
     np.testing.assert_allclose(rows["score"], audit.score, rtol=1e-5)
     assert rows["evidence"]["loss"][:4] == [0.0, None, 0.2857, 0.4286]
     assert rows["evidence"][pages.HOSTILE[0]] == [pages.HOSTILE[4]] * 200
-    assert pictures == [pages.PNG] * 100
+    assert pictures == {str(row): pages.PNG for row in [*range(100), 200]}
+    assert [section["groups"][0]["rows"] for section in rows["sections"]] == [[3, 200], [200]]
 
 
 def test_columns_of_unequal_length_are_refused() -> None:

@@ -323,6 +323,42 @@ def test_what_another_page_stored_does_no_harm(opened: Chrome, stored: str) -> N
     assert text_of(opened, "count").startswith("0 decided") and len(listed(opened)) == 48
 
 
+def test_of_a_group_of_copies_one_is_kept(opened: Chrome) -> None:
+    labels, copies, outliers = find(opened, "#sections button")
+    assert labels.text == "Wrong labels: 134" and copies.text == f"{NAMES[1]}: 2 groups"
+    copies.click()
+    assert listed(opened) == [3, 200, 5, 4, 8]
+    assert text_of(opened, "shown") == "1 to 5 of 5 images"
+    titles = [title.get_property("textContent") for title in find(opened, "#cards .group")]
+    assert titles == [NAMES[0], NAMES[2]]
+    tested = find(opened, "#row-200")[0]
+    assert tested.find_element(By.CSS_SELECTOR, ".mark").text == "test"
+    begin(opened)
+    press(opened, Keys.ARROW_RIGHT, "w")  # an image to test on has no decision
+    assert focused(opened) == "row-200" and text_of(opened, "count").startswith("0 decided")
+    assert not opened.find_element(By.ID, "mark-wrong").is_enabled()
+    press(opened, "k")  # and on to the next group
+    assert focused(opened) == "row-5" and text_of(opened, "count").endswith("1 dropped")
+    press(opened, Keys.ARROW_UP)
+    assert focused(opened) == "row-3"
+    press(opened, Keys.ARROW_DOWN)
+    assert focused(opened) == "row-5"
+    press(opened, Keys.ARROW_RIGHT)
+    opened.find_element(By.ID, "keep-one").click()
+    assert text_of(opened, "count") == "4 decided: 0 wrong, 1 fine, 0 unsure, 3 dropped"
+    outliers.click()
+    assert listed(opened) == [200] and not find(opened, "#cards .group")
+    labels.click()
+    assert len(listed(opened)) == 48
+    assert find(opened, "#row-3 .labels b")[0].text == "→ left out"
+    saved_rows = [(row["index"], row["decision"]) for row in read(saved(opened))]
+    assert saved_rows == [("997", "drop"), ("996", "fine"), ("995", "drop"), ("992", "drop")]
+    assert {row.decision for row in corrections.read(saved(opened))} == {"drop", "fine"}
+    begin(opened)
+    press(opened, "d", Keys.ARROW_LEFT, "d")  # taken back like every other mark
+    assert text_of(opened, "count").startswith("4 decided")
+
+
 def test_filters_and_orders(opened: Chrome) -> None:
     audit = pages.audit()
     row = np.arange(200)
@@ -353,6 +389,7 @@ def test_filters_and_orders(opened: Chrome) -> None:
 
 
 def test_every_control_has_a_name_and_every_image_a_description(opened: Chrome) -> None:
+    find(opened, "#sections button")[1].click()  # where all buttons are shown
     begin(opened)
     find(opened, "summary")[0].click()
     for control in find(opened, "select, button, input, a[href], [tabindex='0']"):

@@ -17,7 +17,7 @@ from ieg.experiment import Experiment
 from ieg.report import figures, outcome, run_figures, thumbnails
 from ieg.report.findings import Findings
 from ieg.report.label_audit import LabelAudit
-from ieg.report.page import charts, matrices, tables
+from ieg.report.page import charts, matrices, sections, tables
 from ieg.report.page.charts import Line
 from ieg.report.page.document import Audit, Page, render
 from ieg.report.page.markup import Html
@@ -48,12 +48,12 @@ def write(
       the file.
     """
     folder, dataset = experiment.folder, experiment.dataset
-    audit = _audit(experiment, audited)
+    audit = _audit(experiment, audited, findings)
     page = Page(
         title=run_figures.title(experiment),
         key=_key(experiment, audit),
         class_names=dataset.class_names,
-        headline=_headline(result, audited.facts),
+        headline={**_headline(result, audited.facts), **_found(findings)},
         facts=_facts(experiment, result, audited.facts),
         charts=[*_curves(experiment, metrics), *_histograms(audit)],
         matrices=_matrices(dataset.class_names, confusion, audited.facts),
@@ -66,10 +66,14 @@ def write(
     return folder.path / PAGE
 
 
-def _audit(experiment: Experiment, audited: LabelAudit) -> Audit:
+def _audit(experiment: Experiment, audited: LabelAudit, findings: Findings | None) -> Audit:
     """The audit with pictures of its first rows, and a warning where it cannot be believed."""
     pictures = experiment.dataset.train.images[audited.index[: thumbnails.MOST]]
     shown = images.kind(pictures) == "images"
+    uris = thumbnails.data_uris(pictures) if shown else []
+    placed = sections.Placed([], [], {})
+    if findings is not None:
+        placed = sections.place(experiment, audited, findings, len(uris))
     return Audit(
         index=audited.index,
         path=audited.path,
@@ -78,10 +82,11 @@ def _audit(experiment: Experiment, audited: LabelAudit) -> Audit:
         true=audited.true,
         score=audited.score,
         evidence=audited.evidence,
-        thumbnails=thumbnails.data_uris(pictures) if shown else (),
+        thumbnails=uris,
         pixelated=shown and thumbnails.is_small(pictures),
         warning=_sentence(agreement.warning(audited.facts)),
         earlier=_earlier(experiment),
+        **placed._asdict(),
     )
 
 
@@ -121,6 +126,24 @@ def _headline(result: Result, audit: Result) -> dict[str, tuple[str, str]]:
         precision = f"average precision {audit['average_precision']:.4f}"
         shown["AUROC of the audit"] = (f"{audit['auroc']:.4f}", precision)
     return shown
+
+
+def _found(findings: Findings | None) -> dict[str, tuple[str, str]]:
+    """Numbers of findings on the images."""
+    if findings is None:
+        return {}
+    facts = findings.facts()
+    copies, bad = facts["copies"], facts["condition"]
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in bad.items())
+    leaks = f"{copies['leaks']:,} in training and {findings.split[-1]} images"
+    return {
+        "Groups of copies": (
+            f"{copies['groups']:,}",
+            f"{copies['labels_differ']:,} with different labels, {leaks}",
+        ),
+        "Outliers": (f"{facts['outliers']:,}", "far from all classes"),
+        "Bad condition": (f"{len({found.index for found in findings.condition}):,}", kinds),
+    }
 
 
 def _facts(

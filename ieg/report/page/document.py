@@ -3,10 +3,10 @@
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import resources
 from string import Template
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,51 @@ _DIGITS = 6  # of a score that is saved again
 _EVIDENCE_DIGITS = 4
 
 
+class Group(NamedTuple):
+    """Images that belong together.
+
+    Attributes:
+      title: above them, or "" for none.
+      rows: k row numbers.
+      notes: k short texts, one below each image.
+    """
+
+    title: str
+    rows: Sequence[int]
+    notes: Sequence[str]
+
+
+class Section(NamedTuple):
+    """Images to look at for another reason than their label.
+
+    Attributes:
+      title: of the section.
+      size: number of its findings, in words.
+      groups: in order; a row comes once.
+      one_each: True if a single image of each group is to be kept.
+    """
+
+    title: str
+    size: str
+    groups: Sequence[Group]
+    one_each: bool = False
+
+
+@dataclass(frozen=True)
+class Other:
+    """An image that sections name and the audit of labels has no row of."""
+
+    split: str
+    index: int
+    path: str
+    given: int
+
+
 @dataclass(frozen=True, eq=False)
 class Audit:
-    """Given labels, the most suspicious first.
+    """Given labels, the most suspicious first, and other findings.
+
+    Rows 0 to n - 1 are the labels, rows from n on the others.
 
     Attributes:
       index: [n] int, of the examples.
@@ -33,6 +75,9 @@ class Audit:
       warning: stands above the rows where they cannot be believed, or "".
       earlier: decisions that the given labels have been corrected by, as `ieg.data.corrections`
         reads them: index or path, given_label, decision, new_label.
+      sections: further findings.
+      others: images that only these name.
+      pictures: row → data URI, beside the thumbnails.
     """
 
     index: NDArray[np.int64]
@@ -46,6 +91,9 @@ class Audit:
     pixelated: bool = False
     warning: str = ""
     earlier: Sequence[Mapping[str, str]] = ()
+    sections: Sequence[Section] = ()
+    others: Sequence[Other] = ()
+    pictures: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +140,7 @@ def render(page: Page) -> str:
         "summary": ("Summary", _summary(page)),
         "curves": ("Curves and histograms", _charts(page)),
         "classes": ("Classes", _tables(page)),
-        "audit": ("Label audit", _gallery(page)),
+        "audit": ("Audit", _gallery(page)),
         "settings": ("Settings", _settings(page)),
     }
     shown = {name: section for name, section in sections.items() if section[1]}
@@ -190,8 +238,14 @@ def _data(page: Page, audit: Audit) -> Html:
         "pixelated": audit.pixelated,
         "noun": "image" if audit.thumbnails else "example",
         "earlier": [dict(row) for row in audit.earlier],
+        "others": [asdict(row) for row in audit.others],
+        "sections": [
+            section._asdict() | {"groups": [group._asdict() for group in section.groups]}
+            for section in audit.sections
+        ],
     }
-    thumbnails = json_block("audit-thumbnails", list(audit.thumbnails))
+    pictures = {**dict(enumerate(audit.thumbnails)), **audit.pictures}
+    thumbnails = json_block("audit-thumbnails", pictures)
     return join([json_block("audit-rows", rows), thumbnails])
 
 

@@ -1,23 +1,37 @@
 'use strict';
-// The gallery of the label audit. Every text gets into the page by textContent or as an attribute
+// The gallery of the audit: labels, and other findings in sections of their own. Every text gets into the page by textContent or as an attribute
 // value, never as markup.
 (() => {
   const find = (id) => document.getElementById(id);
   if (!find('audit-rows')) return;
   const audit = JSON.parse(find('audit-rows').textContent);
-  const size = audit.index.length;
-  const MARKS = { wrong: '✗', fine: '✓', unsure: '?' };
+  const size = audit.index.length; // rows from here on are images that only sections name
+  const split = Array(size).fill('train');
+  for (const other of audit.others) {
+    split.push(other.split);
+    audit.index.push(other.index);
+    audit.path?.push(other.path);
+    audit.given.push(other.given);
+    audit.suggested.push(other.given);
+    audit.true.push(-1);
+    audit.score.push(null);
+  }
+  const MARKS = { wrong: '✗', fine: '✓', unsure: '?', drop: '–' };
   // What an earlier decision has made of a label; one that was left out is not shown at all.
   const EARLIER = { wrong: 'corrected', relabel: 'corrected', fine: '✓ before', unsure: '? before' };
-  const KEYS = { w: 'wrong', f: 'fine', u: 'unsure' };
+  const KEYS = { w: 'wrong', f: 'fine', u: 'unsure', d: 'drop' };
   const STORE = `ieg label audit ${audit.key}`;
   let thumbnails = null; // read when the first card is made
   let rows = []; // what the filters leave, in the order that was asked for
   let page = 0;
   let chosen = 0; // a place in rows
+  let section = null; // of audit.sections, or null for the labels
+  const groups = new Map(); // row → its group in the section
+  const notes = new Map(); // row → its note there
   const decisions = new Map(); // row → { decision, label }, a label being '' or the number of a class
   const before = new Map(); // row → the last decision that its label has been corrected by
-  const byIndex = new Map(audit.index.map((index, row) => [index, row]));
+  const trained = (row) => split[row] === 'train';
+  const byIndex = new Map(audit.index.map((index, row) => [index, row]).filter(([, row]) => trained(row)));
   const relabelled = new Set(); // rows that the menu of labels has marked wrong, and nobody confirmed
 
   const control = (id) => find(id).value;
@@ -25,7 +39,8 @@
   const pages = () => Math.max(1, Math.ceil(rows.length / perPage()));
   const name = (label) => audit.classes[label];
   const number = (value) => (value === null ? 'unknown' : String(value));
-  const called = (row) => `${audit.noun} ${audit.index[row]}`;
+  const called = (row) => `${trained(row) ? '' : `${split[row]} `}${audit.noun} ${audit.index[row]}`;
+  const shownScore = (row) => notes.get(row) ?? audit.score[row]?.toFixed(3) ?? '';
   const suggests = (row) => audit.suggested[row] !== audit.given[row];
   const counted = (count, word) => `${count.toLocaleString('en')} ${word}`;
 
@@ -91,7 +106,7 @@
   // new label and then says wrong has not said it twice: that confirms the label.
   function mark(decision) {
     const row = rows[chosen];
-    if (row === undefined) return;
+    if (row === undefined || !trained(row)) return;
     if (decision === 'wrong' && relabelled.delete(row)) {
       choose(chosen + 1);
       return;
@@ -104,7 +119,38 @@
     choose(chosen + 1);
   }
 
+  // One image of a group stays, with its label as it is or as decided; the others are dropped.
+  function keepOne() {
+    const row = rows[chosen];
+    if (!section?.one_each || row === undefined) return;
+    const group = groups.get(row);
+    for (const other of group.rows) {
+      if (other !== row && trained(other)) decide(other, 'drop');
+    }
+    if (trained(row) && decisions.get(row)?.decision !== 'wrong') decide(row, 'fine');
+    const next = rows.findIndex((other, place) => place > chosen && groups.get(other) !== group);
+    choose(next < 0 ? chosen : next);
+  }
+
   // What is shown.
+
+  function enter(chosenSection) {
+    section = chosenSection;
+    groups.clear();
+    notes.clear();
+    for (const group of section?.groups ?? []) {
+      group.rows.forEach((row, k) => {
+        groups.set(row, group);
+        notes.set(row, group.notes[k]);
+      });
+    }
+    [...find('sections').children].forEach((button, k) => {
+      button.setAttribute('aria-pressed', String((audit.sections[k - 1] ?? null) === section));
+    });
+    find('order').disabled = section !== null;
+    find('keep-one').hidden = find('copies-hint').hidden = !section?.one_each;
+    select();
+  }
 
   // Done when a control changes and not at every mark: nothing moves while somebody works.
   function select() {
@@ -112,14 +158,14 @@
       control(`filter-${what}`),
     );
     rows = [];
-    for (let row = 0; row < size; row++) {
+    for (const row of section ? groups.keys() : Array(size).keys()) {
       if (given !== '' && audit.given[row] !== Number(given)) continue;
       if (suggested !== '' && !(suggests(row) && audit.suggested[row] === Number(suggested))) continue;
       if (decision && (decisions.get(row)?.decision ?? (before.has(row) ? 'before' : 'none')) !== decision) continue;
       rows.push(row);
     }
     const order = control('order');
-    if (order !== 'score') rows.sort((a, b) => audit[order][a] - audit[order][b] || a - b);
+    if (order !== 'score' && !section) rows.sort((a, b) => audit[order][a] - audit[order][b] || a - b);
     page = chosen = 0;
     showPage();
   }
@@ -127,11 +173,15 @@
   function showPage() {
     const first = page * perPage();
     const there = rows.slice(first, first + perPage());
-    find('cards').replaceChildren(...there.map(card));
+    const shown = there.flatMap((row, k) => {
+      const begins = groups.get(row)?.title && groups.get(row) !== groups.get(there[k - 1]);
+      return begins ? [heading(groups.get(row).title), card(row)] : [card(row)];
+    });
+    find('cards').replaceChildren(...shown);
     const last = first + there.length;
     find('shown').textContent = rows.length
-      ? `${(first + 1).toLocaleString('en')} to ${last.toLocaleString('en')} of ${counted(rows.length, 'labels')}`
-      : 'no label fits these filters';
+      ? `${(first + 1).toLocaleString('en')} to ${last.toLocaleString('en')} of ${counted(rows.length, section ? 'images' : 'labels')}`
+      : `no ${section ? 'image' : 'label'} fits these filters`;
     find('previous').disabled = page === 0;
     find('next').disabled = page >= pages() - 1;
     there.forEach(showDecision);
@@ -141,6 +191,12 @@
   function picture(row) {
     thumbnails ??= JSON.parse(find('audit-thumbnails').textContent);
     return thumbnails[row];
+  }
+
+  function heading(title) {
+    const made = make('div', 'group', title);
+    made.setAttribute('role', 'presentation');
+    return made;
   }
 
   function card(row) {
@@ -157,7 +213,7 @@
     } else {
       option.append(make('span', 'blank', called(row)));
     }
-    option.append(make('span', 'labels'), make('span', 'score', audit.score[row].toFixed(3)), make('span', 'mark'));
+    option.append(make('span', 'labels'), make('span', 'score', shownScore(row)), make('span', 'mark'));
     return option;
   }
 
@@ -166,6 +222,7 @@
   function becomes(row) {
     const { decision, label } = decisions.get(row) ?? {};
     if (decision === 'wrong') return label === '' ? 'left out' : name(label);
+    if (decision === 'drop') return 'left out';
     if (decision === 'fine') return '';
     return suggests(row) ? name(audit.suggested[row]) : '';
   }
@@ -175,7 +232,7 @@
     if (!option) return;
     const { decision, label } = decisions.get(row) ?? { decision: '', label: '' };
     option.dataset.decision = decision;
-    const earlier = EARLIER[before.get(row)] ?? '';
+    const earlier = EARLIER[before.get(row)] ?? (trained(row) ? '' : split[row]);
     option.querySelector('.mark').textContent = decision ? `${MARKS[decision]} ${decision}` : earlier;
     const labels = option.querySelector('.labels');
     const other = becomes(row);
@@ -184,15 +241,18 @@
     labels.title = labels.textContent;
     const words = [called(row), `given label ${name(audit.given[row])}`];
     words.push(suggests(row) ? `suggested ${name(audit.suggested[row])}` : 'no other label suggested');
-    words.push(`score ${audit.score[row].toFixed(3)}`, decision || earlier || 'not decided');
+    if (notes.has(row)) words.push(groups.get(row).title, notes.get(row));
+    else words.push(`score ${shownScore(row)}`);
+    words.push(decision || earlier || 'not decided');
     if (label !== '') words.push(`new label ${name(label)}`);
     option.setAttribute('aria-label', words.join(', '));
   }
 
   function showCount() {
-    const counts = { wrong: 0, fine: 0, unsure: 0 };
+    const counts = { wrong: 0, fine: 0, unsure: 0, drop: 0 };
     for (const { decision } of decisions.values()) counts[decision]++;
-    const parts = Object.entries(counts).map(([decision, count]) => counted(count, decision));
+    const parts = ['wrong', 'fine', 'unsure'].map((decision) => counted(counts[decision], decision));
+    if (counts.drop) parts.push(counted(counts.drop, 'dropped'));
     find('count').textContent = `${counted(decisions.size, 'decided')}: ${parts.join(', ')}`;
     find('save').disabled = decisions.size === 0;
   }
@@ -221,11 +281,14 @@
     if (source) find('large').src = source;
     find('large').alt = source ? `${called(row)}, enlarged` : '';
     const labels = suggests(row) ? ` → ${name(audit.suggested[row])}` : ', no other suggested';
-    find('inspector-title').textContent = `${name(audit.given[row])}${labels}`;
-    const facts = [[audit.noun, String(audit.index[row])], ['score', number(audit.score[row])]];
+    find('inspector-title').textContent = `${name(audit.given[row])}${row < size ? labels : ''}`;
+    const facts = [[audit.noun, String(audit.index[row])]];
+    if (audit.sections.length) facts.push(['split', split[row]]);
+    if (notes.has(row)) facts.push([section.title, `${groups.get(row).title} ${notes.get(row)}`.trim()]);
+    if (row < size) facts.push(['score', number(audit.score[row])]);
     if (audit.true[row] >= 0) facts.push(['true', name(audit.true[row])]);
     if (audit.path) facts.push(['file', audit.path[row]]);
-    for (const [what, values] of Object.entries(audit.evidence)) {
+    for (const [what, values] of row < size ? Object.entries(audit.evidence) : []) {
       facts.push([what.replaceAll('_', ' '), number(values[row])]);
     }
     const pairs = facts.map(([term, text]) => {
@@ -237,13 +300,14 @@
     const { decision, label } = decisions.get(row) ?? { decision: '', label: '' };
     for (const verdict of Object.keys(MARKS)) {
       find(`mark-${verdict}`).setAttribute('aria-pressed', String(verdict === decision));
+      find(`mark-${verdict}`).disabled = !trained(row);
     }
     const preset = suggests(row) ? audit.suggested[row] : '';
     find('new-label').value = String(decision === 'wrong' ? label : preset);
     for (const option of find('new-label').options) {
       option.disabled = option.value === String(audit.given[row]);
     }
-    find('new-label').disabled = decision === 'fine' || decision === 'unsure';
+    find('new-label').disabled = !trained(row) || !['', 'wrong'].includes(decision);
   }
 
   // Moving about.
@@ -264,10 +328,18 @@
     showPage();
   }
 
-  function columns() {
-    const options = [...find('cards').children];
-    const below = options.findIndex((option) => option.offsetTop > options[0].offsetTop);
-    return below < 0 ? options.length : below;
+  // The nearest card of the next line, or of the line before; on another page where there is none.
+  function changeLine(way) {
+    const here = find(`row-${rows[chosen]}`);
+    const options = [...find('cards').querySelectorAll('.card')];
+    const beyond = options.filter((option) => way * (option.offsetTop - here.offsetTop) > 0);
+    if (!beyond.length) return way > 0 ? (page + 1) * perPage() : page * perPage() - 1;
+    const line = (way > 0 ? beyond[0] : beyond.at(-1)).offsetTop;
+    const away = (option) => Math.abs(option.offsetLeft - here.offsetLeft);
+    const nearest = beyond
+      .filter((option) => option.offsetTop === line)
+      .reduce((best, option) => (away(option) < away(best) ? option : best));
+    return page * perPage() + options.indexOf(nearest);
   }
 
   function onKey(event) {
@@ -276,13 +348,14 @@
     const moves = {
       ArrowLeft: () => choose(chosen - 1),
       ArrowRight: () => choose(chosen + 1),
-      ArrowUp: () => choose(chosen - columns()),
-      ArrowDown: () => choose(chosen + columns()),
+      ArrowUp: () => choose(changeLine(-1)),
+      ArrowDown: () => choose(changeLine(1)),
       Home: () => choose(page * perPage()),
       End: () => choose(last),
       PageDown: () => choose(Math.min(page + 1, pages() - 1) * perPage()),
       PageUp: () => choose(Math.max(page - 1, 0) * perPage()),
       n: () => find('new-label').focus(),
+      k: keepOne,
     };
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const action = Object.hasOwn(KEYS, key) ? () => mark(KEYS[key]) : moves[key];
@@ -294,7 +367,7 @@
   // The chosen card looks as if it had the focus, so keys of the gallery work from nowhere else, too.
   // Those that would scroll the page do that.
   function onKeyOfPage(event) {
-    if (document.activeElement !== document.body || !/^([wfun]|Arrow(Left|Right))$/i.test(event.key)) return;
+    if (document.activeElement !== document.body || !/^([wfudnk]|Arrow(Left|Right))$/i.test(event.key)) return;
     const { top, bottom } = find('audit').getBoundingClientRect();
     if (top < innerHeight / 2 && bottom > innerHeight / 2) onKey(event);
   }
@@ -325,8 +398,8 @@
         String(audit.index[row]),
         audit.path ? audit.path[row] : '',
         name(audit.given[row]),
-        name(audit.suggested[row]),
-        number(audit.score[row]),
+        row < size ? name(audit.suggested[row]) : '',
+        row < size ? number(audit.score[row]) : '',
         decision,
         label === '' ? '' : name(label),
       ]);
@@ -356,7 +429,21 @@
     });
   }
 
+  function fillSections() {
+    const wrong = [...Array(size).keys()].filter(suggests).length.toLocaleString('en');
+    const titles = [{ title: 'Wrong labels', size: wrong }, ...audit.sections];
+    const buttons = titles.map(({ title, size: count }, k) => {
+      const button = make('button', '', `${title}: ${count}`);
+      button.type = 'button';
+      button.addEventListener('click', () => enter(audit.sections[k - 1] ?? null));
+      return button;
+    });
+    find('sections').replaceChildren(...buttons);
+    find('sections').hidden = !audit.sections.length;
+  }
+
   fillChoices();
+  fillSections();
   readEarlier();
   restore();
   for (const id of ['filter-given', 'filter-suggested', 'filter-decision', 'order', 'per-page']) {
@@ -368,11 +455,12 @@
   find('cards').addEventListener('keydown', onKey);
   find('cards').addEventListener('click', (event) => {
     const option = event.target.closest('.card');
-    if (option) choose(page * perPage() + [...find('cards').children].indexOf(option));
+    if (option) choose(rows.indexOf(Number(option.id.slice('row-'.length))));
   });
   for (const decision of Object.keys(MARKS)) {
     find(`mark-${decision}`).addEventListener('click', () => mark(decision));
   }
+  find('keep-one').addEventListener('click', keepOne);
   find('new-label').addEventListener('change', () => {
     const value = control('new-label');
     decide(rows[chosen], 'wrong', value === '' ? '' : Number(value));
@@ -384,6 +472,6 @@
   document.addEventListener('keydown', onKeyOfPage);
   document.querySelector('a[href="#audit"]').addEventListener('click', () => setTimeout(focusGallery));
   showCount();
-  select();
+  enter(null);
   focusGallery();
 })();

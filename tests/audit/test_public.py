@@ -6,11 +6,16 @@ from pathlib import Path
 
 WITHOUT_TENSORFLOW = """
 import sys
+import numpy as np
 import ieg
 from ieg.audit import agreement
 found = ieg.audit.estimate([0, 1, 1], probabilities=[[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])
 ieg.audit.measure(found.score, [False, False, True])
 agreement.measure([[1, 0], [1, 1]])
+features = np.eye(3, dtype=np.float32)
+ieg.audit.nearest(features, 1)
+ieg.audit.find_outliers(features, [0, 1, 1])
+ieg.audit.find_copies(features, np.zeros([3, 32, 32], np.uint8))
 print(sorted({"tensorflow", "keras"} & sys.modules.keys()))
 """
 

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.floating]
 
-#: Pairs of rows up to which all are compared: (30,000)², about 20 seconds of CPU for 1,280 features.
+#: Pairs of rows up to which all are compared: (30,000)², 20 seconds of CPU for 1,280 features.
 EXACT_PAIRS = 30_000**2
 
 _BLOCK = 2048  # rows at once

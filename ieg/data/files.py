@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from ieg.augment import area
-from ieg.augment.area import MIDDLE, TrainingArea
+from ieg.augment.area import MIDDLE, Middle, TrainingArea
 from ieg.errors import TrainingStopped
 
 CHANNELS = 3
@@ -73,8 +73,7 @@ class Damage:
 class FileImages:
     """N image files as color images of one size.
 
-    Training sees a random area of each image, a test its middle (see `ieg.augment.area`). Both are
-    resized by antialiased triangle interpolation.
+    Training sees a random area of each image, a test its middle, see `ieg.augment.area`.
 
     Args:
       root: folder that the paths are relative to.
@@ -82,7 +81,7 @@ class FileImages:
       side: H and W in pixels.
       damage: record of the whole data set.
       area: random area of each image for training.
-      middle: part of the shorter side that a test sees, in (0, 1].
+      middle: square that a test sees. Its kernel serves random areas as well.
     """
 
     def __init__(
@@ -92,7 +91,7 @@ class FileImages:
         side: int,
         damage: Damage,
         area: TrainingArea = TrainingArea(),  # noqa: B008 - a constant
-        middle: float = MIDDLE,
+        middle: Middle = MIDDLE,
     ) -> None:
         self.root = root
         self.paths = paths
@@ -190,14 +189,13 @@ class FileLoader:
     def _test_pixels(self, path: tf.Tensor) -> tf.Tensor:
         image = decode(self._images.root, path)
         sides = tf.shape(image)
-        return self._resized(image, area.middle(sides[0], sides[1], self._images.middle))
+        return self._resized(image, area.middle(sides[0], sides[1], self._images.middle.part))
 
     def _each(self, one: Callable[[Any], tf.Tensor], rows: tuple[tf.Tensor, ...]) -> tf.Tensor:
         return tf.map_fn(one, rows, fn_output_signature=tf.TensorSpec(self._shape, tf.float32))
 
     def _resized(self, image: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
-        part = tf.slice(image, [box[0], box[1], 0], [box[2], box[3], CHANNELS])
-        return tf.image.resize(part, self._shape[:2], antialias=True)
+        return area.resized(image, box, self._images.side, self._images.middle.kernel)
 
 
 def decode(root: str, path: tf.Tensor) -> tf.Tensor:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ieg import keys
-from ieg.augment.area import MIDDLE, TrainingArea
+from ieg.augment.area import MIDDLE, Middle, TrainingArea
 from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
 from ieg.data.files import Damage, FileImages, first_few
@@ -146,7 +146,7 @@ def _path_column(path: Path) -> list[str]:
 
 
 def to_predict(
-    root: Path, paths: Sequence[str], side: int, *, middle: float = MIDDLE
+    root: Path, paths: Sequence[str], side: int, *, middle: Middle = MIDDLE
 ) -> FileImages:
     """Images to predict, of which any number may turn out to be damaged.
 
@@ -154,7 +154,7 @@ def to_predict(
       root: folder that the paths are relative to.
       paths: N files.
       side: side in pixels of the images that the network was trained on.
-      middle: part of the shorter side that the network sees, in (0, 1].
+      middle: square that the network sees.
     """
     names = np.array([os.fsencode(path) for path in paths])
     return FileImages(str(root), names, side, Damage(len(paths), limit=1.0), middle=middle)

@@ -77,7 +77,7 @@ def square(pixels: Any, side: int) -> Any:
     Returns:
       [B, side, side, 3], the largest square in the middle of each.
     """
-    x = middle_square(pixels, side, part=WHOLE)
+    x = middle_square(pixels, side, WHOLE)
     return x if pixels.shape[-1] == 3 else keras.layers.Concatenate()([x] * 3)
 
 

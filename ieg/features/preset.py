@@ -16,7 +16,7 @@ _COMMON: Mapping[str, Any] = {
     "head_start": "gaussian",
     "batch_size": 100,
     "max_epoch": 30,
-    "learning_rate": 0.01,
+    "learning_rate": 0.001,
     "lr_schedule": "cosine_one",
     "l2_weight_decay": 0.3,
     "eval_freq": 200,
@@ -25,8 +25,12 @@ _COMMON: Mapping[str, Any] = {
     "queue_bs": 100,
     "l2r_warmup_epochs": 0,
 }
-#: The closed-form head is there before the first step.
-_OF_METHOD: Mapping[str, Mapping[str, Any]] = {"gaussian": {"max_epoch": 1}}
+# Methods that weigh examples or change labels stay near the closed-form head at a low rate, which
+# costs them less accuracy on held-out photographs than ten times that.
+_OF_METHOD: Mapping[str, Mapping[str, Any]] = {
+    "gaussian": {"max_epoch": 1},  # the head is there before the first step
+    "supervised": {"learning_rate": 0.01},
+}
 
 
 def preset(method: str) -> dict[str, Any]:

@@ -56,9 +56,10 @@ class Views:
         Args:
           side: of the backbone's input in pixels.
         """
-        random = f"seed {self.seed}, area from {self.smallest:g}, flip {self.flip}, side {side}"
+        size = f"{area.WHOLE.kernel} to {side}"
+        random = f"seed {self.seed}, area from {self.smallest:g}, flip {self.flip}, {size}"
         return [
-            f"middle 1, side {side}",
+            f"largest square in the middle, {size}",
             *(f"weak {n}, {random}" for n in range(1, self.weak + 1)),
             *(f"strong {n}, {random}, randaug" for n in range(1, self.strong + 1)),
         ]
@@ -85,7 +86,8 @@ def middle_view(image: tf.Tensor, side: int) -> tf.Tensor:
       side: in pixels.
     """
     sides = tf.shape(image)
-    return _resized(image, area.middle(sides[0], sides[1], part=area.WHOLE), side)
+    box = area.middle(sides[0], sides[1], area.WHOLE.part)
+    return area.resized(image, box, side, area.WHOLE.kernel)
 
 
 def weak_view(image: tf.Tensor, draws: tf.Tensor, views: Views, side: int) -> tf.Tensor:
@@ -96,7 +98,7 @@ def weak_view(image: tf.Tensor, draws: tf.Tensor, views: Views, side: int) -> tf
       views: how it is made.
     """
     box = area.random_area(draws, tf.shape(image)[0], tf.shape(image)[1], views.smallest)
-    pixels = _resized(image, box, side)
+    pixels = area.resized(image, box, side, area.WHOLE.kernel)
     mirrored = draws[_FLIP] < (0.5 if views.flip else 0.0)
     return tf.cond(mirrored, lambda: tf.reverse(pixels, [1]), lambda: pixels)
 
@@ -117,9 +119,3 @@ def strong_views(pixels: tf.Tensor, draws: tf.Tensor, views: Views, side: int) -
     parts = zip(columns, _STRONG_SIZES, strict=True)
     numbers = strong.Draws(*(tf.reshape(x, [-1, *size]) for x, size in parts))
     return (strong.augment(weak.scale(pixels), numbers, recipe) + 1) * 127.5
-
-
-def _resized(image: tf.Tensor, box: tf.Tensor, side: int) -> tf.Tensor:
-    """A box of an image, brought to the side by triangle interpolation that averages."""
-    part = tf.slice(image, [box[0], box[1], 0], [box[2], box[3], 3])
-    return tf.ensure_shape(tf.image.resize(part, [side, side], antialias=True), [side, side, 3])

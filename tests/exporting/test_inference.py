@@ -141,17 +141,17 @@ def test_a_small_middle_square_by_hand() -> None:
     np.testing.assert_allclose(columns, [(3 * 1 + 3 * 2 + 3) / 7, (2 + 3 * 3 + 3 * 4) / 7])
 
 
-def middle_model(side: int) -> keras.Model:
+def middle_model(side: int, middle: area.Middle = area.MIDDLE) -> keras.Model:
     images = keras.Input((None, None, 3), dtype="uint8")
-    return keras.Model(images, middle_square(images, side))
+    return keras.Model(images, middle_square(images, side, middle))
 
 
 @pytest.mark.parametrize("side", [8, 64])
-def test_the_middle_is_what_tests_look_at(side: int) -> None:
-    model = middle_model(side)
+@pytest.mark.parametrize("middle", [area.MIDDLE, area.WHOLE])
+def test_the_middle_is_what_tests_look_at(side: int, middle: area.Middle) -> None:
+    model = middle_model(side, middle)
     for height, width in [(8, 8), (9, 7), (1, 1), (30, 50), (101, 64), (300, 451), (74, 73)]:
         images = pixels(2, height, width, 3)
-        top, left, tall, wide = area.middle(tf.constant(height), tf.constant(width)).numpy()
-        part = images[:, top : top + tall, left : left + wide]
-        resized = tf.image.resize(part, (side, side), antialias=True)
+        box = area.middle(tf.constant(height), tf.constant(width), middle.part)
+        resized = [area.resized(image, box, side, middle.kernel) for image in images]
         np.testing.assert_allclose(model(images), resized, atol=2e-3)

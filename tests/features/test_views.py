@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ieg.augment.area import WHOLE
 from ieg.features import Pictures, Views
 from ieg.features.views import middle_view, strong_views, weak_view
 from tests.features.tiny import SIDE, arrays, files
@@ -13,7 +14,7 @@ KEY = bytes(range(32))
 
 def test_evaluation_sees_what_it_sees_of_files(tmp_path: Path) -> None:
     images = files(tmp_path, 2)
-    images.middle = 1.0
+    images.middle = WHOLE
     expected = next(iter(images.loader().test_batches(np.arange(2)[np.newaxis])))
     pictures = Pictures(images)
     for path, pixels in zip(images.paths, expected, strict=True):
@@ -23,6 +24,7 @@ def test_evaluation_sees_what_it_sees_of_files(tmp_path: Path) -> None:
 
 def test_a_weak_view_is_a_random_area_mirrored_by_its_draw(tmp_path: Path) -> None:
     images, views = files(tmp_path, 1), Views(weak=1, smallest=0.08)
+    images.middle = WHOLE
     whole = Pictures(images).decode(tf.constant(images.paths[0]))
     draws = np.full(views.draws(KEY, 1).shape, 0.7, np.float32)
     area = images.loader().training_view(tf.constant([0]), tf.constant(draws[np.newaxis, :4]))[0]

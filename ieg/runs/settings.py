@@ -13,7 +13,8 @@ class RunSettings:
     mode: str = option(
         "train",
         "command to run: train; evaluation (measure a checkpoint); visualize (draw what the "
-        "method of a checkpoint has learned); audit (list the labels that are probably wrong); "
+        "method of a checkpoint has learned); audit (list labels that are probably wrong, "
+        "copies, outliers and images in bad condition, of a run or without training); "
         "export (write a model that loads without this package); predict (label the images of "
         "--input); show_data (draw a sheet of training images); embed (compute the features of "
         "--backbone)",

@@ -111,6 +111,14 @@ def test_an_audit_needs_no_run(
     assert {("test", "test/cat/13.jpg"), ("train", "train/bee/torn.jpg")} <= others
     (pictures,) = re.findall('<script id="audit-thumbnails" type="[a-z/]*">(.*?)</script>', text)
     assert json.loads(pictures).keys() == {str(row) for row in range(len(paths))}
+    decisions = tmp_path / "decisions.csv"
+    decisions.write_text("path,decision\ntrain/bee/copy.jpg,drop\ntrain/bee/torn.jpg,drop\n")
+    command(photos, tmp_path / "again", "--mode=audit", f"--label_corrections={decisions}")
+    (corrected,) = (tmp_path / "again").rglob("audit.json")
+    facts = json.loads(corrected.read_text())
+    assert facts["copies"] == {"groups": 1, "images": 2, "labels_differ": 0, "leaks": 1}
+    assert facts["condition"] == {"constant": 1}
+    assert '"decision":"drop"' in (corrected.parent / "report.html").read_text()
     command(photos, tmp_path)  # which the audit is not in the way of
     assert table(run / "label_audit.csv")[0]["score"] == audited[0]["score"]
     assert (run / "result.json").exists()

@@ -1,6 +1,5 @@
 """Findings on images as sections of the gallery: copies, outliers, bad condition."""
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -84,8 +83,7 @@ def _condition(findings: Findings, rows: Mapping[int, int]) -> Section:
         if found.value is not None:
             notes.setdefault(found.index, f"{found.value:.3g} ({found.threshold:.3g})")
     groups = []
-    counts = Counter(kinds[0] for kinds in problems.values())
-    for kind in counts:
+    for kind in dict.fromkeys(kinds[0] for kinds in problems.values()):
         members = [row for row, kinds in problems.items() if kinds[0] == kind]
         texts = [", ".join([notes.get(row, ""), *problems[row][1:]]) for row in members]
         heading = kind if kind == "damaged" else f"{kind}: value (limit)"

@@ -27,8 +27,8 @@ class Middle(NamedTuple):
 
 #: For networks that were trained on random areas, which look larger than the whole.
 MIDDLE = Middle(224 / 256, "bilinear")
-#: For pretrained networks: all of it, interpolated as in the evaluation of EfficientNet. On CIFAR-10,
-#: enlarged from 32 pixels, held-out labels are more likely so than with bilinear interpolation.
+#: For pretrained networks: all of it, interpolated as EfficientNet was in its evaluation. CIFAR-10
+#: has likelier held-out labels so, enlarged from 32 pixels, than by bilinear interpolation.
 WHOLE = Middle(1.0, "bicubic")
 
 

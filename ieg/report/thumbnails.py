@@ -14,18 +14,19 @@ _SIDE = 128
 _QUALITY = 80  # of JPEG
 _BATCH = 64
 
-#: Both together keep a page of 100,000 rows below 40 MB.
+#: Both together keep a page of 100,000 labels below 40 MB.
 MOST = 3000
 MOST_BYTES = 24 << 20
 
 
-def data_uris(chosen: Images) -> list[str]:
+def data_uris(chosen: Images, share: float = 1.0) -> list[str]:
     """The first images as data URIs, the way that tests see them: PNG if small, else JPEG.
 
     Args:
       chosen: [N, H, W, C] with 1 or 3 channels.
+      share: of `MOST_BYTES` that they may take, in [0, 1].
     Returns:
-      at most N and `MOST` texts of `MOST_BYTES` in all; a damaged image is gray.
+      at most N and `MOST` texts of that many bytes in all; a damaged image is gray.
     """
     count = min(len(chosen), MOST)
     if not count:
@@ -38,7 +39,7 @@ def data_uris(chosen: Images) -> list[str]:
         for content, kind in _encoded(pixels)[: count - len(found)]:
             text = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
             size += len(text)
-            if size > MOST_BYTES:
+            if size > share * MOST_BYTES:
                 return found
             found.append(text)
     return found

@@ -229,6 +229,7 @@ def test_pictures_end_where_the_page_would_become_too_large(monkeypatch) -> None
     each = len(thumbnails.data_uris(pixels)[0])
     monkeypatch.setattr(thumbnails, "MOST_BYTES", 5 * each)
     assert len(thumbnails.data_uris(pixels)) == 5
+    assert len(thumbnails.data_uris(pixels, share=0.4)) == 2
     monkeypatch.setattr(thumbnails, "MOST", 3)
     assert len(thumbnails.data_uris(pixels)) == 3
     assert thumbnails.data_uris(pixels[:0]) == []

@@ -86,8 +86,8 @@ class Findings:
         copies = facts["copies"]
         bad = ", ".join(f"{count:,} {kind}" for kind, count in facts["condition"].items())
         return (
-            f"images: {copies['images']:,} copies in {copies['groups']:,} groups, "
-            f"{facts['outliers']:,} outliers, in bad condition {bad or 'none'}; "
+            f"images: {copies['images']:,} in groups of copies (groups: {copies['groups']:,}), "
+            f"outliers: {facts['outliers']:,}, in bad condition: {bad or 'none'}; "
             f"see {COPIES}, {OUTLIERS}, {CONDITION}"
         )
 

@@ -1,6 +1,6 @@
 """Quality of the label audit of each method, beside cleanlab.
 
-    python -m benchmarks.audit
+    python -m benchmarks.audit labels
 
 Trains on digits with label noise, and measures how well `label_audit.csv` ranks wrong labels
 (AUROC, average precision) and classifies them (F1 of score > 0.5). cleanlab does the same with its

@@ -2,7 +2,8 @@
 
 `estimate` scores labels, `measure` says how well scores find wrong labels where the truth is known,
 and `agreement` says from held-out examples whether the model has learned enough for its scores to
-mean anything. `ieg.audit.annotators` joins the labels of several people, `ieg.audit.condition`
+mean anything. `ieg.audit.evidence` weighs several classifiers together, on features of a backbone
+for one, `ieg.audit.annotators` joins the labels of several people, `ieg.audit.condition`
 finds images in bad condition. Arrays in, arrays out; nothing here needs TensorFlow.
 
 >>> import numpy as np

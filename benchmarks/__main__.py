@@ -32,7 +32,7 @@ BENCHMARKS = {
     "peers": (),
     "methods": (),
     "approximations": (),
-    "audit": (),
+    "audit": ("labels",),
     "corrections": (),
 }
 _SHOWN = ("tensorflow", "keras", "numpy")

@@ -10,7 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from benchmarks import audit as benchmark
+from benchmarks.audit import labels as benchmark
 from ieg.data.dataset import Dataset
 from ieg.folds import SCORES
 from tests.data import trees

@@ -117,12 +117,24 @@ def test_all_rows_are_settings_that_there_are(rows: dict[str, Row]) -> None:
 
 
 def test_everything_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    files = {path.stem for path in (ROOT / "benchmarks").glob("*.py")}
-    helpers = {"__init__", "__main__", "steps", "tables", "torch_networks", "torch_peer"}
+    folder = ROOT / "benchmarks"
+    files = {path.stem for path in folder.glob("*.py")}
+    files |= {path.parent.name for path in folder.glob("*/__main__.py")}
+    helpers = {
+        "__init__",
+        "__main__",
+        "planting",
+        "steps",
+        "tables",
+        "torch_networks",
+        "torch_peer",
+    }
     needs_data = {"photos", "audit_annotators", "audit_condition"}
     assert set(everything.BENCHMARKS) == files - helpers - needs_data
     page = (ROOT / "benchmarks/README.md").read_text()
     assert all(f"python -m benchmarks.{name}" in page for name in files - helpers)
+    parts = {path.stem for path in (folder / "audit").glob("[!_]*.py")}
+    assert all(f"python -m benchmarks.audit {part}" in page for part in parts)
 
 
 def test_what_is_printed_is_saved_under_its_conditions(

@@ -7,8 +7,8 @@ Copies of 100 random photographs of each kind are planted among those below DIR:
 another format, a crop of 95 % of each side, JPEG quality 60, a mirror image, half the size, 10 %
 brighter. A copy is found if it is in a group with its original. Precision is the share of pairs of
 images in one group that are copies by planting, or by `--judged FILE`: a line for each group of
-natural copies that somebody has looked at, names of files with blanks between. All other groups
-that join different photographs are listed (for that, see the first lines of the output).
+natural copies that somebody has looked at, names of files with blanks between. All other pairs
+are listed to be looked at.
 cleanvision's exact and near duplicates of the same files stand beside it if it can be imported
 (`pip install --target DIR cleanvision`, and PYTHONPATH=DIR); its pairs are judged likewise.
 
@@ -32,7 +32,7 @@ import ieg.quiet  # noqa: F401
 
 import numpy as np
 
-from benchmarks.audit import planting
+from benchmarks import planting
 from benchmarks.tables import mean, print_table
 from ieg.audit.copies import LEAST_CORRELATION, find_copies
 from ieg.data.dataset import prepare
@@ -185,7 +185,7 @@ def _precision(
         else:
             doubtful[names[origin[a]], names[origin[b]]] += 1
     print(f"{name}: {len(pairs)} pairs, not copies or not judged {sum(doubtful.values())}:")
-    for (a_name, b_name), times in sorted(doubtful.items())[:30]:
+    for (a_name, b_name), times in sorted(doubtful.items()):
         print(f"  {a_name} {b_name}" + (f" ({times} times)" if times > 1 else ""))
     return right / max(len(pairs), 1)
 

@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.audit import planting
+from benchmarks import planting
 from benchmarks.tables import mean, print_table
 from ieg.audit.neighbors import nearest
 from ieg.audit.outliers import FENCE, find_outliers
@@ -116,7 +116,7 @@ def _squared(rows: np.ndarray, precision: np.ndarray) -> np.ndarray:
 
 
 def _measure(score: np.ndarray, typical: int) -> list[float]:
-    """AUROC of all, of CIFAR-10 and of letters; shares of outliers and of others above the fence."""
+    """AUROC of all, of CIFAR-10, of letters; shares of outliers and of others above the fence."""
     outlier = np.arange(len(score)) >= typical
     letter = np.arange(len(score)) >= typical + _CIFAR
     low, high = np.quantile(score, [0.25, 0.75])

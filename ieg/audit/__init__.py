@@ -3,8 +3,10 @@
 `estimate` scores labels, `measure` says how well scores find wrong labels where the truth is known,
 and `agreement` says from held-out examples whether the model has learned enough for its scores to
 mean anything. `ieg.audit.evidence` weighs several classifiers together, on features of a backbone
-for one, `ieg.audit.annotators` joins the labels of several people, `ieg.audit.condition`
-finds images in bad condition. Arrays in, arrays out; nothing here needs TensorFlow.
+for one. `find_copies` groups copies of one image, `find_outliers` finds images that belong to no
+class, and `nearest` searches neighbors, all by features of a pretrained network.
+`ieg.audit.annotators` joins the labels of several people, `ieg.audit.condition` finds images in
+bad condition. Arrays in, arrays out; nothing here needs TensorFlow.
 
 >>> import numpy as np
 >>> from ieg import audit
@@ -16,7 +18,24 @@ finds images in bad condition. Arrays in, arrays out; nothing here needs TensorF
 """
 
 from ieg.audit import agreement
+from ieg.audit.copies import CopyGroup, find_copies
+from ieg.audit.neighbors import Neighbors, nearest
+from ieg.audit.outliers import Outliers, find_outliers
 from ieg.audit.quality import FIRST, measure
 from ieg.audit.scores import THRESHOLD, Estimate, estimate, from_posterior
 
-__all__ = ["FIRST", "THRESHOLD", "Estimate", "agreement", "estimate", "from_posterior", "measure"]
+__all__ = [
+    "FIRST",
+    "THRESHOLD",
+    "CopyGroup",
+    "Estimate",
+    "Neighbors",
+    "Outliers",
+    "agreement",
+    "estimate",
+    "find_copies",
+    "find_outliers",
+    "from_posterior",
+    "measure",
+    "nearest",
+]

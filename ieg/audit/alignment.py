@@ -80,10 +80,10 @@ def _follow(
 
 def _put(first: FloatArray, second: FloatArray, place: FloatArray) -> _Placed:
     """The second pictures at places [P, 4]: scale and shift of rows, scale and shift of columns."""
-    rows = _interpolation(place[:, 0], place[:, 1], first.shape[1])  # [P, h, h]
-    columns = _interpolation(place[:, 2], place[:, 3], first.shape[2])  # [P, w, w]
-    moved = rows @ second @ columns.transpose(0, 2, 1)
-    inside = [matrix.sum(axis=2) > 1 - 1e-3 for matrix in (rows, columns)]
+    rows = _read(place[:, 0], place[:, 1], first.shape[1])  # [P, h]
+    columns = _read(place[:, 2], place[:, 3], first.shape[2])  # [P, w]
+    moved = _interpolation(rows) @ second @ _interpolation(columns).transpose(0, 2, 1)
+    inside = [np.abs(places) <= (places.shape[1] - 1) / 2 for places in (rows, columns)]
     overlap = (inside[0][:, :, np.newaxis] & inside[1][:, np.newaxis]).astype(np.float32)
     one, other = _centered(first, overlap), _centered(moved, overlap)
     lengths = np.sqrt((one**2).sum(axis=(1, 2)) * (other**2).sum(axis=(1, 2)))
@@ -99,11 +99,13 @@ def _moved(placed: _Placed, place: FloatArray) -> FloatArray:
     by_row, by_column = _places(height)[:, np.newaxis], _places(width)
     changes = [slopes[0] * by_row, slopes[0], slopes[1] * by_column, slopes[1]]
     columns = [_centered(change, placed.overlap) for change in changes]
-    jacobian = np.stack([*columns, placed.second], axis=1).reshape(count, 5, -1)
+    jacobian = np.stack([*columns, placed.second], axis=1).reshape(count, 5, height * width)
     normal = jacobian @ jacobian.transpose(0, 2, 1)
     diagonal = np.trace(normal, axis1=1, axis2=2)[:, np.newaxis, np.newaxis] / 5
     normal += np.eye(5, dtype=np.float32) * (_DAMPING * diagonal + _TINY)
-    solved = np.linalg.solve(normal, jacobian @ placed.first.reshape(count, -1, 1))[:, :, 0]
+    solved = np.linalg.solve(normal, jacobian @ placed.first.reshape(count, height * width, 1))[
+        :, :, 0
+    ]
     step = solved[:, :4] / np.maximum(solved[:, 4:], _LEAST_CONTRAST)
     longest = np.array([_SCALE_STEP, _SHIFT_STEP] * 2, np.float32)
     shifts = np.repeat([height, width], 2) / 4
@@ -112,11 +114,16 @@ def _moved(placed: _Placed, place: FloatArray) -> FloatArray:
     return (place + step.clip(-longest, longest)).clip(least, most)
 
 
-def _interpolation(scale: FloatArray, shift: FloatArray, side: int) -> FloatArray:
-    """[P, side, side] matrices that read lines at scale · u + shift, u from the middle."""
-    read = scale[:, np.newaxis] * _places(side) + shift[:, np.newaxis]
-    distance = np.abs(read[:, :, np.newaxis] - _places(side))
-    return np.maximum(0, 1 - distance)
+def _read(scale: FloatArray, shift: FloatArray, side: int) -> FloatArray:
+    """[P, side] places that lines are read at, from the middle: scale · u + shift."""
+    return scale[:, np.newaxis] * _places(side) + shift[:, np.newaxis]
+
+
+def _interpolation(places: FloatArray) -> FloatArray:
+    """[P, side, side] matrices that read lines there; beyond the border the last line goes on."""
+    side = places.shape[1]
+    within = places.clip(-(side - 1) / 2, (side - 1) / 2)
+    return np.maximum(0, 1 - np.abs(within[:, :, np.newaxis] - _places(side)))
 
 
 def _places(side: int) -> FloatArray:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 WITHOUT_TENSORFLOW = """
 import sys
+import numpy as np
 import ieg
 from ieg.audit import agreement, annotators, condition, evidence
 found = ieg.audit.estimate([0, 1, 1], probabilities=[[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])
@@ -14,6 +15,10 @@ agreement.measure([[1, 0], [1, 1]])
 condition.find([None])
 evidence.combine({"one": [[1, 0], [0, 1]]}, [0, 1], [[0.9, 0.1], [0.1, 0.9]])
 annotators.estimate([0, 0], [0, 1], [1, 1], num_examples=1, num_classes=2)
+features = np.eye(3, dtype=np.float32)
+ieg.audit.nearest(features, 1)
+ieg.audit.find_outliers(features, [0, 1, 1])
+ieg.audit.find_copies(features, np.zeros([3, 32, 32], np.uint8))
 print(sorted({"tensorflow", "keras"} & sys.modules.keys()))
 """
 

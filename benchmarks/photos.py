@@ -122,7 +122,7 @@ def of_folder(images: Path, kind: str, seed: int, place: Path, *, clean: bool) -
 
 def of_cifar(images: Path, kind: str, seed: int, place: Path, *, clean: bool) -> Flags:
     """Options for CIFAR-10, as for `of_folder`; its clean images are drawn by the package."""
-    flags = {"dataset": kind, "dataset_dir": str(images)}
+    flags: Flags = {"dataset": kind, "dataset_dir": str(images)}
     flags |= {"backbone": "efficientnet_lite0", "image_size": 128}
     return flags | ({"probe_dataset_hold_ratio": _CIFAR_CLEAN} if clean else {})
 

@@ -6,10 +6,12 @@ score:
 
     p_i = softmax(Σ_j a_j z_ij)      P(true = k | i) ∝ p_ik T[k, g_i]      score = 1 - P(true = g_i)
 
-a ≥ 0 and T maximize the likelihood Σ_i log Σ_k p_ik T[k, g_i] of the given labels. A part alone is
-the case that all other a_j are 0, so by that likelihood the product is never worse than its best
-part (Hinton, "Training Products of Experts by Minimizing Contrastive Divergence", Neural
-Computation 14, 2002).
+a ≥ 0 and T maximize the likelihood L = Σ_i log Σ_k p_ik T[k, g_i] of the given labels (products of
+experts: Hinton, "Training Products of Experts by Minimizing Contrastive Divergence", Neural
+Computation 14, 2002). Among a few hundred examples that would fit chance. So three candidates
+compete by L - m/2 log n with m fitted weights (Schwarz, "Estimating the Dimension of a Model",
+Annals of Statistics 6, 1978): the first part as it is (m = 0), the best part alone (m = 1), and the
+product of all.
 
 On features three parts are taken: a linear head, a regression on a Gaussian kernel, and a vote of
 the nearest neighbors. The last two learn the head's probabilities of the true classes in the place
@@ -84,7 +86,7 @@ def on_features(
       labels: [n] int in [0, K), the given ones.
       logits: [n, K] of the head, each row by a head that has not seen that label.
       posterior: [n, K] the head's P(true = k | example, given label), which the others learn.
-      channel: [K, K] the head's T, to start from.
+      channel: [K, K] the head's T.
       seed: of the kernel's landmarks.
     Returns:
       a `Combination` of the parts "head", "kernel" and "neighbors".
@@ -118,13 +120,14 @@ def combine(parts: Mapping[str, ArrayLike], labels: ArrayLike, channel: ArrayLik
     """Combine classifiers by the likelihood of the given labels; see the head of the module.
 
     Args:
-      parts: name → [n, K] logits, each row by a model that has not seen that label.
+      parts: name → [n, K] logits, each row by a model that has not seen that label. The first are
+        calibrated: their softmax estimates the true class.
       labels: [n] int in [0, K).
-      channel: [K, K] T > 0 to start from; rows sum to 1.
+      channel: [K, K] T > 0 of the first part; rows sum to 1.
     Raises:
       ValueError: there is no part, or shapes or ranges are not as above.
 
-    >>> right = np.array([[2.0, 0.0]] * 9 + [[0.0, 2.0]] * 9)
+    >>> right = np.array([[4.0, 0.0]] * 9 + [[0.0, 4.0]] * 9)
     >>> labels = np.repeat([0, 1], 9)
     >>> labels[0] = 1
     >>> parts = {"good": right, "useless": np.zeros_like(right)}
@@ -135,17 +138,7 @@ def combine(parts: Mapping[str, ArrayLike], labels: ArrayLike, channel: ArrayLik
     names, start = list(parts), np.asarray(channel, np.float64)
     stacked, given = _checked(parts, labels, start)
     some = np.linspace(0, len(given) - 1, min(len(given), _FITTED_ON)).astype(np.int64)
-    fitted_on = stacked[:, some], _all_noisy(given[some])
-    alone = []
-    for j in range(len(names)):
-        spread = float(stacked[j].std()) or 1.0
-        alone.append(_fit(fitted_on[0][j : j + 1], fitted_on[1], np.array([2 / spread]), start))
-    best = int(np.argmax([one.likelihood for one in alone]))
-    single = np.array([one.weights[0] for one in alone])
-    chosen = _fit(*fitted_on, single / len(names), alone[best].channel)
-    if chosen.likelihood <= alone[best].likelihood:
-        weights = np.where(np.arange(len(names)) == best, single, 0.0)
-        chosen = alone[best]._replace(weights=weights)
+    chosen, single = _choose(stacked[:, some], _all_noisy(given[some]), start)
     p = softmax(np.tensordot(chosen.weights, stacked, 1))
     posterior, likelihood = channels.posterior(p, chosen.channel.T[given])
     rows = np.arange(len(given))
@@ -230,6 +223,32 @@ def _principal(rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], FloatArr
     centered = rows - rows.mean(axis=0)
     variances, directions = np.linalg.eigh((centered.T @ centered / len(rows)).astype(np.float64))
     return centered @ directions.astype(np.float32), variances.clip(0)
+
+
+def _choose(logits: FloatArray, given: Evidence, start: FloatArray) -> tuple[_Fitted, FloatArray]:
+    """The best candidate, see the head of the module, and the weight [J] of each part alone.
+
+    Args:
+      logits: [J, n, K].
+      given: n labels, none of them clean.
+      start: [K, K] T of the first part.
+    """
+    own = np.eye(len(logits))
+    p = softmax(logits[0])
+    likelihood = channels.log_likelihoods(p, given.likelihoods(start)).mean()
+    as_it_is = _Fitted(own[0], start, float(likelihood))
+    spreads = [float(z.std()) or 1.0 for z in logits]
+    alone = [
+        _fit(z[np.newaxis], given, np.array([2 / spread]), start)
+        for z, spread in zip(logits, spreads, strict=True)
+    ]
+    single = np.array([one.weights[0] for one in alone])
+    best = int(np.argmax([one.likelihood for one in alone]))
+    best_alone = alone[best]._replace(weights=single[best] * own[best])
+    product = _fit(logits, given, single / len(logits), best_alone.channel)
+    cost = np.log(len(given.labels)) / (2 * len(given.labels))  # of a weight, per example
+    candidates = {0: as_it_is, 1: best_alone, len(logits): product}
+    return max(candidates.items(), key=lambda c: c[1].likelihood - cost * c[0])[1], single
 
 
 def _fit(logits: FloatArray, given: Evidence, weights: FloatArray, start: FloatArray) -> _Fitted:

@@ -8,10 +8,9 @@ score:
 
 a ≥ 0 and T maximize the likelihood L = Σ_i log Σ_k p_ik T[k, g_i] of the given labels (products of
 experts: Hinton, "Training Products of Experts by Minimizing Contrastive Divergence", Neural
-Computation 14, 2002). Among a few hundred examples that would fit chance. So three candidates
-compete by L - m/2 log n with m fitted weights (Schwarz, "Estimating the Dimension of a Model",
-Annals of Statistics 6, 1978): the first part as it is (m = 0), the best part alone (m = 1), and the
-product of all.
+Computation 14, 2002). Among a few hundred examples that would fit chance: the first part stays as
+it is unless the product of m parts gains more than m/2 log n in L (Schwarz, "Estimating the
+Dimension of a Model", Annals of Statistics 6, 1978).
 
 On features three parts are taken: a linear head, a regression on a Gaussian kernel, and a vote of
 the nearest neighbors. The last two learn the head's probabilities of the true classes in the place
@@ -226,17 +225,16 @@ def _principal(rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], FloatArr
 
 
 def _choose(logits: FloatArray, given: Evidence, start: FloatArray) -> tuple[_Fitted, FloatArray]:
-    """The best candidate, see the head of the module, and the weight [J] of each part alone.
+    """The first part or the product, see the head of the module; weights [J] of each part alone.
 
     Args:
       logits: [J, n, K].
       given: n labels, none of them clean.
       start: [K, K] T of the first part.
     """
-    own = np.eye(len(logits))
     p = softmax(logits[0])
     likelihood = channels.log_likelihoods(p, given.likelihoods(start)).mean()
-    as_it_is = _Fitted(own[0], start, float(likelihood))
+    as_it_is = _Fitted(np.eye(len(logits))[0], start, float(likelihood))
     spreads = [float(z.std()) or 1.0 for z in logits]
     alone = [
         _fit(z[np.newaxis], given, np.array([2 / spread]), start)
@@ -244,11 +242,9 @@ def _choose(logits: FloatArray, given: Evidence, start: FloatArray) -> tuple[_Fi
     ]
     single = np.array([one.weights[0] for one in alone])
     best = int(np.argmax([one.likelihood for one in alone]))
-    best_alone = alone[best]._replace(weights=single[best] * own[best])
-    product = _fit(logits, given, single / len(logits), best_alone.channel)
-    cost = np.log(len(given.labels)) / (2 * len(given.labels))  # of a weight, per example
-    candidates = {0: as_it_is, 1: best_alone, len(logits): product}
-    return max(candidates.items(), key=lambda c: c[1].likelihood - cost * c[0])[1], single
+    product = _fit(logits, given, single / len(logits), alone[best].channel)
+    cost = len(logits) * np.log(len(p)) / (2 * len(p))  # of the weights, per example
+    return (product if product.likelihood - cost > as_it_is.likelihood else as_it_is), single
 
 
 def _fit(logits: FloatArray, given: Evidence, weights: FloatArray, start: FloatArray) -> _Fitted:

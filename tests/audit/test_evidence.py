@@ -82,10 +82,12 @@ def test_chance_among_few_examples_is_not_fitted(count: int) -> None:
     true, given = classes_and_labels(count, 0.2)
     # Unit normals with means three apart: three times the logits are calibrated.
     head = 3 * logits_of(true, 3.0, 3)
+    noisy = channel.Evidence(given, np.zeros(count, bool))
+    fitted = channel.expectation_maximization(softmax(head, axis=1), noisy, START, 20)
     for seed in range(4):
         noise = np.random.default_rng(seed).normal(size=head.shape)
-        found = evidence.combine({"head": head, "noise": noise}, given, START)
-        assert found.weights["noise"] == 0
+        found = evidence.combine({"head": head, "noise": noise}, given, fitted)
+        assert found.weights == {"head": 1, "noise": 0}
 
 
 def test_posterior_probability_and_disagreement_follow_from_weights_and_channel() -> None:

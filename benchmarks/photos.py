@@ -122,7 +122,7 @@ def of_folder(images: Path, kind: str, seed: int, place: Path, *, clean: bool) -
 
 def of_cifar(images: Path, kind: str, seed: int, place: Path, *, clean: bool) -> Flags:
     """Options for CIFAR-10, as for `of_folder`; its clean images are drawn by the package."""
-    flags = {"dataset": kind, "dataset_dir": str(images)}
+    flags: Flags = {"dataset": kind, "dataset_dir": str(images)}
     flags |= {"backbone": "efficientnet_lite0", "image_size": 128}
     return flags | ({"probe_dataset_hold_ratio": _CIFAR_CLEAN} if clean else {})
 
@@ -144,23 +144,28 @@ def of_peer(peer: Callable[[Dataset, int], Scores], flags: Flags, place: Path) -
     if kept.exists():
         accuracy, auroc = json.loads(kept.read_text())
         return accuracy, auroc
-    config = resolve({**flags, "method": "gaussian"})
-    backbone = construction.backbone(config)
-    dataset = construction.dataset(config, None, backbone)
-    dataset = construction.with_features(config, dataset, backbone, None)
+    dataset = on_features(flags)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        scores = peer(dataset, config.run.seed)
+        scores = peer(dataset, flags["seed"])
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_text(json.dumps(scores))
     return scores
 
 
+def on_features(flags: Flags) -> Dataset:
+    """The data of these options with the features of their images."""
+    config = resolve({**flags, "method": "gaussian"})
+    backbone = construction.backbone(config)
+    dataset = construction.dataset(config, None, backbone)
+    return construction.with_features(config, dataset, backbone, None)
+
+
 def logistic_regression(dataset: Dataset, seed: int) -> Scores:
     """Logistic regression, and a list by its out-of-fold probability of the given label."""
-    x, given, wrong = _training(dataset)
-    model = _chosen(x, given, seed)
-    p = cross_val_predict(model, x, given, cv=_folds(seed), method="predict_proba")
+    x, given, wrong = training(dataset)
+    model = chosen_regression(x, given, seed)
+    p = cross_val_predict(model, x, given, cv=folds(seed), method="predict_proba")
     score = 1 - p[np.arange(len(p)), given]
     return _accuracy(model.fit(x, given), dataset), _auroc(wrong, score)
 
@@ -170,27 +175,27 @@ def cleanlab(dataset: Dataset, seed: int) -> Scores:
     from cleanlab.classification import CleanLearning
     from cleanlab.rank import get_label_quality_scores
 
-    x, given, wrong = _training(dataset)
-    chosen = _chosen(x, given, seed)
-    p = cross_val_predict(chosen, x, given, cv=_folds(seed), method="predict_proba")
+    x, given, wrong = training(dataset)
+    chosen = chosen_regression(x, given, seed)
+    p = cross_val_predict(chosen, x, given, cv=folds(seed), method="predict_proba")
     score = 1 - get_label_quality_scores(given, p)
     learner = CleanLearning(chosen, seed=seed)
     return _accuracy(learner.fit(x, given, pred_probs=p), dataset), _auroc(wrong, score)
 
 
-def _chosen(x: np.ndarray, given: np.ndarray, seed: int) -> LogisticRegression:
+def chosen_regression(x: np.ndarray, given: np.ndarray, seed: int) -> LogisticRegression:
     """Logistic regression with the C whose held-out given labels are most likely."""
     search = GridSearchCV(
-        LogisticRegression(max_iter=300), {"C": _C}, scoring="neg_log_loss", cv=_folds(seed)
+        LogisticRegression(max_iter=300), {"C": _C}, scoring="neg_log_loss", cv=folds(seed)
     )
     return LogisticRegression(max_iter=300, C=search.fit(x, given).best_params_["C"])
 
 
-def _folds(seed: int) -> StratifiedKFold:
+def folds(seed: int) -> StratifiedKFold:
     return StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
 
 
-def _training(dataset: Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def training(dataset: Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features, given labels and whether these are wrong."""
     rows, features = dataset.train_indices, dataset.train.features
     assert isinstance(features, CachedImages)

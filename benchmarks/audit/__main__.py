@@ -1,6 +1,7 @@
 """Quality of each part of the audit.
 
 python -m benchmarks.audit labels
+python -m benchmarks.audit labels_on_features DIR
 python -m benchmarks.audit copies DIR
 python -m benchmarks.audit outliers DIR
 python -m benchmarks.audit neighbors --rows 10000 100000 1000000

@@ -2,10 +2,11 @@
 
 `estimate` scores labels, `measure` says how well scores find wrong labels where the truth is known,
 and `agreement` says from held-out examples whether the model has learned enough for its scores to
-mean anything. `find_copies` groups copies of one image, `find_outliers` finds images that belong to
-no class, and `nearest` searches neighbors, all by features of a pretrained network.
-`ieg.audit.annotators` joins the labels of several people, `ieg.audit.condition` finds images in bad
-condition. Arrays in, arrays out; nothing here needs TensorFlow.
+mean anything. `ieg.audit.evidence` weighs several classifiers together, on features of a backbone
+for one. `find_copies` groups copies of one image, `find_outliers` finds images that belong to no
+class, and `nearest` searches neighbors, all by features of a pretrained network.
+`ieg.audit.annotators` joins the labels of several people, `ieg.audit.condition` finds images in
+bad condition. Arrays in, arrays out; nothing here needs TensorFlow.
 
 >>> import numpy as np
 >>> from ieg import audit

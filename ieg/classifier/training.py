@@ -22,6 +22,7 @@ from ieg.errors import InputError
 from ieg.experiment import Experiment, build
 from ieg.exporting import card, inference
 from ieg.exporting.network import full_network
+from ieg.report import label_audit
 from ieg.training.trainer import Interrupted
 
 
@@ -129,7 +130,8 @@ def _audited(experiment: Experiment, rows: np.ndarray, usable: np.ndarray) -> au
     if experiment.config.evaluation.audit_folds:
         return audit.estimate(given, logits=folds.out_of_fold(experiment)[usable])
     if experiment.head is not None and np.array_equal(rows, dataset.train_indices):
-        return audit.from_posterior(experiment.head.posterior, given, experiment.head.logits)
+        combined = label_audit.on_features(experiment, experiment.head)
+        return audit.from_posterior(combined.posterior, given, experiment.head.logits)
     logits = experiment.predictor(state.evaluated_weights())(dataset.train.inputs[rows[usable]])
     return audit.estimate(
         given, logits=logits, running_loss=state.ledger.settled_loss()[rows[usable]]

@@ -28,9 +28,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ieg.audit import channel as channels
+from ieg.audit.channel import Evidence, FloatArray, IntArray, softmax
 from ieg.errors import InputError
-from ieg.features import channel as channels
-from ieg.features.channel import Evidence, FloatArray, IntArray, softmax
 from ieg.features.scores import ScoreRegression
 
 #: Shares s of the identity in the shrunk covariance.

@@ -10,15 +10,20 @@ from rich.console import Console
 
 from ieg import audit, folds
 from ieg.audit import agreement
+from ieg.audit import evidence as pieces
 from ieg.data.images import readable
 from ieg.evaluation import metrics
 from ieg.experiment import Experiment
+from ieg.features import CachedImages
 from ieg.features.gaussian import GaussianHead
 from ieg.report.findings import Findings
 from ieg.runs.folder import AUDIT, LABEL_AUDIT
 
 #: Columns of examples.csv that are not evidence.
 _NO_EVIDENCE = ("index", "path", "given_class", "given_label", "true_label")
+
+#: The noise rate lies between mean score and disagreement; a wider range is called unreliable.
+_WIDEST = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,15 +122,37 @@ def by_head(
     console: Console,
     findings: Findings | None = None,
 ) -> LabelAudit:
-    """Audit the labels by a closed-form head on features, which leaves each example out of its own.
+    """Audit the labels by a closed-form head on features, a kernel regression and neighbors.
+
+    All of them leave each example out of its own judgment, see `ieg.audit.evidence`.
 
     Args:
       experiment: trained or restored.
       head: fitted to the readable examples to train on.
       examples, confusion, step, console, findings: as for `by_itself`.
     """
-    found = audit.from_posterior(head.posterior, _given(experiment)[1], head.logits)
-    return _audit(experiment, examples, found, confusion, step, console, findings)
+    combined = on_features(experiment, head)
+    found = audit.from_posterior(combined.posterior, _given(experiment)[1], head.logits)
+    return _audit(
+        experiment, examples, found, confusion, step, console, findings, combined=combined
+    )
+
+
+def on_features(experiment: Experiment, head: GaussianHead) -> pieces.Combination:
+    """Judgment of the readable examples to train on by all that their features tell.
+
+    Args:
+      experiment: on features of a backbone.
+      head: fitted to the same examples.
+    """
+    usable, given = _given(experiment)
+    dataset = experiment.dataset
+    features = dataset.train.features
+    assert isinstance(features, CachedImages)
+    rows = features[dataset.train_indices[usable]].plain()
+    return pieces.on_features(
+        rows, given, head.logits, head.posterior, head.channel, seed=experiment.config.run.seed
+    )
 
 
 def by_folds(
@@ -204,10 +231,14 @@ def _audit(
     console: Console,
     findings: Findings | None,
     audit_folds: int = 0,
+    combined: pieces.Combination | None = None,
 ) -> LabelAudit:
     dataset, folder = experiment.dataset, experiment.folder
     usable, given = _given(experiment)
     examples = {name: [column[i] for i in usable] for name, column in examples.items()}
+    if combined is not None:
+        parts = combined.probability.items()
+        examples |= {f"{part}_probability": values for part, values in parts if part != "head"}
     true = dataset.true_labels[dataset.train_indices[usable]]
     known = true >= 0
     facts = {
@@ -216,6 +247,7 @@ def _audit(
         "examples": len(given),
         "suspicious": int(np.sum(found.score > audit.THRESHOLD)),
         "noise_rate": found.noise_rate,
+        **_of_combination(combined),
         **agreement.measure(confusion)._asdict(),
         "class_names": list(dataset.class_names),
         "transition_matrix": found.transition.tolist(),
@@ -231,6 +263,13 @@ def _audit(
     return audited
 
 
+def _of_combination(combined: pieces.Combination | None) -> dict[str, Any]:
+    """What audit.json says about the pieces of evidence."""
+    if combined is None:
+        return {}
+    return {"disagreement": combined.disagreement, "evidence_weights": dict(combined.weights)}
+
+
 def _line(facts: Mapping[str, Any]) -> str:
     """The facts of an audit in one line."""
     names = {
@@ -244,9 +283,11 @@ def _line(facts: Mapping[str, Any]) -> str:
     number = facts["audit_folds"]
     by = f" by {number} folds" if number else ""
     warning = agreement.warning(facts)
+    rate, most = facts["noise_rate"], facts.get("disagreement", 0.0)
+    doubt = f" (unreliable: up to {most:.3f})" if most - rate > _WIDEST else ""
     return (
         f"label audit{by}: {f'warning: {warning}; ' if warning else ''}"
         f"{facts['suspicious']:,} of {facts['examples']:,} labels are probably "
-        f"wrong, estimated noise rate {facts['noise_rate']:.3f}; "
+        f"wrong, estimated noise rate {rate:.3f}{doubt}; "
         f"{', '.join([*measured, f'see {LABEL_AUDIT}'])}"
     )

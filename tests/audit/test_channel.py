@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ieg.features import channel
-from ieg.features.channel import Evidence
+from ieg.audit import channel
+from ieg.audit.channel import Evidence
 
 
 def evidence(labels: list[int], clean: tuple[int, ...] = ()) -> Evidence:

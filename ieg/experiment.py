@@ -16,6 +16,7 @@ from ieg.checkpoints import Checkpoints
 from ieg.config import Config
 from ieg.data.dataset import Dataset
 from ieg.data.holdout import Fold
+from ieg.data.images import Images
 from ieg.data.pipeline import Pipeline
 from ieg.errors import InputError
 from ieg.evaluation import evaluate
@@ -50,7 +51,8 @@ class Experiment:
       dataset: what it trains on and is tested on.
       backbone: pretrained network, frozen in front of the model or trained as a part of it; None
         without one.
-      head: closed-form head on its features, or None.
+      features: of the training images by that network as it came; None without one.
+      head: closed-form head on these features, or None.
       model: the network.
       start: where its weights come from, in words.
       method: what a step computes.
@@ -67,6 +69,7 @@ class Experiment:
     workers: Workers
     dataset: Dataset
     backbone: Backbone | None
+    features: Images | None
     head: GaussianHead | None
     model: keras.Model
     start: str
@@ -264,6 +267,7 @@ def build(config: Config, fold: Fold | None = None, progress: Progress | None = 
         workers=workers,
         dataset=dataset,
         backbone=backbone,
+        features=data.train.features,
         head=head,
         model=model,
         start=start,

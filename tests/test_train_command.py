@@ -158,9 +158,9 @@ def test_result_json_has_every_key(l2r: tuple[Path, str]) -> None:
     identity = {"method": "l2r", "dataset": "digits_uniform_0.4", "network": "cnn", "seed": 12345}
     assert result.items() >= {**identity, "eval_split": "test", "noise_rate_asked": 0.4}.items()
     assert result.keys() == {
-        *identity, "settings", "data_note", "eval_split", "fold", "noise_rate_asked", "noise_rate",
-        "steps", "seconds", "examples_per_second", "peak_memory_bytes", *MEASURED, "top1_raw",
-        "per_class", "damaged_images", *SURENESS, "medium_shot", "few_shot",
+        *identity, "settings", "data_note", "eval_split", "fold", "part", "noise_rate_asked",
+        "noise_rate", "steps", "seconds", "examples_per_second", "peak_memory_bytes", *MEASURED,
+        "top1_raw", "per_class", "damaged_images", *SURENESS, "medium_shot", "few_shot",
         "top1_best", "best_step", *FOLLOWED, *(f"{name}_best" for name in FOLLOWED),
     }  # fmt: skip
     assert result["steps"] == 30

@@ -146,10 +146,8 @@ def on_features(experiment: Experiment, head: GaussianHead) -> pieces.Combinatio
       head: fitted to the same examples.
     """
     usable, given = _given(experiment)
-    dataset = experiment.dataset
-    features = dataset.train.features
-    assert isinstance(features, CachedImages)
-    rows = features[dataset.train_indices[usable]].plain()
+    assert isinstance(experiment.features, CachedImages)
+    rows = experiment.features[experiment.dataset.train_indices[usable]].plain()
     return pieces.on_features(
         rows, given, head.logits, head.posterior, head.channel, seed=experiment.config.run.seed
     )

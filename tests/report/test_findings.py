@@ -143,7 +143,7 @@ def test_a_training_warns_of_copies_and_leaves_the_tables(
     printed = capsys.readouterr().out
     first, last = (
         printed.index("warning: copies in training and test"),
-        printed.index("images: 4 copies"),
+        printed.index("images: 4 in groups of copies"),
     )
     assert first < printed.index("step 1") < last
     assert "warning: copies with different labels (groups: 1)" in printed

@@ -25,8 +25,8 @@ _COMMON: Mapping[str, Any] = {
     "queue_bs": 100,
     "l2r_warmup_epochs": 0,
 }
-# The low rate is that of FSR: on held-out photographs with 30 and 60 % wrong labels it keeps more of
-# the closed-form head's accuracy than ten times that.
+# The low rate is that of FSR: on held-out photographs with 30 and 60 % wrong labels it keeps more
+# of the accuracy of the closed-form head than ten times that.
 _OF_METHOD: Mapping[str, Mapping[str, Any]] = {
     "gaussian": {"max_epoch": 1},  # the head is there before the first step
     "supervised": {"learning_rate": 0.01},

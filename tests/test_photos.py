@@ -15,7 +15,7 @@ import ieg
 from ieg.main import main
 from tests import runs
 from tests.data import trees
-from tests.features.tiny import SIDE
+from tests.features.tiny import save_network
 
 CLASSES = trees.CLASSES
 
@@ -25,11 +25,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with photos and a backbone of a few random filters."""
     root = tmp_path_factory.mktemp("photos")
     trees.write_folder(root / "photos", train=10, test=4, probe=2)
-    inputs = keras.Input((SIDE, SIDE, 3))
-    start = keras.initializers.GlorotNormal(3)
-    x = keras.layers.Rescaling(1 / 255)(inputs)
-    x = keras.layers.Conv2D(12, 5, strides=3, activation="relu", kernel_initializer=start)(x)
-    keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x)).save(root / "tiny.keras")
+    save_network(root / "tiny.keras")
     return root
 
 

@@ -25,6 +25,15 @@ def tiny_backbone(seed: int = 0, scale: float = 1 / 255) -> Backbone:
     return Backbone(model, card, backbones.digest("tiny", model))
 
 
+def save_network(path: Path) -> None:
+    """A headless .keras file with twelve random filters, averaged over the image."""
+    inputs = keras.Input((SIDE, SIDE, 3))
+    start = keras.initializers.GlorotNormal(3)
+    x = keras.layers.Rescaling(1 / 255)(inputs)
+    x = keras.layers.Conv2D(12, 5, strides=3, activation="relu", kernel_initializer=start)(x)
+    keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x)).save(path)
+
+
 def arrays(count: int, channels: int = 3) -> np.ndarray:
     """[count, 20, 24, channels] uint8."""
     shape = (count, 20, 24, channels)

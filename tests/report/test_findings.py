@@ -6,7 +6,6 @@ import re
 import shutil
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,7 +13,7 @@ from PIL import Image
 from ieg.main import main
 from tests import runs
 from tests.data import trees
-from tests.features.tiny import SIDE
+from tests.features.tiny import save_network
 
 
 def photograph(path: Path, label: int, number: int) -> None:
@@ -42,11 +41,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Image.new("RGB", (90, 70), (9, 9, 9)).save(train / "ant/dark.png")
     whole = (train / "bee/05.jpg").read_bytes()
     (train / "bee/torn.jpg").write_bytes(whole[: len(whole) // 2])
-    inputs = keras.Input((SIDE, SIDE, 3))
-    start = keras.initializers.GlorotNormal(3)
-    x = keras.layers.Rescaling(1 / 255)(inputs)
-    x = keras.layers.Conv2D(12, 5, strides=3, activation="relu", kernel_initializer=start)(x)
-    keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x)).save(root / "tiny.keras")
+    save_network(root / "tiny.keras")
     return root
 
 

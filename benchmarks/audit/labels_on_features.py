@@ -15,7 +15,8 @@ from the probabilities of a weak model, more often where that is in doubt. The r
 
 cleanlab is no dependency of ieg: `pip install -e '.[benchmarks]'`; without it its row is left out.
 
-F1 and precision are those of score > 0.5, or of cleanlab's issues. The same command goes on where
+F1 and precision are those of score > 0.5, or of cleanlab's issues; the gain is that over looks in
+random order, see `ieg.audit.measure`. The same command goes on where
 it stopped.
 """
 
@@ -175,6 +176,7 @@ def _measure(score: np.ndarray, flagged: np.ndarray, wrong: np.ndarray) -> dict[
         "average precision": float(average_precision_score(wrong, score)),
         "F1": float(f1_score(wrong, flagged)),
         "precision": float(precision_score(wrong, flagged, zero_division=0)),
+        "gain": float(audit.measure(score, wrong)["gain"] or 1),
         "wrong": float(wrong.mean()),
         "estimated": float(score.mean()),
     }

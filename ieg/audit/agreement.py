@@ -17,6 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+#: Width of the range of a noise rate from which on it is called unreliable.
+WIDEST = 0.1
+
 #: Standard errors by which agreement must exceed that by chance.
 MARGIN = 2.0
 
@@ -54,8 +57,25 @@ def measure(confusion: ArrayLike) -> Agreement:
 
 
 def doubt(facts: Mapping[str, Any]) -> str:
-    """Remark on the noise rate of an audit whose network has learned nothing; "" for any other."""
-    return ", but its network cannot tell the classes apart" if warning(facts) else ""
+    """Remark on a noise rate that is not reliable; "" for any other.
+
+    The true rate lies between the mean score and the disagreement of labels with the classes that
+    the model prefers: errors that look like the given class have low scores, and what the model
+    gets wrong counts as disagreement. A range wider than `WIDEST` says little.
+
+    Args:
+      facts: content of audit.json; without a `disagreement` there is nothing to tell from.
+
+    >>> doubt({"noise_rate": 0.12, "disagreement": 0.26})
+    ' (unreliable: up to 0.260)'
+    >>> doubt({"noise_rate": 0.12, "disagreement": 0.14})
+    ''
+    """
+    if warning(facts):
+        return ", but its network cannot tell the classes apart"
+    most = facts.get("disagreement")
+    wide = most is not None and most - facts["noise_rate"] > WIDEST
+    return f" (unreliable: up to {most:.3f})" if wide else ""
 
 
 def warning(facts: Mapping[str, Any]) -> str:

@@ -15,6 +15,11 @@ Dimension of a Model", Annals of Statistics 6, 1978).
 On features three parts are taken: a linear head, a regression on a Gaussian kernel, and a vote of
 the nearest neighbors. The last two learn the head's probabilities of the true classes in the place
 of the given labels: a vote by labels as they are repeats the errors that annotators share.
+
+A network has seen the labels that it is asked about, and likelihood would prefer the parts that
+memorized most. `of_training` takes a head on the network's features, which leaves each example out,
+learns its temperature from examples that nothing has trained on, and pools it with the loss over
+training.
 """
 
 from collections.abc import Mapping
@@ -26,7 +31,13 @@ from numpy.typing import ArrayLike, NDArray
 from ieg.audit import channel as channels
 from ieg.audit.channel import Evidence, softmax
 from ieg.audit.neighbors import nearest
-from ieg.audit.scores import FloatArray, IntArray, log_softmax
+from ieg.audit.scores import (
+    FloatArray,
+    IntArray,
+    counted_channel,
+    likeliest_temperature,
+    log_softmax,
+)
 
 _NEIGHBORS = 30
 _DISTANCE = 0.1  # of cosines, over which the vote of a neighbor falls by e
@@ -38,6 +49,9 @@ _LEAST_VARIANCE = 1e-4  # of the largest; less is rounding of 32-bit numbers
 _FITTED_ON = 20_000  # examples are enough for a few weights
 _TURNS = 10  # of weights and channel, at most
 _ROUNDS = 5  # of the channel in each
+_ROUNDS_ALONE = 50  # of the channel of a head whose temperature is known
+_FIRST_NOISE = 0.3  # of the channel that these begin with; they forget it
+_LEAST_SCORE = 1e-6  # no score is taken to be nearer to 0 or 1
 _GAIN = 1e-5  # per example, in likelihood; less ends the turns
 
 
@@ -113,6 +127,77 @@ def on_features(
         "neighbors": neighbor_votes(rows, beliefs),
     }
     return combine(parts, labels, channel)
+
+
+def of_training(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    running_loss: ArrayLike,
+    held_out: tuple[ArrayLike, ArrayLike] | None = None,
+) -> Combination:
+    """Combine a head on the features of a network with the loss of the network over training.
+
+    Features of memorized examples tell the given label, so the likelihood of the labels trained on
+    would make the head unsure. Its temperature is the one under which the labels of held-out
+    examples are most likely, seen through a channel of their own. The loss is made a score s' by
+    the logistic regression of the head's scores s on it, and both are pooled:
+
+        log s''/(1 - s'') = (log s/(1 - s) + log s'/(1 - s')) / 2
+
+    Args:
+      logits: [n, K] of the head, each row by a head that has not seen that label.
+      labels: [n] int in [0, K), the given ones.
+      running_loss: [n] mean cross entropy against the given label over training; nan where unknown.
+      held_out: logits [m, K] of the same head, and the given labels [m], right or wrong, of
+        examples that neither network nor head has trained on. None: temperature and channel are
+        those of `ieg.audit.estimate`.
+    Returns:
+      a `Combination` of the parts "head" and "loss".
+    Raises:
+      ValueError: shapes do not fit together, or a logit is not finite.
+
+    References: logarithmic pools of opinions, Genest and Zidek, "Combining Probability
+    Distributions", Statistical Science 1, 1986. The loss over training tells wrong labels:
+    Arazo et al., "Unsupervised Label Noise Modeling and Loss Correction", ICML 2019.
+
+    >>> right = np.repeat([0, 1], 9)
+    >>> logits = np.where(np.eye(2)[right], 3.0, 0.0)
+    >>> labels = np.where(np.arange(18) < 2, 1 - right, right)
+    >>> found = of_training(logits, labels, np.where(labels == right, 0.1, 2.0))
+    >>> np.flatnonzero(found.posterior.argmax(axis=1) != labels)
+    array([0, 1])
+    """
+    z = np.asarray(logits, np.float64)
+    num_classes = z.shape[1] if z.ndim == 2 else 0
+    stacked, given = _checked({"head": z}, labels, np.eye(num_classes))
+    if held_out is None:
+        channel = counted_channel(stacked[0].argmax(axis=1), given, num_classes)
+        sharpness = 1 / likeliest_temperature(log_softmax(stacked[0]), given, channel)
+        p = softmax(sharpness * stacked[0])
+    else:
+        p = softmax(_sharpness(*held_out, num_classes) * stacked[0])
+        start = channels.symmetric(_FIRST_NOISE, num_classes)
+        channel = channels.expectation_maximization(p, _all_noisy(given), start, _ROUNDS_ALONE)
+    posterior, likelihood = channels.posterior(p, channel.T[given])
+    rows = np.arange(len(given))
+    score = (1 - posterior[rows, given]).clip(_LEAST_SCORE, 1 - _LEAST_SCORE)
+    by_loss = _score_by(np.asarray(running_loss, np.float64), score)
+    odds = np.sqrt(score / (1 - score) * by_loss / (1 - by_loss))
+    others = posterior.copy()
+    others[rows, given] = 0
+    total = others.sum(axis=1, keepdims=True)
+    pooled = (odds / (1 + odds))[:, np.newaxis] * np.divide(
+        others, total, where=total > 0, out=others
+    )
+    pooled[rows, given] = 1 / (1 + odds)
+    return Combination(
+        pooled,
+        channel,
+        {"head": 0.5, "loss": 0.5},
+        {"head": p[rows, given], "loss": 1 - by_loss},
+        float((p.argmax(axis=1) != given).mean()),
+        float(np.log(likelihood).mean()),
+    )
 
 
 def combine(parts: Mapping[str, ArrayLike], labels: ArrayLike, channel: ArrayLike) -> Combination:
@@ -287,6 +372,38 @@ def _loss_and_gradient(
     posterior, _ = channels.posterior(p, through)
     loss = -float(channels.log_likelihoods(p, through).mean())
     return loss, np.tensordot(logits, p - posterior, 2) / len(p)
+
+
+def _sharpness(logits: ArrayLike, labels: ArrayLike, num_classes: int) -> float:
+    """1/τ of logits, from labels that nothing has trained on."""
+    stacked, given = _checked({"held-out head": logits}, labels, np.eye(num_classes))
+    counts = np.bincount(given, minlength=num_classes) + 1.0
+    found = channels.read(
+        stacked[0],
+        counts / counts.sum(),
+        _all_noisy(given),
+        channels.symmetric(_FIRST_NOISE, num_classes),
+        balanced=True,
+        near=None,
+    )
+    return found.sharpness
+
+
+def _score_by(loss: FloatArray, score: FloatArray) -> FloatArray:
+    """[n] logistic regression of scores on the loss; where that is unknown the score itself."""
+    from sklearn.linear_model import LogisticRegression
+
+    known = np.isfinite(loss)
+    if not known.any():
+        return score
+    column = loss[known, np.newaxis]
+    column = (column - column.mean()) / (column.std() or 1.0)
+    wrong = np.repeat([1, 0], len(column))
+    shares = np.concatenate([score[known], 1 - score[known]])
+    model = LogisticRegression().fit(np.concatenate([column, column]), wrong, shares)
+    found = score.copy()
+    found[known] = model.predict_proba(column)[:, 1].clip(_LEAST_SCORE, 1 - _LEAST_SCORE)
+    return found
 
 
 def _all_noisy(given: IntArray) -> Evidence:

@@ -145,7 +145,7 @@ def _estimate(z: NDArray[np.floating], labels: IntArray, loss: FloatArray) -> Es
     channel = counted_channel(preferred, labels, num_classes)
     some = np.linspace(0, len(z) - 1, min(len(z), _FITTED_ON)).astype(np.int64)
     log_p = votes(z[some], labels[some], loss[some])
-    temperature = _likeliest_temperature(log_p, labels[some], channel)
+    temperature = likeliest_temperature(log_p, labels[some], channel)
     counts = np.zeros([num_classes, num_classes])
     scores, suggested, probabilities = [], [], []
     for part in parts:
@@ -268,7 +268,7 @@ def log_softmax(logits: ArrayLike) -> FloatArray:
     return wide - _log_sum_exp(wide)[:, np.newaxis]
 
 
-def _likeliest_temperature(log_p: FloatArray, given: IntArray, channel: FloatArray) -> float:
+def likeliest_temperature(log_p: FloatArray, given: IntArray, channel: FloatArray) -> float:
     """τ with the largest Σ_i log Σ_k p_ik^(1/τ) T[k, g_i], the powers scaled to sum to one."""
     through = np.log(channel[:, given]).T  # [n, K]
     likelihoods = [_log_sum_exp(log_softmax(log_p / t) + through).sum() for t in _TEMPERATURES]

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from ieg import audit, folds
 from ieg.audit import agreement
 from ieg.classifier.data import Prepared, raw_input
 from ieg.classifier.saved import Fitted
@@ -22,7 +21,8 @@ from ieg.errors import InputError
 from ieg.experiment import Experiment, build
 from ieg.exporting import card, inference
 from ieg.exporting.network import full_network
-from ieg.report import label_audit
+from ieg.report import judgment
+from ieg.report.judgment import Judgment
 from ieg.training.trainer import Interrupted
 
 
@@ -85,14 +85,15 @@ def fitted(experiment: Experiment, prepared: Prepared) -> Fitted:
     predict = experiment.predictor(state.evaluated_weights())
     rows = dataset.train_indices if files or folds_trained else np.arange(prepared.size)
     usable = np.flatnonzero(readable(dataset.train.inputs[rows]))
-    found = _audited(experiment, rows, usable)
+    judged = _judged(experiment, rows, usable)
+    found = judged.estimate
     # Files in the order of the list, arrays in that of the caller.
     places = usable if files else rows[usable]
     suggested = dataset.given_labels[rows if files else np.arange(prepared.size)].copy()
     quality = np.full(len(suggested), np.nan)
     quality[places], suggested[places] = 1 - found.score, found.suggested
     tested = experiment.test(predict) if len(dataset.evaluation.labels) else None
-    facts = _agreement(experiment, tested)
+    facts = {"noise_rate": found.noise_rate, **judged.facts(), **_agreement(experiment, tested)}
     if problem := agreement.warning(facts):
         warnings.warn(problem, stacklevel=4)
     noise = f"The label audit estimates that {found.noise_rate:.1%} of the labels are wrong"
@@ -123,19 +124,15 @@ def fitted(experiment: Experiment, prepared: Prepared) -> Fitted:
     )
 
 
-def _audited(experiment: Experiment, rows: np.ndarray, usable: np.ndarray) -> audit.Estimate:
-    """Scores of the readable ones of these training examples, by the best evidence there is."""
-    dataset, state = experiment.dataset, experiment.state
-    given = dataset.given_labels[rows[usable]]
+def _judged(experiment: Experiment, rows: np.ndarray, usable: np.ndarray) -> Judgment:
+    """Judgment of the readable ones of these training examples, by the best evidence there is."""
+    dataset = experiment.dataset
     if experiment.config.evaluation.audit_folds:
-        return audit.estimate(given, logits=folds.out_of_fold(experiment)[usable])
-    if experiment.head is not None and np.array_equal(rows, dataset.train_indices):
-        combined = label_audit.on_features(experiment, experiment.head)
-        return audit.from_posterior(combined.posterior, given, experiment.head.logits)
-    logits = experiment.predictor(state.evaluated_weights())(dataset.train.inputs[rows[usable]])
-    return audit.estimate(
-        given, logits=logits, running_loss=state.ledger.settled_loss()[rows[usable]]
-    )
+        return judgment.by_folds(experiment)
+    predict = experiment.predictor(experiment.state.evaluated_weights())
+    logits = predict(dataset.train.inputs[rows[usable]])
+    none = np.zeros([dataset.num_classes] * 2)  # the agreement is measured by the caller
+    return judgment.of_examples(experiment, rows[usable], logits, none)
 
 
 def _agreement(experiment: Experiment, tested: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from rich.console import Console
 from ieg.config import Config
 from ieg.experiment import Experiment, build
 from ieg.features import preset, progress
-from ieg.report import findings, label_audit, outcome
+from ieg.report import findings, judgment, label_audit, outcome
 from ieg.report.announce import announce
 from ieg.report.finish import audit_again
 from ieg.report.page import contents
@@ -30,14 +30,12 @@ def run(config: Config, console: Console) -> int:
     experiment, step = restored(config, console)
     announce(experiment, console, step)
     found = findings.report(experiment, console)
-    examples = outcome.examples_table(experiment)
     if experiment.config.evaluation.audit_folds:
-        audited = label_audit.by_folds(experiment, examples, step, console, found)
+        judged = judgment.by_folds(experiment)
     else:
         tested, logits = _outputs(experiment)
-        audited = label_audit.of_run(
-            experiment, examples, logits, tested["confusion"], step, console, found
-        )
+        judged = judgment.of_run(experiment, logits, tested["confusion"])
+    audited = label_audit.report(experiment, judged, step, console, found)
     audit_again(experiment, audited, found, console)
     return 0
 
@@ -59,9 +57,10 @@ def _without_run(config: Config, console: Console) -> int:
     try:
         outcome.keep_corrections(experiment)
         found = findings.report(experiment, console)
-        examples, (tested, logits) = outcome.examples_table(experiment), _outputs(experiment)
+        tested, logits = _outputs(experiment)
         confusion = np.array(tested["confusion"])
-        audited = label_audit.of_run(experiment, examples, logits, confusion, 0, console, found)
+        judged = judgment.of_run(experiment, logits, confusion)
+        audited = label_audit.report(experiment, judged, 0, console, found)
         cost = {"steps": 0, "seconds": time.monotonic() - start, "examples_per_second": None}
         result = outcome.result(experiment, cost, {**tested, "top1_raw": tested["top1"]}, logits)
         result |= {"top1_best": result["top1"], "best_step": 0}

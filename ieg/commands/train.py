@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from rich.console import Console
 
@@ -16,10 +15,11 @@ from ieg.errors import InputError, as_flag, spelled
 from ieg.evaluation import evaluate
 from ieg.experiment import Experiment, build
 from ieg.features import progress
-from ieg.report import findings, label_audit, outcome, run_figures, spreadsheet
+from ieg.report import findings, judgment, label_audit, outcome, run_figures, spreadsheet
 from ieg.report.announce import announce
 from ieg.report.findings import Findings
 from ieg.report.finish import audit_again, finish
+from ieg.report.judgment import Judgment
 from ieg.restoring import checked_result, config_json, refuse_other_settings
 from ieg.runs.folder import CONFIG, DAMAGED_IMAGES, DATA, PARAMETERS, SPLIT
 from ieg.training.schedules import STRETCHING
@@ -121,9 +121,8 @@ def _audit_by_folds(experiment: Experiment, console: Console) -> None:
     experiment.folder.open()
     try:
         step = experiment.checkpoints.restore()
-        examples = outcome.examples_table(experiment)
-        found = findings.gather(experiment)
-        audited = label_audit.by_folds(experiment, examples, step, console, found)
+        found, judged = findings.gather(experiment), judgment.by_folds(experiment)
+        audited = label_audit.report(experiment, judged, step, console, found)
         audit_again(experiment, audited, found, console)
     finally:
         experiment.folder.close()
@@ -302,13 +301,17 @@ class _Run:
             "peak_memory_bytes": memory.peak_bytes(),
         }
         result = outcome.result(experiment, cost, tested, logits)
+        confusion = tested["confusion"]
+        judged = None
+        if experiment.fold is None:
+            judged = judgment.of_run(experiment, logits, confusion)
         # The others stay until all is written: without them the chief would be told to stop.
-        self.workers.from_chief(lambda: self._write_result(result, tested["confusion"], logits))
+        self.workers.from_chief(lambda: self._write_result(result, confusion, judged))
 
     def _write_result(
-        self, result: dict[str, Any], confusion: list[list[int]], logits: np.ndarray
+        self, result: dict[str, Any], confusion: list[list[int]], judged: Judgment | None
     ) -> None:
-        result = finish(self.experiment, result, confusion, logits, self.findings, self.console)
+        result = finish(self.experiment, result, confusion, judged, self.findings, self.console)
         self.console.print(
             f"done: top-1 {result['top1']:.4f} (best {result['top1_best']:.4f} at step "
             f"{result['best_step']}) after {result['seconds']:.0f} s; results in "

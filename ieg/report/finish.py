@@ -10,6 +10,7 @@ from ieg import folds
 from ieg.experiment import Experiment
 from ieg.report import label_audit, outcome, run_figures
 from ieg.report.findings import Findings
+from ieg.report.judgment import Judgment
 from ieg.report.page import contents
 from ieg.runs.folder import CONFUSION, EXAMPLES, RESULT
 
@@ -18,7 +19,7 @@ def finish(
     experiment: Experiment,
     result: Mapping[str, Any],
     confusion: list[list[int]],
-    logits: np.ndarray,
+    judged: Judgment | None,
     findings: Findings | None,
     console: Console,
 ) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def finish(
       experiment: trained.
       result: the content of result.json but for the best step.
       confusion: [K, K] counts of test images, the true class in the row.
-      logits: [n, K] for the examples to train on, not augmented.
+      judged: its labels; None for a fold, of which the run itself makes use.
       findings: on its images; None without features of them.
       console: prints the result of the audit.
     Returns:
@@ -40,11 +41,9 @@ def finish(
     folder.write_table(EXAMPLES, examples)
     record = run_figures.record(experiment, metrics, examples)
     run_figures.draw_all(experiment, record, np.array(confusion), examples)
-    if experiment.fold is None:
+    if judged is not None:
         folder.write_table(CONFUSION, outcome.confusion_table(confusion, class_names))
-        audited = label_audit.of_run(
-            experiment, examples, logits, confusion, experiment.last_step, console, findings
-        )
+        audited = label_audit.report(experiment, judged, experiment.last_step, console, findings)
         contents.write(experiment, result, metrics, np.array(confusion), audited, findings)
     else:
         folds.save(experiment)

@@ -5,25 +5,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from rich.console import Console
 
-from ieg import audit, folds
+from ieg import audit
 from ieg.audit import agreement
-from ieg.audit import evidence as pieces
-from ieg.data.images import readable
-from ieg.evaluation import metrics
 from ieg.experiment import Experiment
-from ieg.features import CachedImages
-from ieg.features.gaussian import GaussianHead
+from ieg.report import judgment, outcome
 from ieg.report.findings import Findings
+from ieg.report.judgment import Judgment
 from ieg.runs.folder import AUDIT, LABEL_AUDIT
 
 #: Columns of examples.csv that are not evidence.
 _NO_EVIDENCE = ("index", "path", "given_class", "given_label", "true_label")
 
-#: The noise rate lies between mean score and disagreement; a wider range is called unreliable.
-_WIDEST = 0.1
+#: The first labels are shown with their neighbors, so many of each.
+_WITH_NEIGHBORS, _NEIGHBORS = 1000, 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +33,8 @@ class LabelAudit:
       given, suggested, true: [n] int, numbers of classes; `true` is -1 where unknown.
       score: [n] in [0, 1].
       evidence: name → [n] float, nan where unknown; or n texts.
+      neighbors: [m, 5] int, of the first m labels the places in this list of the most similar
+        images; None without features.
       facts: content of audit.json.
     """
 
@@ -47,6 +46,7 @@ class LabelAudit:
     score: NDArray[np.float64]
     evidence: Mapping[str, NDArray[Any] | list[str]]
     facts: Mapping[str, Any]
+    neighbors: NDArray[np.int64] | None = None
 
     def table(self, class_names: Sequence[str]) -> dict[str, Any]:
         """Columns of label_audit.csv; "" stands for a true label or path that is not known.
@@ -69,126 +69,11 @@ class LabelAudit:
         }
 
 
-def of_run(
-    experiment: Experiment,
-    examples: Mapping[str, Any],
-    logits: np.ndarray,
-    confusion: ArrayLike,
-    step: int,
-    console: Console,
-    findings: Findings | None = None,
-) -> LabelAudit:
-    """Audit the labels by the best evidence of a run: on features out of sample, else by itself.
-
-    The arguments are those of `by_itself`.
-    """
-    if experiment.head is not None:
-        return by_head(experiment, experiment.head, examples, confusion, step, console, findings)
-    return by_itself(experiment, examples, logits, confusion, step, console, findings)
-
-
-def by_itself(
-    experiment: Experiment,
-    examples: Mapping[str, Any],
-    logits: np.ndarray,
-    confusion: ArrayLike,
-    step: int,
-    console: Console,
-    findings: Findings | None = None,
-) -> LabelAudit:
-    """Audit the labels that a run was trained on by its own network.
-
-    Args:
-      experiment: trained or restored.
-      examples: columns of examples.csv.
-      logits: [n, K] of its network for the examples to train on, not augmented.
-      confusion: [K, K] counts of its test images, see `evaluate.on_split`.
-      step: of the weights.
-      console: prints the result.
-      findings: on its images, whose numbers audit.json has too; None for none.
-    """
-    usable, given = _given(experiment)
-    loss = experiment.state.ledger.settled_loss()[experiment.dataset.train_indices]
-    found = audit.estimate(given, logits=logits[usable], running_loss=loss[usable])
-    return _audit(experiment, examples, found, confusion, step, console, findings)
-
-
-def by_head(
-    experiment: Experiment,
-    head: GaussianHead,
-    examples: Mapping[str, Any],
-    confusion: ArrayLike,
-    step: int,
-    console: Console,
-    findings: Findings | None = None,
-) -> LabelAudit:
-    """Audit the labels by a closed-form head on features, a kernel regression and neighbors.
-
-    All of them leave each example out of its own judgment, see `ieg.audit.evidence`.
-
-    Args:
-      experiment: trained or restored.
-      head: fitted to the readable examples to train on.
-      examples, confusion, step, console, findings: as for `by_itself`.
-    """
-    combined = on_features(experiment, head)
-    found = audit.from_posterior(combined.posterior, _given(experiment)[1], head.logits)
-    return _audit(
-        experiment, examples, found, confusion, step, console, findings, combined=combined
-    )
-
-
-def on_features(experiment: Experiment, head: GaussianHead) -> pieces.Combination:
-    """Judgment of the readable examples to train on by all that their features tell.
-
-    Args:
-      experiment: on features of a backbone.
-      head: fitted to the same examples.
-    """
-    usable, given = _given(experiment)
-    assert isinstance(experiment.features, CachedImages)
-    rows = experiment.features[experiment.dataset.train_indices[usable]].plain()
-    return pieces.on_features(
-        rows, given, head.logits, head.posterior, head.channel, seed=experiment.config.run.seed
-    )
-
-
-def by_folds(
-    experiment: Experiment,
-    examples: Mapping[str, Any],
-    step: int,
-    console: Console,
-    findings: Findings | None = None,
-) -> LabelAudit:
-    """Audit the same labels by models that have not trained on what they vote on.
-
-    The arguments are those of `by_itself`.
-
-    Raises:
-      InputError: a fold has not been trained.
-    """
-    usable, given = _given(experiment)
-    logits = folds.out_of_fold(experiment)[usable]
-    found = audit.estimate(given, logits=logits)
-    # No network has trained on what it votes on.
-    voted = metrics.predicted_classes(logits)
-    confusion = metrics.confusion_matrix(voted, given, experiment.dataset.num_classes)
-    number = experiment.config.evaluation.audit_folds
-    return _audit(experiment, examples, found, confusion, step, console, findings, number)
-
-
-def _given(experiment: Experiment) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Places of the readable examples among those to train on, and their given labels.
-
-    Nothing was learned of an image that cannot be decoded.
-    """
-    dataset = experiment.dataset
-    usable = np.flatnonzero(readable(dataset.train.inputs[dataset.train_indices]))
-    return usable, dataset.given_labels[dataset.train_indices[usable]]
-
-
 def sort(
-    examples: Mapping[str, Any], found: audit.Estimate, facts: Mapping[str, Any]
+    examples: Mapping[str, Any],
+    found: audit.Estimate,
+    facts: Mapping[str, Any],
+    features: NDArray[np.float32] | None = None,
 ) -> LabelAudit:
     """Examples with their scores, the most suspicious first.
 
@@ -197,6 +82,7 @@ def sort(
         perhaps path, and the ledger's values of each example.
       found: of the same n examples.
       facts: content of audit.json.
+      features: [n, D] of the examples.
     """
     order = np.lexsort((examples["index"], -found.score))
 
@@ -217,55 +103,62 @@ def sort(
         score=found.score[order],
         evidence={"given_probability": found.given_probability[order], **evidence},
         facts=facts,
+        neighbors=None if features is None else _neighbors(features[order]),
     )
 
 
-def _audit(
+def _neighbors(features: NDArray[np.float32]) -> NDArray[np.int64]:
+    """[m, 5] most similar rows of the first m, each without itself."""
+    count = min(len(features), _WITH_NEIGHBORS)
+    found = audit.nearest(features, _NEIGHBORS + 1, queries=features[:count]).rows
+    own = found == np.arange(count)[:, np.newaxis]
+    own[~own.any(axis=1), -1] = True  # copies may stand before the image itself
+    return found[~own].reshape(count, -1)
+
+
+def report(
     experiment: Experiment,
-    examples: Mapping[str, Any],
-    found: audit.Estimate,
-    confusion: ArrayLike,
+    judged: Judgment,
     step: int,
     console: Console,
-    findings: Findings | None,
-    audit_folds: int = 0,
-    combined: pieces.Combination | None = None,
+    findings: Findings | None = None,
 ) -> LabelAudit:
-    dataset, folder = experiment.dataset, experiment.folder
-    usable, given = _given(experiment)
-    examples = {name: [column[i] for i in usable] for name, column in examples.items()}
-    if combined is not None:
-        parts = combined.probability.items()
-        examples |= {f"{part}_probability": values for part, values in parts if part != "head"}
-    true = dataset.true_labels[dataset.train_indices[usable]]
+    """Write label_audit.csv and audit.json, and print a line.
+
+    Args:
+      experiment: trained or restored.
+      judged: labels of its `judgment.readable_rows`.
+      step: of the weights.
+      console: prints the result.
+      findings: on its images, whose numbers audit.json has too; None for none.
+    """
+    dataset, folder, found = experiment.dataset, experiment.folder, judged.estimate
+    indices, rows = dataset.train_indices, judgment.readable_rows(experiment)
+    places = np.searchsorted(indices, rows)
+    table = outcome.examples_table(experiment).items()
+    examples = {name: [column[i] for i in places] for name, column in table} | dict(judged.columns)
+    given, true = dataset.given_labels[rows], dataset.true_labels[rows]
     known = true >= 0
     facts = {
         "step": step,
-        "audit_folds": audit_folds,
+        "audit_folds": judged.folds,
         "examples": len(given),
         "suspicious": int(np.sum(found.score > audit.THRESHOLD)),
         "noise_rate": found.noise_rate,
-        **_of_combination(combined),
-        **agreement.measure(confusion)._asdict(),
+        **judged.facts(),
+        **agreement.measure(judged.confusion)._asdict(),
         "class_names": list(dataset.class_names),
         "transition_matrix": found.transition.tolist(),
         "true_labels_known": int(known.sum()),
         **audit.measure(found.score[known], (true != given)[known]),
         **({} if findings is None else findings.facts()),
     }
-    audited = sort(examples, found, facts)
+    audited = sort(examples, found, facts, judged.features)
     folder.write_table(LABEL_AUDIT, audited.table(dataset.class_names))
     folder.write_json(AUDIT, facts)
     for line in [_line(facts), *([] if findings is None else [findings.line()])]:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     return audited
-
-
-def _of_combination(combined: pieces.Combination | None) -> dict[str, Any]:
-    """What audit.json says about the pieces of evidence."""
-    if combined is None:
-        return {}
-    return {"disagreement": combined.disagreement, "evidence_weights": dict(combined.weights)}
 
 
 def _line(facts: Mapping[str, Any]) -> str:
@@ -276,16 +169,16 @@ def _line(facts: Mapping[str, Any]) -> str:
         "precision_at_wrong": "precision at as many as are wrong",
         f"precision_at_{audit.FIRST}": f"at {audit.FIRST}",
         "f1": "F1",
+        "gain": "gain over looks in random order",
     }
     measured = [f"{name} {facts[k]:.4f}" for k, name in names.items() if facts[k] is not None]
     number = facts["audit_folds"]
     by = f" by {number} folds" if number else ""
     warning = agreement.warning(facts)
-    rate, most = facts["noise_rate"], facts.get("disagreement", 0.0)
-    doubt = f" (unreliable: up to {most:.3f})" if most - rate > _WIDEST else ""
+    doubt = "" if warning else agreement.doubt(facts)
     return (
         f"label audit{by}: {f'warning: {warning}; ' if warning else ''}"
         f"{facts['suspicious']:,} of {facts['examples']:,} labels are probably "
-        f"wrong, estimated noise rate {rate:.3f}{doubt}; "
+        f"wrong, estimated noise rate {facts['noise_rate']:.3f}{doubt}; "
         f"{', '.join([*measured, f'see {LABEL_AUDIT}'])}"
     )

@@ -43,13 +43,16 @@ class _Scale(NamedTuple):
         )
 
 
-def line_chart(title: str, unit: str, steps: Values, lines: Sequence[Line]) -> Html:
-    """Curves over the training steps.
+def line_chart(
+    title: str, unit: str, steps: Values, lines: Sequence[Line], along: str = "training step"
+) -> Html:
+    """Curves over the training steps, or over something else.
 
     Args:
       title, unit: of the chart and of its vertical axis.
       steps: [n].
       lines: at least one of them with a finite value.
+      along: name of the horizontal axis.
     """
     known = np.concatenate([line.values[np.isfinite(line.values)] for line in lines])
     x = _scale(steps, _LEFT, _WIDTH - _RIGHT, margin=0.0)
@@ -64,7 +67,7 @@ def line_chart(title: str, unit: str, steps: Values, lines: Sequence[Line]) -> H
             path += "h0"
         marks.append(element("path", d=f"M{path}", class_=look))
         names.append((look, f"{line.name}: {line.values[finite][-1]:.4g}"))
-    frame = [*_vertical(y, _nice(y)), *_horizontal(x, _nice(x), "training step")]
+    frame = [*_vertical(y, _nice(y)), *_horizontal(x, _nice(x), along)]
     return _chart(title, unit, [*frame, *marks], names)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ieg.audit import FIRST, THRESHOLD, agreement
 from ieg.data import corrections, images
+from ieg.drawing import canvas
 from ieg.drawing.panels import Columns
 from ieg.evaluation import measures, shots
 from ieg.evaluation.measures import Place
@@ -22,6 +23,9 @@ from ieg.report.page.charts import Line
 from ieg.report.page.document import Audit, Page, render
 from ieg.report.page.markup import Html
 from ieg.runs.folder import LABEL_CORRECTIONS, PAGE
+
+#: Points of a curve over all labels.
+_POINTS = 200
 
 Result = Mapping[str, Any]
 
@@ -55,7 +59,7 @@ def write(
         class_names=dataset.class_names,
         headline={**_headline(result, audited.facts), **_found(findings)},
         facts=_facts(experiment, result, audited.facts),
-        charts=[*_curves(experiment, metrics), *_histograms(audit)],
+        charts=[*_curves(experiment, metrics), *_looks(audit), *_histograms(audit)],
         matrices=_matrices(dataset.class_names, confusion, audited.facts),
         tables=_tables(experiment, result, audit),
         pictures=_pictures(experiment),
@@ -74,6 +78,13 @@ def _audit(experiment: Experiment, audited: LabelAudit, findings: Findings | Non
     placed = sections.Placed([], [], {})
     if findings is not None:
         placed = sections.place(experiment, audited, findings, len(uris))
+    neighbors = np.zeros([0, 0], np.int64) if audited.neighbors is None else audited.neighbors
+    named = np.unique(neighbors[neighbors >= len(uris)])
+    if shown and len(named):
+        more = thumbnails.data_uris(
+            experiment.dataset.train.images[audited.index[named]], sections.SHARE
+        )
+        placed.pictures.update(zip(named.tolist(), more, strict=False))
     return Audit(
         index=audited.index,
         path=audited.path,
@@ -86,6 +97,7 @@ def _audit(experiment: Experiment, audited: LabelAudit, findings: Findings | Non
         pixelated=shown and thumbnails.is_small(pictures),
         warning=_sentence(agreement.warning(audited.facts)),
         earlier=_earlier(experiment),
+        neighbors=neighbors.tolist(),
         **placed._asdict(),
     )
 
@@ -116,6 +128,7 @@ def _headline(result: Result, audit: Result) -> dict[str, tuple[str, str]]:
     of += "; not reliable, see below" if agreement.warning(audit) else ""
     truth = result["noise_rate"]
     known = "true labels unknown" if truth is None else f"measured: {_percent(truth)}"
+    known += agreement.doubt(audit)
     shown = {
         "Top-1 accuracy": (_percent(result["top1"]), f"{result['eval_split']} images, {best}"),
         "Balanced accuracy": (_percent(result["balanced_accuracy"]), "mean over the classes"),
@@ -197,6 +210,24 @@ def _curves(experiment: Experiment, metrics: Columns) -> list[Html]:
         if lines:
             drawn.append(charts.line_chart(panel.title, panel.unit, metrics["step"], lines))
     return drawn
+
+
+def _looks(audit: Audit) -> list[Html]:
+    """Wrong labels that a person finds who looks through the list, beside any order."""
+    known = audit.true >= 0
+    wrong = np.where(known, audit.given != audit.true, audit.score)
+    found = np.cumsum(wrong)
+    if not found[-1] > 0:
+        return []
+    looks = np.arange(1, len(found) + 1)
+    some = np.unique(np.linspace(0, len(looks) - 1, _POINTS).astype(np.int64))
+    lines = [
+        Line("by the list", canvas.COLORS[0], found[some].astype(np.float64)),
+        Line("in random order", canvas.COLORS[1], found[-1] * looks[some] / len(looks)),
+    ]
+    unit = "labels" if known.all() else "labels, as the scores expect"
+    title, along = "Wrong labels found", "labels looked at"
+    return [charts.line_chart(title, unit, looks[some].astype(np.float64), lines, along)]
 
 
 def _histograms(audit: Audit) -> list[Html]:

@@ -78,6 +78,7 @@ class Audit:
       sections: further findings.
       others: images that only these name.
       pictures: row → data URI, beside the thumbnails.
+      neighbors: rows with the most similar images of the first labels, or empty.
     """
 
     index: NDArray[np.int64]
@@ -94,6 +95,7 @@ class Audit:
     sections: Sequence[Section] = ()
     others: Sequence[Other] = ()
     pictures: Mapping[int, str] = field(default_factory=dict)
+    neighbors: Sequence[Sequence[int]] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,6 +240,7 @@ def _data(page: Page, audit: Audit) -> Html:
         "pixelated": audit.pixelated,
         "noun": "image" if audit.thumbnails else "example",
         "earlier": [dict(row) for row in audit.earlier],
+        "neighbors": [list(rows) for rows in audit.neighbors],
         "others": [asdict(row) for row in audit.others],
         "sections": [
             section._asdict() | {"groups": [group._asdict() for group in section.groups]}

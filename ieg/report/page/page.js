@@ -217,6 +217,22 @@
     return option;
   }
 
+  // A similar image: why a label is suspected.
+  function neighbor(row) {
+    const made = make('span', audit.given[row] === audit.given[rows[chosen]] ? 'same' : 'other');
+    const source = picture(row);
+    if (source) {
+      const image = make('img', audit.pixelated ? 'pixelated' : '');
+      image.src = source;
+      image.alt = called(row);
+      made.append(image);
+    }
+    const label = make('span', '', name(audit.given[row]));
+    label.title = name(audit.given[row]);
+    made.append(label);
+    return made;
+  }
+
   // What stands behind the arrow: what was decided on a wrong label, nothing where the given one is
   // fine, else what is suggested.
   function becomes(row) {
@@ -289,7 +305,7 @@
     if (audit.true[row] >= 0) facts.push(['true', name(audit.true[row])]);
     if (audit.path) facts.push(['file', audit.path[row]]);
     for (const [what, values] of row < size ? Object.entries(audit.evidence) : []) {
-      facts.push([what.replaceAll('_', ' '), number(values[row])]);
+      if (values[row] !== null) facts.push([what.replaceAll('_', ' '), String(values[row])]);
     }
     const pairs = facts.map(([term, text]) => {
       const pair = make('div');
@@ -297,6 +313,9 @@
       return pair;
     });
     find('evidence').replaceChildren(...pairs);
+    const similar = section ? [] : (audit.neighbors[row] ?? []);
+    find('neighbors').hidden = !similar.length;
+    find('neighbors').querySelector('div').replaceChildren(...similar.map(neighbor));
     const { decision, label } = decisions.get(row) ?? { decision: '', label: '' };
     for (const verdict of Object.keys(MARKS)) {
       find(`mark-${verdict}`).setAttribute('aria-pressed', String(verdict === decision));

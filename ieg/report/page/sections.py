@@ -10,8 +10,9 @@ from ieg.report.findings import TRAIN, Findings
 from ieg.report.label_audit import LabelAudit
 from ieg.report.page.document import Group, Other, Section
 
-#: Share of the bytes of label pictures that those of findings on one split may take.
-_SHARE = 0.25
+#: Share of the bytes of label pictures that those of findings on one split, or of neighbors, may
+#: take.
+SHARE = 0.25
 
 
 class Placed(NamedTuple):
@@ -106,6 +107,6 @@ def _pictures(
             if number >= pictured and (findings.split[row] == tested) == of_test
         ]
         if places:
-            uris = thumbnails.data_uris(source[findings.index[places]], _SHARE)
+            uris = thumbnails.data_uris(source[findings.index[places]], SHARE)
             shown |= {rows[row]: uri for row, uri in zip(places, uris, strict=False)}
     return shown

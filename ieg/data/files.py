@@ -26,11 +26,12 @@ class Damage:
 
     Args:
       files: number of files in the data set.
-      limit: in [0, 1], largest share of them that a run tolerates.
+      limit: in [0, 1], largest share of them that a run tolerates; above 0, it tolerates one file
+        at least.
     """
 
     def __init__(self, files: int, limit: float) -> None:
-        self._most = int(limit * files)
+        self._most = max(int(limit * files), int(limit > 0))
         self._files = files
         self._reasons: dict[bytes, str] = {}
 

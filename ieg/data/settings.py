@@ -52,7 +52,8 @@ class DataSettings:
     )
     damaged_limit: float = option(
         0.01,
-        "largest share of image files that may be damaged; more of them end the run",
+        "largest share of image files that may be damaged, above 0 at least one file; more of "
+        "them end the run",
         at_least=0,
         at_most=1,
         experiment=False,

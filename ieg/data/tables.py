@@ -127,13 +127,13 @@ def key(title: str) -> str:
 
 
 def image_path(root: Path, text: str, where: str) -> str:
-    r"""Path of an image, relative to the folder of its table, from the cell that names it.
+    r"""Path of an image file as a cell gives it.
 
     Spaces around it, a leading ~ and \ in the place of / count only if there is no file of exactly
-    that name. The path of a file that is not there stays as it is.
+    that name.
 
     Args:
-      root: folder of the table.
+      root: folder of the table, where relative paths begin.
       text: the cell.
       where: place of the cell, for the message.
     Raises:
@@ -148,21 +148,4 @@ def image_path(root: Path, text: str, where: str) -> str:
         )
     home = os.path.expanduser(name) if name.startswith("~/") else name
     spellings = (text, name, home, name.replace("\\", "/"))
-    there = (path for path in spellings if os.path.exists(root / path))
-    found = next(there, None)
-    return name if found is None else relative(root, found)
-
-
-def relative(root: Path, path: str) -> str:
-    """The shortest relative path of the same file; `..` behind a link stays as it is."""
-    short = os.path.relpath(root / path, root)
-    if ".." in Path(path).parts and not _same(root / path, root / short):
-        return path
-    return short
-
-
-def _same(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other)
-    except OSError:
-        return not os.path.exists(one)
+    return next((path for path in spellings if os.path.exists(root / path)), name)

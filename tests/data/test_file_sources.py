@@ -214,7 +214,7 @@ def test_rows_that_repeat_themselves_or_have_no_file_are_left_out(
     messages = [record.getMessage() for record in caplog.records]
     assert messages == [
         "files left out: 1 missing: images/99.jpg",
-        "files left out: 1 that are listed elsewhere too: images/3.jpg",
+        "files left out: 1 that are listed elsewhere too: images/../images/3.jpg",
     ]
 
 

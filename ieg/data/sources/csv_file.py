@@ -5,6 +5,8 @@ probe for images whose labels have been checked) and true_label (empty where unk
 names or numbers; the classes are the labels of the training rows.
 """
 
+import functools
+import os
 import re
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -200,8 +202,10 @@ def _with_whole_numbers(rows: list[Row], left_out: LeftOut) -> list[Row]:
 def _without_repetitions(path: Path, rows: Sequence[Row], left_out: LeftOut) -> list[Row]:
     """Keep each path once; different labels or splits of one path are an error."""
     first: dict[str, Row] = {}
+    real = functools.cache(os.path.realpath)  # of folders; files may be links to one content
     for row in rows:
-        before = first.setdefault(row.path, row)
+        folder, name = os.path.split(path.parent / row.path)
+        before = first.setdefault(os.path.join(real(folder), name), row)
         if before is row:
             continue
         if (before.label, before.split, before.true_label) != (

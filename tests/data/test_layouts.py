@@ -128,6 +128,14 @@ REFUSED = [
     (("my/train/ant", "my/train/bee", "__MACOSX/my"), r"\(is it .*/my that you mean\?\)"),
     (("train/ant", "train/bee", "test"), r"test has no image in folders of the classes; left out"),
     (("train/ant", "train/bee", "test/dog"), "not among those to train on: dog"),
+    (
+        ("ant/train", "ant/test", "bee/train", "bee/test"),
+        r"ant has folders of splits \(test, train\)",
+    ),
+    (
+        ("data/train/ant", "data/val/ant", "other"),
+        r"data has folders of splits .*such as .*train/d",
+    ),
     (("ant", "b\ne"), r"the class b'b\\ne'; rename it"),
     (("ant", os.fsdecode(b"\xe4meise")), r"the class b'\\xe4meise'; rename it"),
 ]

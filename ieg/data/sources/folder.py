@@ -42,9 +42,8 @@ def load(request: Request) -> Source:
     """
     root = Path(request.path).expanduser()
     if not root.is_dir():
-        raise InputError(
-            "there is no such folder", option="dataset", value=f"folder:{request.path}"
-        )
+        problem = "is no folder" if root.exists() else "there is no such folder"
+        raise InputError(problem, option="dataset", value=f"folder:{request.path}")
     left_out, splits = LeftOut(), _splits(root)
     if splits:
         listing.note_unplaced(root, "", splits.values(), left_out)
@@ -114,7 +113,8 @@ def _classes(root: Path, train: str, left_out: LeftOut) -> list[str]:
     """Names of the class folders in the training split.
 
     Raises:
-      InputError: there are fewer than two; the message says where they seem to be.
+      InputError: there are fewer than two, or they hold the splits; the message says where they
+        seem to be.
     """
     place = root / train
     classes = listing.class_folders(place)
@@ -126,6 +126,14 @@ def _classes(root: Path, train: str, left_out: LeftOut) -> list[str]:
     if len(classes) == 1 and listing.class_folders(place / classes[0]):
         where = f"{place} (is it {place / classes[0]} that you mean?)"
     listing.check_classes(classes, where, left_out)
+    for name in classes:
+        inside = listing.class_folders(place / name)
+        splits = {split_of(folder) for folder in inside} - {None, "probe"}
+        if len(splits) > 1:  # all of them would be trained on
+            raise InputError(
+                f"{place / name} has folders of splits ({first_few(inside)}); classes go into the "
+                f"splits, such as {root / 'train' / name}"
+            )
     return classes
 
 

@@ -194,7 +194,7 @@ def test_a_file_that_cannot_be_decoded_has_empty_cells(
         ("digits", ["--mode=predict", "--input={photos}"], "reads color images from files, and"),
         ("photos", ["--mode=export", "--restore_step=3"], "--restore_step=3: no such checkpoint"),
         ("photos", ["--mode=export", "--seed=7"], "no run in "),
-        ("photos", ["--mode=predict", "--input={empty}"], "has no image (.jpg"),
+        ("photos", ["--mode=predict", "--input={empty}"], "has no image"),
         ("photos", ["--mode=predict", "--input={csv}"], "lacks the column path; its first line"),
     ],
 )

@@ -58,37 +58,17 @@ class Table:
 
 
 def read(path: Path, *, option: str | None = None, errors: str = "strict") -> Table:
-    """Read a CSV file in UTF-8, or in UTF-16 with a byte order mark.
+    """Read a CSV file whose first line names the columns; see `lines`.
 
-    The separator is the one of comma, semicolon and tab that gives the first line most cells.
-    Lines without content, and empty cells behind the last column, are left out.
+    Empty cells behind the last column are left out.
 
-    Args:
-      path: the file.
-      option: the option that names it, for messages.
-      errors: "strict", or "surrogateescape" for a file that may name files in other encodings.
     Raises:
       InputError: it cannot be read, or a row has more or fewer cells than the first line.
     """
-    try:
-        content = path.read_bytes()
-        encoding = "utf-16" if content.startswith(_UTF16) else "utf-8-sig"
-        lines = _lines(content.decode(encoding, errors))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}", option=option) from None
-    except UnicodeError as error:
-        raise InputError(
-            f"{path} is no CSV file in UTF-8: {error}; save it as CSV in UTF-8", option=option
-        ) from None
-    except csv.Error as error:
-        raise InputError(
-            f"{path} is no CSV file: {error}; a cell with a separator, a quote or a line break "
-            'must stand in quotes, with "" for a quote',
-            option=option,
-        ) from None
-    header = [title.strip() for title in lines[0][1]] if lines else []
+    found = lines(path, option=option, errors=errors)
+    header = [title.strip() for title in found[0][1]] if found else []
     rows = []
-    for number, cells in lines[1:]:
+    for number, cells in found[1:]:
         while len(cells) > len(header) and not cells[-1].strip():
             cells.pop()
         if len(cells) != len(header):
@@ -101,15 +81,42 @@ def read(path: Path, *, option: str | None = None, errors: str = "strict") -> Ta
     return Table(path, tuple(header), rows)
 
 
-def _lines(text: str) -> list[tuple[int, list[str]]]:
-    """Line number and cells of each line with content."""
-    parsed = []
+def lines(
+    path: Path, *, option: str | None = None, errors: str = "strict"
+) -> list[tuple[int, list[str]]]:
+    """Number and cells of each line with content, of a CSV file in UTF-8 or marked UTF-16.
+
+    The separator is the one of comma, semicolon and tab that gives the first line most cells.
+
+    Args:
+      path: the file.
+      option: the option that names it, for messages.
+      errors: "strict", or "surrogateescape" for a file that may name files in other encodings.
+    Raises:
+      InputError: it cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+        encoding = "utf-16" if content.startswith(_UTF16) else "utf-8-sig"
+        return _parsed(content.decode(encoding, errors))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}", option=option) from None
+    except UnicodeError as error:
+        raise InputError(
+            f"{path} is no CSV file in UTF-8: {error}; save it as CSV in UTF-8", option=option
+        ) from None
+    except csv.Error as error:
+        raise InputError(
+            f"{path} is no CSV file: {error}; a cell with a separator, a quote or a line break "
+            'must stand in quotes, with "" for a quote',
+            option=option,
+        ) from None
+
+
+def _parsed(text: str) -> list[tuple[int, list[str]]]:
     first = next((line for line in text.splitlines() if line.strip()), "")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=_separator(first))
-    for cells in reader:
-        if any(cell.strip() for cell in cells):
-            parsed.append((reader.line_num, cells))
-    return parsed
+    return [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
 
 
 def _separator(first: str) -> str:

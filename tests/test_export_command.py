@@ -208,7 +208,7 @@ def test_bad_input_is_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     places = {"photos": photos / "test", "empty": tmp_path, "csv": tmp_path / "no.csv"}
-    places["csv"].write_text("file\nx.jpg\n")
+    places["csv"].write_text("picture\nx.jpg\n")
     before = runs.snapshot(run_of(commands[name]))
     filled = [flag.format(**places) for flag in flags]
     assert main([*commands[name], *filled]) == 2

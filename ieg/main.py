@@ -1,67 +1,30 @@
-"""`python -m ieg.main --method=...`: flags become a configuration, and one command runs."""
+"""`python -m ieg.main --method=...`: one command, and one line for what ends it early."""
 
 import signal
 import sys
 from collections.abc import Sequence
 
-import ieg.quiet  # noqa: F401
-
-from absl import flags
-from rich.console import Console
-
-from ieg import command_line, config, own_code
-from ieg.commands import (
-    audit,
-    embed,
-    evaluation,
-    export,
-    predict,
-    show_data,
-    train,
-    visualize,
-)
-from ieg.errors import InputError, TrainingStopped, as_flag, spelled
-
-COMMANDS = {
-    "train": train.run,
-    "evaluation": evaluation.run,
-    "visualize": visualize.run,
-    "audit": audit.run,
-    "export": export.run,
-    "predict": predict.run,
-    "show_data": show_data.run,
-    "embed": embed.run,
-}
-
 
 def main(argv: Sequence[str]) -> int:
-    """Runs one command.
+    """Run one command.
 
     Args:
       argv: program name and flags.
     Returns:
       exit status: 0 done; 1 training cannot go on; 2 bad input; 128 + n stopped by signal n.
     """
-    values = flags.FlagValues()
     try:
-        own_code.load(argv)
-        command_line.define_flags(values)
-        if any(word.lstrip("-") in ("help", "helpshort", "helpfull") for word in argv[1:]):
-            print(command_line.help_text())
-            return 0
-        words = values(list(argv))[1:]
-        if words:
-            raise InputError(f"{words[0]!r} is no flag; flags look like --dataset=digits")
-        typed = {name: values[name].value for name in values if values[name].present}
-        resolved = config.resolve(typed)
-        return COMMANDS[resolved.run.mode](resolved, Console())
-    except (InputError, flags.Error) as error:
-        message = spelled(str(error).removeprefix("ERROR:: "), as_flag)
-        print(f"error: {message}", file=sys.stderr)
-        return 2
-    except TrainingStopped as error:
-        print(f"stopped: {spelled(str(error), as_flag)}", file=sys.stderr)
-        return 1
+        try:
+            from ieg import dispatch  # takes seconds, in which somebody may lose patience
+        except ModuleNotFoundError as error:
+            print(
+                f"error: {sys.executable} has no module {error.name}: use the Python that ieg is "
+                "installed in, or install it with all that it needs, by pip install -e . in its "
+                "folder",
+                file=sys.stderr,
+            )
+            return 2
+        return dispatch.run(argv)
     except KeyboardInterrupt:
         print("stopped: interrupted; the last checkpoint stays", file=sys.stderr)
         return 128 + signal.SIGINT

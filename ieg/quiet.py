@@ -9,14 +9,14 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def _stderr_kept_back() -> Iterator[None]:
-    """Hold back the output of compiled code to stderr, unless the block fails."""
+    """Hold back the output of compiled code to stderr, unless the block raises an error."""
     sys.stderr.flush()
     before = os.dup(2)
     with tempfile.TemporaryFile() as written:
         os.dup2(written.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             written.seek(0)
             os.write(before, written.read())
             raise

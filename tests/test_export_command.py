@@ -194,7 +194,7 @@ def test_a_file_that_cannot_be_decoded_has_empty_cells(
         ("digits", ["--mode=predict", "--input={photos}"], "reads color images from files, and"),
         ("photos", ["--mode=export", "--restore_step=3"], "--restore_step=3: no such checkpoint"),
         ("photos", ["--mode=export", "--seed=7"], "no run in "),
-        ("photos", ["--mode=predict", "--input={empty}"], "has no image (.jpg"),
+        ("photos", ["--mode=predict", "--input={empty}"], "has no image"),
         ("photos", ["--mode=predict", "--input={csv}"], "lacks the column path; its first line"),
     ],
 )
@@ -208,7 +208,7 @@ def test_bad_input_is_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     places = {"photos": photos / "test", "empty": tmp_path, "csv": tmp_path / "no.csv"}
-    places["csv"].write_text("file\nx.jpg\n")
+    places["csv"].write_text("picture\nx.jpg\n")
     before = runs.snapshot(run_of(commands[name]))
     filled = [flag.format(**places) for flag in flags]
     assert main([*commands[name], *filled]) == 2

@@ -190,7 +190,7 @@ def test_too_many_damaged_images_end_the_run_and_are_listed(
     photos = trees.write_folder(tmp_path / "photos")
     (photos / "train" / "bee" / "04.jpg").write_text("no image")
     main(["ieg", f"--checkpoint_path={tmp_path / 'runs'}", *SMALL, *FSR,
-          f"--dataset=folder:{photos}", "--backbone=none"])  # fmt: skip
+          f"--dataset=folder:{photos}", "--backbone=none", "--damaged_limit=0"])  # fmt: skip
     error = capsys.readouterr().err
     assert error.startswith("stopped: 1 of 39 image files cannot be decoded, and --damaged_limit")
     assert "train/bee/04.jpg" in error

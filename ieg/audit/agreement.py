@@ -31,7 +31,8 @@ class Agreement(NamedTuple):
       held_out: n, examples that were not trained on.
       held_out_agreement: a in [0, 1], share of them that are predicted as labeled.
       chance_agreement: c in [0, 1].
-      reliable: a > c + 2 sqrt(c (1 - c) / n); all but `held_out` are None where n is 0.
+      reliable: a > c + 2 sqrt(c (1 - c) / n); None where n is so small that this would be false for
+        right predictions of all labels, too. All but `held_out` are None where n is 0.
     """
 
     held_out: int
@@ -43,6 +44,9 @@ class Agreement(NamedTuple):
 def measure(confusion: ArrayLike) -> Agreement:
     """Agreement of predictions with labels.
 
+    >>> measure([[5, 0], [0, 5]]).reliable, measure([[2, 0], [0, 2]]).reliable
+    (True, None)
+
     Args:
       confusion: [K, K] counts of held-out examples, labels in the rows and predictions in the
         columns.
@@ -51,9 +55,15 @@ def measure(confusion: ArrayLike) -> Agreement:
     n = counts.sum()
     if not n:
         return Agreement(0, None, None, None)
-    share, chance = float(np.trace(counts) / n), float(counts.sum(1) @ counts.sum(0) / n**2)
-    error = math.sqrt(max(chance * (1 - chance), 0.0) / n)
-    return Agreement(int(n), share, chance, share > chance + MARGIN * error)
+    labels, predictions = counts.sum(1) / n, counts.sum(0) / n
+    share, chance = float(np.trace(counts) / n), float(labels @ predictions)
+    told = _limit(float(labels @ labels), n) < 1
+    return Agreement(int(n), share, chance, share > _limit(chance, n) if told else None)
+
+
+def _limit(chance: float, n: float) -> float:
+    """Agreement on n labels that is just within chance."""
+    return chance + MARGIN * math.sqrt(max(chance * (1 - chance), 0.0) / n)
 
 
 def doubt(facts: Mapping[str, Any]) -> str:

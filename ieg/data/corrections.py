@@ -11,16 +11,16 @@ Rows are applied in order, so decisions on a corrected run may be appended to th
 it. The last decision on an image counts.
 """
 
-import csv
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from ieg.data import tables
 from ieg.data.files import first_few
 from ieg.errors import InputError
 
@@ -97,35 +97,27 @@ def read(path: Path) -> list[Decision]:
     Raises:
       InputError: the file is missing, no CSV file or without a needed column, or a line is wrong.
     """
-    try:
-        with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-            reader = csv.reader(file, strict=True)
-            lines = [(reader.line_num, cells) for cells in reader if cells]
-    except OSError as error:
-        raise InputError(
-            f"cannot read {path}: {error.strerror}", option="label_corrections"
-        ) from None
-    except csv.Error as error:
-        raise InputError(f"{path} is no CSV file: {error}", option="label_corrections") from None
-    header = lines[0][1] if lines else []
-    if not ({"index", "path"} & set(header) and {"decision", "new_label"} & set(header)):
+    table = tables.read(path, option="label_corrections", errors="surrogateescape")
+    found = {name: table.column(name) for name in COLUMNS}
+    columns = {name: column for name, column in found.items() if column is not None}
+    if not ({"index", "path"} & set(columns) and {"decision", "new_label"} & set(columns)):
         raise InputError(
             f"{path} must have the columns index or path, and decision or new_label; its first "
-            f"line is {','.join(header)!r}",
+            f"line is {','.join(table.header)!r}",
             option="label_corrections",
         )
-    return [_decision(path, header, number, cells) for number, cells in lines[1:]]
+    return [_decision(path, columns, number, cells) for number, cells in table.rows]
 
 
-def _decision(path: Path, header: Sequence[str], number: int, cells: Sequence[str]) -> Decision:
+def _decision(
+    path: Path, columns: Mapping[str, int], number: int, cells: Sequence[str]
+) -> Decision:
     where = _where(path, number)
-    if len(cells) != len(header):
-        raise InputError(f"{where}: {len(cells)} cells, but the first line has {len(header)}")
-    values = dict(zip(header, cells, strict=True))
+    values = {name: cells[column] for name, column in columns.items()}
     row = Decision(number, *(values.get(name, "") for name in COLUMNS))
     if not row.index and not row.path:
         raise InputError(f"{where}: index or path must name an image, and both are empty")
-    if "decision" not in header and row.new_label:
+    if "decision" not in columns and row.new_label:
         return replace(row, decision=_RELABEL)
     if row.decision == _RELABEL and not row.new_label:
         raise InputError(f"{where}: relabel needs a new_label")

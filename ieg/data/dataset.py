@@ -85,7 +85,7 @@ class Dataset:
         splits = ((self.train, self.best_labels), (self.evaluation, self.evaluation.labels))
         for split, labels in splits:
             if isinstance(split.images, FileImages):
-                content.update(split.images.paths.tobytes())
+                content.update(split.images.places().tobytes())
             elif split.names is not None:
                 content.update("\0".join(split.names).encode() + np.asarray(split.images).tobytes())
             elif self.corrections is None:
@@ -139,7 +139,9 @@ def prepare(
     in_use, evaluation = np.arange(len(labels)), source.test
     if source.probe is not None:
         in_use = np.setdiff1d(in_use, source.probe.indices)
-    if settings.eval_split == "validation":
+    if settings.eval_split == "validation" and source.validation is not None:
+        evaluation = source.validation
+    elif settings.eval_split == "validation":
         in_use, evaluation = _split_validation(source, in_use, settings.validation_ratio, seed)
     if name.imbalance is not None:
         in_use = imbalance.thin_out(

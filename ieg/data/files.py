@@ -26,11 +26,12 @@ class Damage:
 
     Args:
       files: number of files in the data set.
-      limit: in [0, 1], largest share of them that a run tolerates.
+      limit: in [0, 1], largest share of them that a run tolerates; above 0, it tolerates one file
+        at least.
     """
 
     def __init__(self, files: int, limit: float) -> None:
-        self._most = int(limit * files)
+        self._most = max(int(limit * files), int(limit > 0))
         self._files = files
         self._reasons: dict[bytes, str] = {}
 
@@ -49,10 +50,10 @@ class Damage:
         """
         self._reasons.update(reasons)
         if len(self._reasons) > self._most:
-            names = [os.fsdecode(path) for path in self._reasons]
+            first, names = next(iter(self._reasons)), [os.fsdecode(path) for path in self._reasons]
             raise TrainingStopped(
                 f"{len(names)} of {self._files} image files cannot be decoded, and `damaged_limit` "
-                f"allows {self._most}: {first_few(names)}"
+                f"allows {self._most}: {first_few(names)}; the first: {self._reasons[first]}"
             )
 
     def among(self, paths: np.ndarray) -> np.ndarray | None:
@@ -76,8 +77,8 @@ class FileImages:
     Training sees a random area of each image, a test its middle, see `ieg.augment.area`.
 
     Args:
-      root: folder that the paths are relative to.
-      paths: [N] bytes.
+      root: folder that relative paths begin at.
+      paths: [N] bytes, as they were given.
       side: H and W in pixels.
       damage: record of the whole data set.
       area: random area of each image for training.
@@ -112,6 +113,15 @@ class FileImages:
         return FileImages(
             self.root, self.paths[indices], self.side, self.damage, self.area, self.middle
         )
+
+    def places(self) -> np.ndarray:
+        """[N] bytes, paths relative to the root: they stay the same when all of it is moved."""
+        paths = [path if _is_plain(path) else self._relative(path) for path in self.paths.tolist()]
+        return np.array(paths, dtype=bytes)
+
+    def _relative(self, path: bytes) -> bytes:
+        root = os.fsencode(self.root)
+        return os.path.relpath(os.path.join(root, path), root)
 
     def whole_squares(self) -> "FileImages":
         """The same images, of which a test sees the largest square in the middle."""
@@ -205,12 +215,19 @@ def decode(root: str, path: tf.Tensor) -> tf.Tensor:
     some epochs and not in others, and batches would depend on the past.
 
     Args:
-      root: folder that the path is relative to.
+      root: folder that a relative path begins at.
       path: scalar string.
     """
-    content = tf.io.read_file(tf.strings.join([root, path], separator="/"))
+    whole = tf.strings.regex_full_match(path, "/.*")
+    joined = tf.strings.join([root, path], separator="/")
+    content = tf.io.read_file(tf.where(whole, path, joined))
     image = tf.io.decode_image(content, CHANNELS, expand_animations=False)
     return tf.ensure_shape(image, [None, None, CHANNELS])
+
+
+def _is_plain(path: bytes) -> bool:
+    """True for a relative path without "." and "..", which need not be looked into further."""
+    return not path.startswith(b"/") and not {b"", b".", b".."} & set(path.split(b"/"))
 
 
 def first_few(names: list[str], count: int = 3) -> str:

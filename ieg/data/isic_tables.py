@@ -8,12 +8,12 @@ ground truth has a header. A list has none, and may begin its lines with marks:
     1 ISIC_0000000,0.0,1.0,...      wrong label or not, name
 """
 
-import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ieg.data import tables
 from ieg.data.files import first_few
 from ieg.errors import InputError
 
@@ -47,7 +47,9 @@ def read_truth(path: Path) -> list[Row]:
       InputError: the file cannot be read, columns are missing or unknown, a row has no class or
         several, or an image is there twice.
     """
-    lines = _lines(path)
+    if not path.is_file():
+        raise InputError(f"there is no {path}; data/README.md lists what ISIC-2019 needs")
+    lines = tables.lines(path)
     header = [cell.strip() for cell in lines[0][1]] if lines else []
     missing = [name for name in HEADER if name not in header]
     foreign = [name for name in header if header.count(name) > 1 or name not in HEADER]
@@ -81,7 +83,7 @@ def read_list(path: Path, truth: Mapping[str, int] | None = None) -> list[Row]:
         unknown.
     """
     rows, kinds = [], set()
-    for number, cells in _lines(path):
+    for number, cells in tables.lines(path):
         if tuple(cell.strip() for cell in cells) == HEADER:
             continue
         _check_length(path, number, cells)
@@ -130,20 +132,6 @@ def _row(
             f"{CLASSES[label]} and its true class {CLASSES[truth.get(name, true)]}"
         )
     return Row(name, label, true, marked=True)
-
-
-def _lines(path: Path) -> list[tuple[int, list[str]]]:
-    """Line number and cells of each line that is not blank."""
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, strict=True)
-            return [(reader.line_num, c) for c in reader if any(cell.strip() for cell in c)]
-    except OSError as error:
-        raise InputError(
-            f"cannot read {path} ({error.strerror}); data/README.md lists what ISIC-2019 needs"
-        ) from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} is no CSV file in UTF-8: {error}") from None
 
 
 def _check_length(path: Path, number: int, cells: Sequence[str]) -> None:

@@ -1,10 +1,10 @@
 """Lists of image files, from class folders or tables, and the data sets that they make."""
 
-import csv
 import logging
 import os
 import stat
-from collections.abc import Callable, Sequence
+import unicodedata
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,38 +15,36 @@ from ieg import keys
 from ieg.augment.area import MIDDLE, Middle, TrainingArea
 from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
+from ieg.data import tables
 from ieg.data.files import Damage, FileImages, first_few
+from ieg.data.left_out import LeftOut
 from ieg.data.sources import ProbeSet, Request, Source, Split
 from ieg.errors import InputError
 
-#: Formats that TensorFlow decodes; of an animated GIF the first picture counts.
-ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
+#: Endings of image files in lower case; what a file holds is told by its content.
+IMAGE_SUFFIXES = frozenset(
+    {
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"),
+        *(".heic", ".heif", ".avif"),
+    }
+)
+#: Folders and files, in lower case, that file managers, network drives and archives leave behind.
+_SYSTEM = frozenset(
+    [
+        "__macosx",
+        "@eadir",
+        "#recycle",
+        "@recycle",
+        "$recycle.bin",
+        "system volume information",
+        "lost+found",
+        "thumbs.db",
+        "ehthumbs.db",
+        "desktop.ini",
+    ]
+)
 #: Share of each class in a test split made by ieg.
 TEST_SHARE = 0.2
-
-
-@dataclass
-class LeftOut:
-    """Files left out of a list, by reason; paths relative to the root of the data set."""
-
-    empty: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    foreign: list[str] = field(default_factory=list)
-    repeated: list[str] = field(default_factory=list)
-
-    def warn(self) -> None:
-        """Log one line per reason with the number of files and the first of them."""
-        reasons = {
-            "empty (0 bytes)": self.empty,
-            "missing": self.missing,
-            f"with other endings than {' '.join(ENDINGS)}": self.foreign,
-            "that are listed elsewhere too": self.repeated,
-        }
-        for reason, paths in reasons.items():
-            if paths:
-                logging.getLogger("ieg").warning(
-                    "files left out: %d %s: %s", len(paths), reason, first_few(sorted(paths))
-                )
 
 
 @dataclass
@@ -62,26 +60,77 @@ class Listed:
     labels: list[int] = field(default_factory=list)
 
 
+def is_system(name: str) -> bool:
+    """True for hidden names and those of file managers, network drives and archives.
+
+    >>> is_system(".DS_Store"), is_system("@eaDir"), is_system("eagle")
+    (True, True, False)
+    """
+    return name.startswith(".") or name.lower() in _SYSTEM
+
+
 def class_folders(folder: Path) -> list[str]:
-    """Names of the folders in a folder, sorted, without hidden ones."""
+    """Names of the folders in a folder, sorted, without hidden ones and those of the system."""
     entries = _entries(folder)
-    return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
+    return sorted(e.name for e in entries if _is_folder(e) and not is_system(e.name))
+
+
+def note_unplaced(root: Path, folder: str, used: Container[str], left_out: LeftOut) -> None:
+    """Enter what stands in a folder beside those of its folders that are read.
+
+    Args:
+      root: folder of the data set.
+      folder: folder below the root; "" for the root itself.
+      used: names of the folders that are read.
+      left_out: takes in the others.
+    """
+    for entry in _entries(root / folder):
+        path = f"{folder}/{entry.name}" if folder else entry.name
+        path += "/" if _is_folder(entry) else ""
+        if is_system(entry.name):
+            left_out.system.append(path)
+        elif entry.name not in used:
+            left_out.unplaced.append(path)
 
 
 def images_below(root: Path, folder: str, left_out: LeftOut) -> list[str]:
     """Sorted paths, relative to the root, of all images in a folder and in those inside it."""
-    found = []
+    parts = [part for part in folder.split("/") if part]
+    above = [root.joinpath(*parts[:depth]) for depth in range(len(parts) + 1)]
+    return sorted(_below(root, folder, left_out, frozenset(map(_identity, above))))
+
+
+def _below(
+    root: Path, folder: str, left_out: LeftOut, above: frozenset[tuple[int, int]]
+) -> Iterator[str]:
+    """Images in a folder; `above` are the folders that lead to it, itself included."""
     for entry in _entries(root / folder):
         path = f"{folder}/{entry.name}" if folder else entry.name
-        if entry.name.startswith(".") or entry.name.lower() in ("thumbs.db", "desktop.ini"):
-            continue
-        if entry.is_dir():
-            found += images_below(root, path, left_out)
-        elif not entry.name.lower().endswith(ENDINGS):
+        if is_system(entry.name):
+            left_out.system.append(path)
+        elif _is_folder(entry):
+            inside = _identity(root / path)
+            if inside in above:  # a link; to follow it would give all images this class
+                left_out.loops.append(path)
+            else:
+                yield from _below(root, path, left_out, above | {inside})
+        elif os.path.splitext(entry.name)[1].lower() not in IMAGE_SUFFIXES:
             left_out.foreign.append(path)
         elif is_usable(root, path, left_out):
-            found.append(path)
-    return sorted(found)
+            yield path
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    """What a folder is known by, whatever links lead to it."""
+    found = os.stat(folder)
+    return found.st_dev, found.st_ino
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -123,26 +172,26 @@ def list_images(path: Path) -> tuple[Path, list[str]]:
         paths = images_below(root, "", left_out)
     elif path.is_file():
         root = path.parent
-        listed = dict.fromkeys(os.path.relpath(root / name, root) for name in _path_column(path))
+        listed = dict.fromkeys(_path_column(path))
         paths = [name for name in listed if is_usable(root, name, left_out)]
     else:
         raise InputError(f"{path}: there is no such folder or CSV file")
-    left_out.warn()
     if not paths:
-        raise InputError(f"{path} has no image ({' '.join(ENDINGS)})")
+        raise InputError(f"{path} has no image{left_out.told()}")
+    left_out.warn()
     return root, paths
 
 
 def _path_column(path: Path) -> list[str]:
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, strict=True)
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read as a CSV file: {error}") from None
-    if "path" not in (reader.fieldnames or ()):
+    table = tables.read(path)
+    column = table.column("path", *tables.PATH_NAMES)
+    if column is None:
         raise InputError(f"{path} lacks the column path; its first line must name it")
-    return [row["path"] for row in rows if row["path"]]
+    return [
+        tables.image_path(path.parent, cells[column], table.where(line))
+        for line, cells in table.rows
+        if cells[column].strip()
+    ]
 
 
 def to_predict(
@@ -196,35 +245,81 @@ def class_tree(
       InputError: a class has no image, or there is a folder of another class.
     """
     place = root / folder
-    present = set(class_folders(place))
-    foreign = sorted(present - set(classes))
-    if foreign:
-        raise InputError(
-            f"{place} has folders of classes that are not among those to train on: "
-            f"{first_few(foreign)}"
-        )
+    folders = _folders_of(classes, place, left_out)
+    note_unplaced(root, folder, folders.values(), left_out)
     listed = Listed()
     for label, name in enumerate(classes):
-        path = f"{folder}/{name}" if folder else name
-        images = images_below(root, path, left_out) if name in present else []
+        path = "/".join(part for part in (folder, folders.get(name, "")) if part)
+        images = images_below(root, path, left_out) if name in folders else []
         listed.paths += images
         listed.labels += [label] * len(images)
-    without = sorted(set(range(len(classes))) - set(listed.labels))
+    without = [classes[k] for k in sorted(set(range(len(classes))) - set(listed.labels))]
     if every_class and without:
-        names = first_few([classes[k] for k in without])
-        raise InputError(f"{len(without)} classes have no image in {place}: {names}")
+        few = "1 class has" if len(without) == 1 else f"{len(without)} classes have"
+        raise InputError(f"{few} no image in {place}: {first_few(without)}{left_out.told()}")
     return listed
 
 
-def check_classes(classes: Sequence[str], where: str) -> None:
-    """Raise InputError for fewer than two classes."""
+def _folders_of(classes: Sequence[str], place: Path, left_out: LeftOut) -> dict[str, str]:
+    """Class → its folder, which may be spelled with other capitals or accents."""
+    present = class_folders(place)
+    found = {name: name for name in present if name in classes}
+    for folder in (name for name in present if name not in classes):
+        meant = [name for name in classes if likeness(name) == likeness(folder)]
+        if len(meant) != 1 or meant[0] in found:
+            raise InputError(
+                f"{place} has folders of classes that are not among those to train on: "
+                f"{first_few([name for name in present if name not in classes])}"
+            )
+        found[meant[0]] = folder
+        left_out.notes.append(f"{place / folder} is read as images of the class {meant[0]}")
+    return found
+
+
+def likeness(name: str) -> str | float:
+    """What classes have in common that are probably one: value, or letters whatever their case.
+
+    >>> likeness("Red  ant") == likeness("red ant"), likeness("0") == likeness("0.0")
+    (True, True)
+    """
+    try:
+        return float(name)
+    except ValueError:
+        return " ".join(unicodedata.normalize("NFC", name).casefold().split())
+
+
+def check_classes(classes: Sequence[str], where: str, left_out: LeftOut) -> None:
+    """Check the names of classes, and note those that are probably one.
+
+    Args:
+      classes: K names.
+      where: place that has them, for the messages.
+      left_out: what was left out of that place, which goes into the message.
+    Raises:
+      InputError: there are fewer than two, or a name is no text of one line.
+    """
     if len(classes) < 2:
         found = f"only the class {classes[0]}" if classes else "no class"
-        raise InputError(f"{where} has {found}; a classifier needs at least two")
+        raise InputError(f"{where} has {found}; a classifier needs at least two{left_out.told()}")
+    for name in classes:
+        if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
+            raise InputError(
+                f"{where} has the class {os.fsencode(name)!r}; rename it: it must be one line of "
+                "text in UTF-8"
+            )
+    alike: dict[str | float, list[str]] = {}
+    for name in classes:
+        alike.setdefault(likeness(name), []).append(name)
+    left_out.notes += [
+        f"classes that are nearly the same: {' and '.join(map(repr, names))}; if they are one, "
+        "give them one name"
+        for names in alike.values()
+        if len(names) > 1
+    ]
 
 
 def split_off(
-    everything: Listed, classes: Sequence[str], seed: int
+    everything: Listed, classes: Sequence[str], seed: int, left_out: LeftOut
 ) -> tuple[Listed, Listed, dict[str, list[str]]]:
     """Draw a test split: a fifth of every class, at least one image.
 
@@ -232,6 +327,7 @@ def split_off(
       everything: the images to split.
       classes: K names.
       seed: the run's seed.
+      left_out: what was left out before, which goes into the message.
     Returns:
       training images; test images; a table with the columns path and split.
     Raises:
@@ -243,7 +339,7 @@ def split_off(
         small = first_few([name for name, n in zip(classes, counts, strict=True) if n < 2])
         raise InputError(
             f"there is no test split, and none can be made of classes with less than two images: "
-            f"{small}"
+            f"{small}{left_out.told()}"
         )
     order = keys.generator(seed, "test split").permutation(len(labels))
     tested = np.zeros(len(labels), bool)
@@ -295,6 +391,7 @@ def make_source(
     train: Listed,
     test: Listed,
     probe: Listed | None = None,
+    validation: Listed | None = None,
     class_balanced: bool = True,
     given_labels: np.ndarray | None = None,
     true_labels: np.ndarray | None = None,
@@ -310,6 +407,7 @@ def make_source(
       class_names: K names.
       train, test: files to train and to test on, with their best known labels.
       probe: files of the probe set with their right labels, or None.
+      validation: files of the validation split, or None.
       class_balanced: see `ProbeSet`.
       given_labels: [N] given labels of the training split, where they differ from the listed ones.
       true_labels: [N] true labels of the training split, see `Split`.
@@ -319,23 +417,29 @@ def make_source(
     probe = probe or Listed()
     side = request.image_size or side
     augmentation = views(side)
-    paths = [train.paths + probe.paths, test.paths]
-    damage = Damage(len(paths[0]) + len(paths[1]), request.damaged_limit)
-    images = [
-        FileImages(
-            str(root), np.array([os.fsencode(p) for p in part]), side, damage, augmentation.area
-        )
-        for part in paths
-    ]
+    trained = train.paths + probe.paths
+    everything = {*trained, *test.paths, *(validation.paths if validation else ())}
+    damage = Damage(len(everything), request.damaged_limit)
+
+    def images(paths: Sequence[str]) -> FileImages:
+        names = np.array([os.fsencode(path) for path in paths])
+        return FileImages(str(root), names, side, damage, augmentation.area)
+
+    def held_out(listed: Listed) -> Split:
+        return Split(images(listed.paths), np.array(listed.labels, np.int64))
+
     labels = np.array(train.labels + probe.labels, np.int64)
     probe_set = ProbeSet(
         np.arange(len(train.paths), len(labels)), np.array(probe.labels, np.int64), class_balanced
     )
     return Source(
         train=Split(
-            images[0], labels if given_labels is None else given_labels, true_labels=true_labels
+            images(trained),
+            labels if given_labels is None else given_labels,
+            true_labels=true_labels,
         ),
-        test=Split(images[1], np.array(test.labels, np.int64)),
+        test=held_out(test),
+        validation=held_out(validation) if validation and validation.paths else None,
         class_names=tuple(class_names),
         confusion=None,
         weak=augmentation.weak,

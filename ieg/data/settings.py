@@ -52,7 +52,8 @@ class DataSettings:
     )
     damaged_limit: float = option(
         0.01,
-        "largest share of image files that may be damaged; more of them end the run",
+        "largest share of image files that may be damaged, above 0 at least one file; more of "
+        "them end the run",
         at_least=0,
         at_most=1,
         experiment=False,
@@ -60,11 +61,16 @@ class DataSettings:
     dataset_dir: str = option("./data", "folder that holds the data sets", experiment=False)
     eval_split: str = option(
         "test",
-        "split on which accuracy is measured: test, or validation (held out of the training data)",
+        "split on which accuracy is measured: test, or validation (that of the data set, or else "
+        "held out of the training data)",
         choices=("test", "validation"),
     )
     validation_ratio: float = option(
-        0.1, "for --eval_split=validation: share of the training data held out", above=0, below=1
+        0.1,
+        "for --eval_split=validation, if the data set has no such split: share of the training "
+        "data held out",
+        above=0,
+        below=1,
     )
     probe_dataset_hold_ratio: float = option(
         0.02, "share of the training data held out as the clean probe set", at_least=0, below=1

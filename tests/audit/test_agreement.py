@@ -38,6 +38,23 @@ def test_with_nothing_held_out_nothing_is_known() -> None:
     assert agreement.measure(np.zeros([4, 4])) == (0, None, None, None)
 
 
+@pytest.mark.parametrize(
+    ("confusion", "reliable"),
+    [
+        ([[2, 0], [0, 2]], None),  # c = 1/2, two standard errors are 2 · 0.25
+        ([[1, 1], [0, 2]], None),
+        ([[3, 0], [0, 2]], True),  # c = 0.52 with an error of 0.223
+        ([[1, 2], [1, 1]], False),
+        (np.eye(3), True),  # c = 1/3 with an error of 0.272
+        ([[27, 0], [3, 0]], False),  # right labels would agree by more than chance
+    ],
+)
+def test_few_labels_tell_only_what_they_can(confusion: list, reliable: bool | None) -> None:
+    found = agreement.measure(confusion)
+    assert found.reliable is reliable
+    assert bool(agreement.warning(found._asdict())) == (reliable is False)
+
+
 def test_only_an_unreliable_audit_is_warned_of() -> None:
     blind = agreement.measure([[30, 30], [45, 45]])
     said = agreement.warning(blind._asdict())

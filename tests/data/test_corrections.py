@@ -141,7 +141,7 @@ def test_what_does_not_fit_is_refused(
         assert word in str(refused.value)
 
 
-@pytest.mark.parametrize("header", ["path,score", "decision,new_label", "", "index;decision"])
+@pytest.mark.parametrize("header", ["path,score", "decision,new_label", "", "index decision"])
 def test_columns_that_are_needed(write: Write, header: str) -> None:
     with pytest.raises(InputError, match="must have the columns index or path, and decision or"):
         apply(write(header=header))

@@ -143,7 +143,8 @@ def test_files_that_are_left_out_are_counted_and_named(
     assert [record.getMessage() for record in caplog.records] == [
         "files left out: 4 empty (0 bytes): train/ant/empty0.jpg, train/ant/empty1.jpg, "
         "train/ant/empty2.jpg and 1 more",
-        "files left out: 1 with other endings than .jpg .jpeg .png .bmp .gif: train/ant/notes.txt",
+        "files left out: 1 with endings of no image: train/ant/notes.txt",
+        "files left out: 1 hidden or of the system: train/ant/.DS_Store",
     ]
 
 
@@ -213,7 +214,7 @@ def test_rows_that_repeat_themselves_or_have_no_file_are_left_out(
     messages = [record.getMessage() for record in caplog.records]
     assert messages == [
         "files left out: 1 missing: images/99.jpg",
-        "files left out: 1 that are listed elsewhere too: images/3.jpg",
+        "files left out: 1 that are listed elsewhere too: images/../images/3.jpg",
     ]
 
 

@@ -197,6 +197,18 @@ def test_too_many_damaged_images_end_the_run(tmp_path: Path) -> None:
         read(pipeline(data), 0, 6)
 
 
+@pytest.mark.parametrize(
+    ("files", "limit", "allowed"), [(10, 0.01, 1), (60, 0.01, 1), (250, 0.01, 2), (250, 0, 0)]
+)
+def test_a_few_files_may_have_a_damaged_one_among_them(
+    files: int, limit: float, allowed: int
+) -> None:
+    found = Damage(files, limit)
+    found.add({f"{k}.jpg".encode(): "no image" for k in range(allowed)})
+    with pytest.raises(TrainingStopped, match=f"allows {allowed}: "):
+        found.add({b"one more.jpg": "no image"})
+
+
 def test_other_errors_are_not_taken_for_damage(tmp_path: Path) -> None:
     files = some_files(tmp_path)
     error = tf.errors.InvalidArgumentError(None, None, "something else")

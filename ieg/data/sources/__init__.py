@@ -74,6 +74,8 @@ class Source:
       probe: probe set of the data set's own; None to hold one out of the training split.
       damage: record of unreadable image files; None for images in memory.
       made_split: columns of a table that lists a split made by ieg, or None.
+      validation: validation split of the data set's own; None to hold one out of the training
+        split.
     """
 
     train: Split
@@ -87,6 +89,7 @@ class Source:
     probe: ProbeSet | None = None
     damage: Damage | None = None
     made_split: Mapping[str, Sequence[str]] | None = None
+    validation: Split | None = None
 
     def check(self, dataset: str) -> None:
         """Check that the labels fit examples and classes.
@@ -96,7 +99,10 @@ class Source:
         Raises:
           InputError: labels are no whole numbers [N] in [0, K), or true labels none in [-1, K).
         """
-        for which, split in (("train", self.train), ("test", self.test)):
+        splits = {"train": self.train, "test": self.test, "validation": self.validation}
+        for which, split in splits.items():
+            if split is None:
+                continue
             for name, values, least in (
                 ("labels", split.labels, 0),
                 ("true_labels", split.true_labels, -1),

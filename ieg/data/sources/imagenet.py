@@ -9,7 +9,8 @@ arXiv 1409.0575.
 from pathlib import Path
 
 from ieg.data import listing
-from ieg.data.listing import LeftOut, Listed
+from ieg.data.left_out import LeftOut
+from ieg.data.listing import Listed
 from ieg.data.sources import REGISTRY, Request, Source, SourceEntry
 from ieg.errors import InputError
 
@@ -37,8 +38,8 @@ def load(request: Request) -> Source:
     require(root, "train")
     require(root, "val")
     classes = listing.class_folders(root / "train")
-    listing.check_classes(classes, f"{root / 'train'}, whose folders are the classes,")
     left_out = LeftOut()
+    listing.check_classes(classes, f"{root / 'train'}, whose folders are the classes,", left_out)
     train = listing.class_tree(root, "train", classes, left_out)
     test = some_classes(root, "val", classes, left_out)
     left_out.warn()

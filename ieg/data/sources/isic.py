@@ -23,7 +23,8 @@ from ieg.augment.weak import WeakAugmentation
 from ieg.data import isic_tables, listing
 from ieg.data.files import first_few
 from ieg.data.isic_tables import CLASSES, Row
-from ieg.data.listing import LeftOut, Listed, Views
+from ieg.data.left_out import LeftOut
+from ieg.data.listing import Listed, Views
 from ieg.data.sources import REGISTRY, Request, Source, SourceEntry
 from ieg.errors import InputError
 

@@ -15,7 +15,8 @@ import numpy as np
 from ieg import keys
 from ieg.data import listing
 from ieg.data.files import first_few
-from ieg.data.listing import LeftOut, Listed
+from ieg.data.left_out import LeftOut
+from ieg.data.listing import Listed
 from ieg.data.sources import REGISTRY, Request, Source, SourceEntry, imagenet
 from ieg.errors import InputError
 

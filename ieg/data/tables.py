@@ -1,0 +1,158 @@
+"""CSV files of people: encodings, separators and names of columns as spreadsheets leave them."""
+
+import csv
+import io
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ieg.errors import InputError
+
+#: Usual names of the column path.
+PATH_NAMES = ("filename", "file", "file_path", "image", "image_path")
+_SEPARATORS = ",;\t"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Content of a CSV file.
+
+    Attributes:
+      path: the file.
+      header: names of the columns as they stand in the file, without spaces around them.
+      rows: number of its line, and as many cells as the header has, of each row.
+    """
+
+    path: Path
+    header: tuple[str, ...]
+    rows: list[tuple[int, list[str]]]
+
+    def column(self, name: str, *others: str) -> int | None:
+        """Find a column whatever the case, spaces, hyphens and underscores of its name.
+
+        Args:
+          name: name of the column.
+          others: further names, which count only if there is no column of the first.
+        Returns:
+          its place in the header; None if there is none.
+        Raises:
+          InputError: several columns could be meant.
+        """
+        found = [k for k, title in enumerate(self.header) if key(title) == key(name)]
+        if len(found) > 1:
+            raise InputError(f"{self.path} has the column {name} more than once")
+        if not found:
+            wanted = {key(other) for other in others}
+            found = [k for k, title in enumerate(self.header) if key(title) in wanted]
+        if len(found) > 1:
+            titles = " and ".join(self.header[k] for k in found)
+            raise InputError(f"{self.path} has the columns {titles}; call the right one {name}")
+        return found[0] if found else None
+
+    def where(self, line: int) -> str:
+        """Place of a row for messages."""
+        return f"{self.path}, line {line}"
+
+
+def read(path: Path, *, option: str | None = None, errors: str = "strict") -> Table:
+    """Read a CSV file whose first line names the columns; see `lines`.
+
+    Empty cells behind the last column are left out.
+
+    Raises:
+      InputError: it cannot be read, or a row has more or fewer cells than the first line.
+    """
+    found = lines(path, option=option, errors=errors)
+    header = [title.strip() for title in found[0][1]] if found else []
+    rows = []
+    for number, cells in found[1:]:
+        while len(cells) > len(header) and not cells[-1].strip():
+            cells.pop()
+        if len(cells) != len(header):
+            raise InputError(
+                f"{path}, line {number}: {len(cells)} cells, but the first line has {len(header)}; "
+                "a name with a comma must stand in quotes",
+                option=option,
+            )
+        rows.append((number, cells))
+    return Table(path, tuple(header), rows)
+
+
+def lines(
+    path: Path, *, option: str | None = None, errors: str = "strict"
+) -> list[tuple[int, list[str]]]:
+    """Number and cells of each line with content, of a CSV file in UTF-8 or marked UTF-16.
+
+    The separator is the one of comma, semicolon and tab that gives the first line most cells.
+
+    Args:
+      path: the file.
+      option: the option that names it, for messages.
+      errors: "strict", or "surrogateescape" for a file that may name files in other encodings.
+    Raises:
+      InputError: it cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+        encoding = "utf-16" if content.startswith(_UTF16) else "utf-8-sig"
+        return _parsed(content.decode(encoding, errors))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}", option=option) from None
+    except UnicodeError as error:
+        raise InputError(
+            f"{path} is no CSV file in UTF-8: {error}; save it as CSV in UTF-8", option=option
+        ) from None
+    except csv.Error as error:
+        raise InputError(
+            f"{path} is no CSV file: {error}; a cell with a separator, a quote or a line break "
+            'must stand in quotes, with "" for a quote',
+            option=option,
+        ) from None
+
+
+def _parsed(text: str) -> list[tuple[int, list[str]]]:
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=_separator(first))
+    return [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+
+
+def _separator(first: str) -> str:
+    """Separator that gives the first line most cells; a comma if none does."""
+    return max(_SEPARATORS, key=lambda mark: len(next(csv.reader([first], delimiter=mark), [])))
+
+
+def key(title: str) -> str:
+    """What two spellings of the name of a column have in common.
+
+    >>> key("True label") == key("true_label")
+    True
+    """
+    return re.sub(r"[\W_]+", "", title.casefold())
+
+
+def image_path(root: Path, text: str, where: str) -> str:
+    r"""Path of an image file as a cell gives it.
+
+    Spaces around it, a leading ~ and \ in the place of / count only if there is no file of exactly
+    that name.
+
+    Args:
+      root: folder of the table, where relative paths begin.
+      text: the cell.
+      where: place of the cell, for the message.
+    Raises:
+      InputError: the cell is empty, has a line break or is the address of a web page.
+    """
+    name = text.strip()
+    if not name or "\n" in name or "\0" in name:
+        raise InputError(f"{where}: path must be one line of text")
+    if _ADDRESS.match(name):
+        raise InputError(
+            f"{where}: {name} is an address; download the images, and give the paths of the files"
+        )
+    home = os.path.expanduser(name) if name.startswith("~/") else name
+    spellings = (text, name, home, name.replace("\\", "/"))
+    return next((path for path in spellings if os.path.exists(root / path)), name)

@@ -183,12 +183,9 @@ def of_training(
     score = (1 - posterior[rows, given]).clip(_LEAST_SCORE, 1 - _LEAST_SCORE)
     by_loss = _score_by(np.asarray(running_loss, np.float64), score)
     odds = np.sqrt(score / (1 - score) * by_loss / (1 - by_loss))
-    others = posterior.copy()
+    others = np.maximum(posterior, np.finfo(float).tiny)  # of equally unlikely ones each alike
     others[rows, given] = 0
-    total = others.sum(axis=1, keepdims=True)
-    pooled = (odds / (1 + odds))[:, np.newaxis] * np.divide(
-        others, total, where=total > 0, out=others
-    )
+    pooled = others / others.sum(axis=1, keepdims=True) * (odds / (1 + odds))[:, np.newaxis]
     pooled[rows, given] = 1 / (1 + odds)
     return Combination(
         pooled,

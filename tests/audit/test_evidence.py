@@ -114,6 +114,44 @@ def test_the_gradient_is_that_of_the_loss() -> None:
         assert gradient[j] == pytest.approx((above - below) / 2e-5, rel=1e-5)
 
 
+def test_scores_and_loss_are_pooled_by_the_mean_of_their_log_odds() -> None:
+    true = np.arange(200) % 2
+    given = np.where(np.arange(200) % 5 == 0, 1 - true, true)
+    loss = np.where(given == true, 0.2, 3.0)
+    found = evidence.of_training(logits_of(true, 1.0, 3)[:, :2], given, loss)
+    p, t, rows = found.probability["head"], found.channel, np.arange(200)
+    own, other = p * t[given, given], (1 - p) * t[1 - given, given]
+    # Two values of the loss have a score each.
+    by_loss = 1 - found.probability["loss"]
+    assert len(np.unique(by_loss.round(9))) == 2
+    assert by_loss[given != true].min() > 0.5 > by_loss[given == true].max()
+    odds = np.sqrt(other / own * by_loss / (1 - by_loss))
+    np.testing.assert_allclose(1 - found.posterior[rows, given], odds / (1 + odds), rtol=1e-4)
+    np.testing.assert_allclose(found.posterior.sum(axis=1), 1)
+
+
+def test_a_loss_that_nobody_knows_leaves_the_score_as_it_is() -> None:
+    true, given = classes_and_labels(60, 0.3)
+    found = evidence.of_training(logits_of(true, 3.0, 3), given, np.full(60, np.nan))
+    own = found.posterior[np.arange(60), given]
+    np.testing.assert_allclose(found.probability["loss"], own, atol=1e-5)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.4])
+def test_held_out_labels_right_or_wrong_tell_how_sure_a_head_may_be(noise: float) -> None:
+    true, given = classes_and_labels(4000, 0.4)
+    strong = logits_of(true, 6.0, 3)
+    memorized = 0.2 * strong + 0.3 * np.eye(3)[given]  # weak, and it leans to the given label
+    held_out, labels = classes_and_labels(1000, noise)
+    unknown = np.full(4000, np.nan)
+    other = 0.2 * logits_of(held_out, 6.0, 5), labels
+    found = evidence.of_training(memorized, given, unknown, other)
+    alone = evidence.combine({"head": memorized}, given, START)
+    rate = 1 - found.posterior[np.arange(4000), given].mean()
+    assert abs(rate - np.mean(given != true)) < 0.02
+    assert 1 - alone.posterior[np.arange(4000), given].mean() < rate - 0.1
+
+
 @pytest.mark.parametrize(
     ("parts", "labels", "message"),
     [

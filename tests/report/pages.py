@@ -53,6 +53,7 @@ def audit(rows: int = 200, thumbnails: int = 100) -> Audit:
         ],
         others=[Other("test", 997, f"{HOSTILE[5]}/test", 2)],
         pictures={rows: PNG},
+        neighbors=[[1, 2], [0, 5]],
     )
 
 

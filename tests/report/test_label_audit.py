@@ -38,3 +38,18 @@ def test_the_table_begins_with_the_highest_score() -> None:
     np.testing.assert_array_equal(table["margin"], [np.nan, 2.0, -1.0, 1.0])
     del examples["path"]
     assert label_audit.sort(examples, found, {}).table(("ant", "bee"))["path"] == [""] * 4
+
+
+def test_neighbors_are_places_in_the_sorted_list() -> None:
+    angle = np.array([0.0, 0.1, 0.25, 2.0, 2.0, 2.3, 2.7])  # two equal images among them
+    features = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
+    score = np.array([0.1, 0.9, 0.2, 0.8, 0.3, 0.4, 0.0])
+    examples = {"index": np.arange(7), "given_label": np.zeros(7), "true_label": np.full(7, np.nan)}
+    found = audit.Estimate(score, np.zeros(7, np.int64), score, 0.3, np.eye(2), 1.0)
+    audited = label_audit.sort(examples, found, {}, features)
+    assert audited.neighbors is not None
+    named = audited.index[audited.neighbors]
+    assert named.shape == (7, 5)
+    place = {int(index): row for row, index in enumerate(audited.index)}
+    assert list(named[place[1]][:2]) == [0, 2]
+    assert named[place[3]][0] == 4 and named[place[4]][0] == 3

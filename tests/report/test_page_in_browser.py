@@ -110,6 +110,18 @@ def test_it_opens_without_a_complaint_and_nothing_in_a_name_runs(opened: Chrome)
     assert opened.title == NAMES[1] and opened.get_log("browser") == []
 
 
+def test_similar_images_stand_beside_a_label(opened: Chrome) -> None:
+    begin(opened)
+    shown = find(opened, "#neighbors div > span")
+    assert [image.text for image in shown] == [NAMES[1], NAMES[2]]
+    assert len(find(opened, "#neighbors img")) == 2
+    press(opened, Keys.ARROW_RIGHT)
+    same = find(opened, "#neighbors .same")
+    assert [image.text for image in same] == [NAMES[1]]  # row 5, given as row 1 is
+    press(opened, Keys.ARROW_RIGHT)
+    assert not opened.find_element(By.ID, "neighbors").is_displayed()
+
+
 def test_the_policy_stops_what_is_not_of_the_page(opened: Chrome) -> None:
     opened.execute_script(
         "const img = document.createElement('img'); img.src = 'https://localhost:9/x.png';"

@@ -299,7 +299,8 @@ def _preset(typed: Mapping[str, Any], source: SourceEntry) -> dict[str, Any]:
     backbone = typed.get("backbone", source.backbone)
     whole = typed.get("train_backbone", False)
     if backbone != "none" and not whole:
-        return {"backbone": backbone, **features.preset(typed.get("method", features.METHOD))}
+        method = METHODS.get(typed.get("method", features.METHOD))
+        return {"backbone": backbone, **features.SETTINGS, **method.on_features}
     preset = dict(source.preset)
     if whole:
         preset |= {"backbone": backbone, "network_name": features.NETWORK}

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from ieg.config import Config
 from ieg.experiment import Experiment, build
-from ieg.features import preset, progress
+from ieg.features import progress
 from ieg.report import findings, judgment, label_audit, outcome
 from ieg.report.announce import announce
 from ieg.report.finish import audit_again
@@ -20,7 +20,7 @@ def run(config: Config, console: Console) -> int:
     """Write label_audit.csv, audit.json, the findings and the page; returns the exit status.
 
     Without a run of these settings the labels are audited by the head in closed form, if the method
-    is that one, and nothing is trained.
+    has one, and nothing is trained.
 
     Raises:
       InputError: see `restored`; or a fold has not been trained.
@@ -43,7 +43,7 @@ def run(config: Config, console: Console) -> int:
 def _needs_no_run(config: Config) -> bool:
     """True for a head in closed form on features, which is whole before any training."""
     on_features = config.network.backbone != "none" and not config.trains_backbone
-    in_closed_form = config.run.method == preset.METHOD and on_features
+    in_closed_form = config.method.closed_form and on_features
     return in_closed_form and not config.evaluation.audit_folds and not config.run.restore_step
 
 

@@ -227,6 +227,9 @@ class Method:
         names an entry of `ieg.losses`, whose options are added.
       defaults: flag → default of a common setting under this method.
       requires: flag → the only value of a common setting that this method works with.
+      on_features: flag → default of a common setting on frozen features of a backbone, where it
+        differs from `ieg.features.preset`.
+      closed_form: True if on such features the result is there before the first step.
       needs: content of its batches.
       per_example: names of the values that `step` returns per example.
       curves: panels of a figure of logged scalars: title of a panel → scalar → its name there.
@@ -240,6 +243,8 @@ class Method:
     Options: ClassVar[type] = NoOptions
     defaults: ClassVar[Mapping[str, Any]] = {}
     requires: ClassVar[Mapping[str, Any]] = {}
+    on_features: ClassVar[Mapping[str, Any]] = {}
+    closed_form: ClassVar[bool] = False
     needs: ClassVar[Needs] = Needs()
     per_example: ClassVar[tuple[str, ...]] = ()
     curves: ClassVar[Mapping[str, Mapping[str, str]]] = {}

@@ -28,6 +28,8 @@ class Gaussian(Method):
 
     needs: ClassVar[Needs] = Needs(posterior=True)
     requires: ClassVar[Mapping[str, Any]] = {"head_start": "gaussian", "use_ema": False}
+    on_features: ClassVar[Mapping[str, Any]] = {"max_epoch": 1}
+    closed_form: ClassVar[bool] = True
 
     def __init__(self, options: Any, context: Context) -> None:
         super().__init__(options, context)

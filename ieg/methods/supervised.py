@@ -7,7 +7,7 @@ N. Arechiga and T. Ma, "Learning Imbalanced Datasets with Label-Distribution-Awa
 NeurIPS 2019 (arXiv 1906.07413).
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -50,6 +50,7 @@ class Supervised(Method):
     """Trains on the mean of a loss over the batch."""
 
     Options = Options
+    on_features: ClassVar[Mapping[str, Any]] = {"learning_rate": 0.01}
     curves: ClassVar = {
         "Trust in predictions": {
             "trust": "trust ε, mean of g·l",

@@ -17,6 +17,7 @@ from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
 from ieg.data.files import Damage, FileImages, first_few
 from ieg.data.sources import ProbeSet, Request, Source, Split
+from ieg.decoding import RGB, WHITE
 from ieg.errors import InputError
 
 #: Formats that TensorFlow decodes; of an animated GIF the first picture counts.
@@ -146,7 +147,12 @@ def _path_column(path: Path) -> list[str]:
 
 
 def to_predict(
-    root: Path, paths: Sequence[str], side: int, *, middle: Middle = MIDDLE
+    root: Path,
+    paths: Sequence[str],
+    side: int,
+    *,
+    middle: Middle = MIDDLE,
+    background: RGB = WHITE,
 ) -> FileImages:
     """Images to predict, of which any number may turn out to be damaged.
 
@@ -155,9 +161,10 @@ def to_predict(
       paths: N files.
       side: side in pixels of the images that the network was trained on.
       middle: square that the network sees.
+      background: color behind transparent pixels.
     """
-    names = np.array([os.fsencode(path) for path in paths])
-    return FileImages(str(root), names, side, Damage(len(paths), limit=1.0), middle=middle)
+    names, damage = np.array([os.fsencode(path) for path in paths]), Damage(len(paths), limit=1.0)
+    return FileImages(str(root), names, side, damage, middle=middle, background=background)
 
 
 def warn_of_damage(images: FileImages) -> None:
@@ -323,7 +330,12 @@ def make_source(
     damage = Damage(len(paths[0]) + len(paths[1]), request.damaged_limit)
     images = [
         FileImages(
-            str(root), np.array([os.fsencode(p) for p in part]), side, damage, augmentation.area
+            str(root),
+            np.array([os.fsencode(p) for p in part]),
+            side,
+            damage,
+            augmentation.area,
+            background=request.background,
         )
         for part in paths
     ]

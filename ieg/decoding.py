@@ -72,8 +72,9 @@ _OTHERS = (
     (4, b"ftyp", "a video, or an AVIF or HEIF that this version of Pillow does not know"),
 )
 
-# A photograph of a hundred megapixels is no attack; beyond twice Pillow's limit it is refused.
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# Of damage `pixels` tells; and a photograph of a hundred megapixels is no attack. Beyond twice that
+# Pillow refuses an image.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 _depths_told: set[int] = set()
 

@@ -222,9 +222,10 @@ def decode(root: str, path: tf.Tensor, background: RGB = WHITE) -> tf.Tensor:
     Never a part of it alone, though that would be faster: a truncated file would be readable in
     some epochs and not in others, and batches would depend on the past.
 
-    Plain files go to TensorFlow's decoder, which works without Python's lock. Of a JPEG its pixels
-    differ from Pillow's by up to some levels of 255 (on average by less than one), as it takes the
-    fast cosine transform; features that are kept on disk have been computed from those.
+    Plain files go to TensorFlow's decoder, which works without Python's lock. It takes the fast
+    cosine transform for JPEG, so its pixels differ from Pillow's, on 180 photographs by 0.9 of 255
+    on average and 7 at most. The accurate one takes as long and equals Pillow's; but all features
+    of JPEGs that people have on disk would have to be computed again.
 
     Args:
       root: folder that the path is relative to.

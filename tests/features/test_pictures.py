@@ -3,7 +3,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from ieg.data.files import Damage, FileImages
 from ieg.errors import InputError
 from ieg.features import Pictures, parse_part
 from tests.features.tiny import arrays, files
@@ -16,6 +18,17 @@ def test_a_key_is_that_of_the_content(tmp_path: Path) -> None:
     keys = Pictures(images).keys
     assert keys[0] == bytes(32)  # of none
     assert keys[1] == keys[2] == hashlib.sha256((tmp_path / "02.jpg").read_bytes()).digest()
+
+
+def test_a_key_of_a_file_that_is_not_plain_is_that_of_its_decoding(tmp_path: Path) -> None:
+    Image.new("LA", (4, 4), (0, 9)).save(tmp_path / "a.png")
+    paths, content = np.array([b"a.png"]), (tmp_path / "a.png").read_bytes()
+    grounds = [(255, 255, 255), (0, 0, 0)]
+    keys = {
+        Pictures(FileImages(str(tmp_path), paths, 8, Damage(1, 0.0), background=ground)).keys[0]
+        for ground in grounds
+    }
+    assert len(keys | {hashlib.sha256(content).digest()}) == 3
 
 
 def test_equal_bytes_of_another_shape_are_another_image() -> None:

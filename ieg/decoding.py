@@ -83,8 +83,8 @@ def pixels(content: bytes, background: RGB = WHITE) -> NDArray[np.uint8]:
     """Decode an image file as a person sees it.
 
     Values of 16 bits are divided by the largest one of their depth, which is 8, 10, 12, 14 or 16
-    bits, whatever the largest value of the image needs; one line in the log says so. Sides of images
-    of more than 67 million pixels are divided by 4 or 8.
+    bits, whatever the largest value of the image needs; one line in the log says so. The sides of
+    images of more than 67 million pixels are divided by 4 or 8.
 
     Args:
       content: bytes of the file, see `FORMATS`.

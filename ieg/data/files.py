@@ -137,7 +137,7 @@ class FileImages:
         return decode(self.root, path, self.background)
 
     def _with(self, **changes: Any) -> "FileImages":
-        return FileImages(**{**vars(self), **changes})
+        return type(self)(**{**vars(self), **changes})
 
 
 class FileLoader:

@@ -24,9 +24,10 @@ from ieg.errors import TrainingStopped
 CHANNELS = 3
 #: What `decode` raises for a damaged file when it is called outside of a graph.
 UNREADABLE = (tf.errors.OpError, ValueError)
-#: First bytes of a JPEG with JFIF's 16 bytes and no metadata (0: any byte): start of image, JFIF,
-#: quantization table.
-_BARE = np.array([0xFF, 0xD8, 0xFF, 0xE0, *[0] * 16, 0xFF, 0xDB], np.uint8)
+#: First bytes of a JPEG with the segment JFIF of 16 bytes, and where the next one begins.
+_JFIF = np.array([0xFF, 0xD8, 0xFF, 0xE0, 0, 16], np.uint8)
+_NEXT, _HEAD = 20, 512
+_COMMENT, _TABLE = 0xFE, 0xDB  # second bytes of markers
 #: Bytes that an image of `decoding.LARGEST` pixels has at least as a sequential JPEG.
 _SMALL = 2**18
 
@@ -248,13 +249,15 @@ def decode(root: str, path: tf.Tensor, background: RGB = WHITE) -> tf.Tensor:
 
 
 def _is_bare(content: tf.Tensor) -> tf.Tensor:
-    """True for a small JPEG whose header has tables alone, which is plain.
+    """True for a small JPEG whose header has a comment and tables at most, which is plain.
 
-    It saves most small files the call of Python, a twentieth of the time that a view takes.
+    It saves most small files the call of Python, which takes a fifth of the time of a view.
     """
-    head = tf.io.decode_raw(content, tf.uint8, fixed_length=_BARE.size)
-    same = (head == _BARE) | (_BARE == 0)
-    return (tf.strings.length(content) < _SMALL) & tf.reduce_all(same)
+    head = tf.cast(tf.io.decode_raw(content, tf.uint8, fixed_length=_HEAD), tf.int32)
+    after = _NEXT + 2 + 256 * head[_NEXT + 2] + head[_NEXT + 3]
+    place = tf.where(head[_NEXT + 1] == _COMMENT, tf.minimum(after, _HEAD - 2), _NEXT)
+    table = (head[place] == 0xFF) & (head[place + 1] == _TABLE)
+    return table & tf.reduce_all(head[:6] == _JFIF) & (tf.strings.length(content) < _SMALL)
 
 
 def _by_python(function: Callable[[bytes], Any], content: tf.Tensor, dtype: tf.DType) -> tf.Tensor:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from ieg.data import images
 from ieg.data.dataset import Dataset
-from ieg.data.files import Damage, FileImages, first_few
+from ieg.data.files import Damage, FileImages, _is_bare, first_few
 from ieg.data.pipeline import Pipeline, sweep
 from ieg.errors import TrainingStopped
 from tests.data import trees
@@ -74,6 +74,24 @@ def test_files_are_seen_as_a_person_sees_them_in_every_path(tmp_path: Path) -> N
     draws = tf.fill([3, files.area.draws], 0.5)
     training = images.loader(files).training_view(tf.range(3), draws)
     np.testing.assert_allclose(training, expected, atol=2)
+
+
+def test_small_jpegs_without_metadata_need_no_python(tmp_path: Path) -> None:
+    rotated = Image.Exif()
+    rotated[274] = 6
+    image, cases = Image.new("RGB", (6, 4)), {}
+    for name, options, bare in (
+        ("plain", {}, True),
+        ("comment", {"comment": "a" * 300}, True),
+        ("long comment", {"comment": "a" * 600}, False),
+        ("orientation", {"exif": rotated}, False),
+        ("comment and orientation", {"comment": "a", "exif": rotated}, False),
+    ):
+        image.save(tmp_path / name, "JPEG", **options)
+        cases[(tmp_path / name).read_bytes()] = bare
+    image.save(tmp_path / "a.png")
+    cases |= {(tmp_path / "a.png").read_bytes(): False, b"": False}
+    assert [bool(_is_bare(tf.constant(content))) for content in cases] == list(cases.values())
 
 
 def test_the_reason_for_a_refusal_is_kept(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ BENCHMARKS = {
     "augmentation": (),
     "startup": (),
     "image_list": (),
+    "decoding": (),
     "page": (),
     "peers": (),
     "methods": (),

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from ieg import config, experiment
 from ieg.commands import show_data
@@ -113,3 +114,21 @@ def test_a_place_that_cannot_be_written_to(
     assert show(tmp_path / "file", "--method=supervised") == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "--checkpoint_path" in error
+
+
+def test_constant_images_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, box in (("left", (0, 0, 9, 20)), ("right", (11, 0, 20, 20))):
+        (tmp_path / "drawings" / name).mkdir(parents=True)
+        for number in range(5):
+            image = Image.new("RGBA", (20, 20), (255, 255, 255, 0))
+            image.paste((255, 255, 255, 255), (*box[:3], 10 + number))
+            image.save(tmp_path / "drawings" / name / f"{number}.png")
+    flags = (f"--dataset=folder:{tmp_path / 'drawings'}", "--method=supervised", "--batch_size=2")
+    assert show(tmp_path / "runs", *flags) == 0
+    assert "warning: 8 of 8 images that were looked at are nearly constant" in " ".join(
+        capsys.readouterr().out.split()
+    )
+    assert show(tmp_path / "runs", *flags, "--background=black") == 0
+    assert "warning" not in capsys.readouterr().out
+    assert show(tmp_path / "runs", *flags, "--background=blak") == 2
+    assert "--background=blak: must be a color" in capsys.readouterr().err

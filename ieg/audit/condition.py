@@ -23,6 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ieg import decoding
+
 FloatArray = NDArray[np.float64]
 Band = NDArray[np.float32]
 
@@ -111,13 +113,11 @@ def measure_file(path: str | Path) -> Measurement | None:
     """Measure an image file; None if it cannot be decoded to its end.
 
     Args:
-      path: in a format that Pillow reads; of an animation the first picture counts.
+      path: in one of `ieg.decoding.FORMATS`; of an animation the first picture counts.
     """
     try:
-        with Image.open(path) as image:
-            return measure(np.asarray(image.convert("RGB")))
-    # What Pillow raises for damaged files, among others struct.error and zlib.error by plug-ins.
-    except Exception:
+        return measure(decoding.pixels(Path(path).read_bytes()))
+    except (OSError, ValueError):
         return None
 
 

@@ -21,7 +21,7 @@ from ieg.classifier.examples import (
     pixels,
 )
 from ieg.data import listing, sources
-from ieg.data.files import CHANNELS
+from ieg.data.files import CHANNELS, FileImages
 from ieg.data.images import Images
 from ieg.data.sources import Request, Source, SourceEntry, arrays
 from ieg.errors import InputError
@@ -100,7 +100,9 @@ def from_path(path: str | os.PathLike, pairs: list[Pair], request: Request) -> P
     entry = sources.REGISTRY.get(base)
     source = entry.load(dataclasses.replace(request, path=text))
     entry = dataclasses.replace(entry, load=lambda request: source)
-    form = Form("files", source.train.images.shape[1:])
+    images = source.train.images
+    assert isinstance(images, FileImages)
+    form = Form("files", images.shape[1:], background=images.background)
     return Prepared(f"{base}:{text}", source, entry, form, np.array(source.class_names))
 
 
@@ -210,8 +212,8 @@ def to_predict(estimator: BaseEstimator, X: Any, form: Form) -> Images:
             f"{height}x{width}x{channels}"
         )
     root, paths = listing.list_images(Path(X).expanduser())
-    middle = MIDDLE if form.square is None else WHOLE
-    return listing.to_predict(root, paths, height, middle=middle)
+    middle, ground = MIDDLE if form.square is None else WHOLE, form.background
+    return listing.to_predict(root, paths, height, middle=middle, background=ground)
 
 
 def raw_input(form: Form, *, exported: bool) -> RawInput:

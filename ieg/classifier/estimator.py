@@ -24,6 +24,7 @@ from ieg.data import listing
 from ieg.data.files import FileImages
 from ieg.data.images import readable
 from ieg.data.pipeline import sweep
+from ieg.data.settings import DataSettings
 from ieg.data.sources import Request, arrays
 from ieg.errors import InputError
 from ieg.exporting import inference, package
@@ -377,7 +378,10 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         """Request for image files, without their path."""
         settings = self.settings or {}
         names = ("damaged_limit", "image_size")[: 2 if chosen.backbone == "none" else 1]
-        return Request(seed=seed, **{n: settings[n] for n in names if n in settings})
+        typed = {n: settings[n] for n in names if n in settings}
+        if "background" in settings:
+            typed["background"] = DataSettings(background=settings["background"]).background_color()
+        return Request(seed=seed, **typed)
 
     def _sized(
         self, chosen: Chosen, prepared: Prepared, typed: Mapping[str, Any]

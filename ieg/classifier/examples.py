@@ -8,6 +8,7 @@ import tensorflow as tf
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
+from ieg.decoding import RGB, WHITE
 from ieg.errors import InputError
 
 #: A brightest pixel below this (of 255) means that images have another scale.
@@ -24,6 +25,7 @@ class Form(NamedTuple):
       unit: True if images are floats in [0, 1].
       scaling: mean and standard deviation of each feature, for standardization; None without.
       square: side of the square that a backbone sees of each image; None without a backbone.
+      background: color behind transparent pixels of files.
     """
 
     kind: str
@@ -31,6 +33,7 @@ class Form(NamedTuple):
     unit: bool = False
     scaling: tuple[list[float], list[float]] | None = None
     square: int | None = None
+    background: RGB = WHITE
 
 
 def one_line(error: Exception) -> InputError:

@@ -14,6 +14,7 @@ import numpy as np
 
 import ieg
 from ieg.classifier.examples import Form
+from ieg.decoding import WHITE
 from ieg.errors import InputError
 
 MODEL, FACTS = "model.keras", "classifier.json"
@@ -139,6 +140,7 @@ def _fitted(model: keras.Model, facts: Mapping[str, Any]) -> Fitted:
     """State from a model and the values of `_facts`."""
     form = dict(facts["form"])
     form["shape"] = tuple(form["shape"])
+    form["background"] = tuple(form.get("background", WHITE))
     classes = facts["classes"]
     return Fitted(
         model=model,

@@ -83,12 +83,14 @@ def _logits(experiment: Experiment, images: FileImages) -> np.ndarray:
 
 def _as_trained(experiment: Experiment, root: Path, paths: list[str]) -> FileImages:
     """The files as images of the size that the network was trained on."""
+    ground = experiment.config.data.background_color()
     if experiment.backbone is not None:
-        return listing.to_predict(root, paths, experiment.backbone.card.side, middle=WHOLE)
+        side = experiment.backbone.card.side
+        return listing.to_predict(root, paths, side, middle=WHOLE, background=ground)
     shape = experiment.dataset.train.images.shape[1:]
     if experiment.dataset.weak is None or shape[0] != shape[1] or shape[2] != CHANNELS:
         raise InputError(
             f"`mode=predict` reads color images from files, and {experiment.dataset.name} has "
             f"examples of shape {'x'.join(map(str, shape))}; `mode=export` gives a model for them"
         )
-    return listing.to_predict(root, paths, shape[0])
+    return listing.to_predict(root, paths, shape[0], background=ground)

@@ -13,6 +13,7 @@ from ieg.data.pipeline import Batch
 from ieg.errors import InputError
 from ieg.experiment import Experiment, build
 from ieg.methods import REGISTRY as METHODS
+from ieg.report import findings
 from ieg.report.contact_sheet import contact_sheet
 
 MOST_CLASSES = 100
@@ -39,6 +40,8 @@ def run(config: Config, console: Console) -> int:
             f"`mode=show_data`: the examples of {experiment.dataset.name} are no images, so there "
             "is nothing to look at"
         )
+    for warning in findings.constant_in_sample(experiment.dataset):
+        console.print(warning, highlight=False, markup=False, soft_wrap=True)
     classes = min(experiment.dataset.num_classes, MOST_CLASSES)
     per_class = 6 if classes <= MANY_CLASSES else 3
     console.print(

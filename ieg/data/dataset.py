@@ -226,6 +226,7 @@ def _load(settings: DataSettings, name: DatasetName, entry: SourceEntry, seed: i
             settings.image_size,
             settings.use_imagenet_as_eval,
             settings.damaged_limit,
+            settings.background_color(),
         )
     )
     source.check(settings.dataset)

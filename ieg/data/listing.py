@@ -19,6 +19,7 @@ from ieg.data import tables
 from ieg.data.files import Damage, FileImages, first_few
 from ieg.data.left_out import LeftOut
 from ieg.data.sources import ProbeSet, Request, Source, Split
+from ieg.decoding import RGB, WHITE
 from ieg.errors import InputError
 
 #: Endings of image files in lower case; what a file holds is told by its content.
@@ -195,7 +196,12 @@ def _path_column(path: Path) -> list[str]:
 
 
 def to_predict(
-    root: Path, paths: Sequence[str], side: int, *, middle: Middle = MIDDLE
+    root: Path,
+    paths: Sequence[str],
+    side: int,
+    *,
+    middle: Middle = MIDDLE,
+    background: RGB = WHITE,
 ) -> FileImages:
     """Images to predict, of which any number may turn out to be damaged.
 
@@ -204,9 +210,10 @@ def to_predict(
       paths: N files.
       side: side in pixels of the images that the network was trained on.
       middle: square that the network sees.
+      background: color behind transparent pixels.
     """
-    names = np.array([os.fsencode(path) for path in paths])
-    return FileImages(str(root), names, side, Damage(len(paths), limit=1.0), middle=middle)
+    names, damage = np.array([os.fsencode(path) for path in paths]), Damage(len(paths), limit=1.0)
+    return FileImages(str(root), names, side, damage, middle=middle, background=background)
 
 
 def warn_of_damage(images: FileImages) -> None:
@@ -423,7 +430,8 @@ def make_source(
 
     def images(paths: Sequence[str]) -> FileImages:
         names = np.array([os.fsencode(path) for path in paths])
-        return FileImages(str(root), names, side, damage, augmentation.area)
+        area, background = augmentation.area, request.background
+        return FileImages(str(root), names, side, damage, area, background=background)
 
     def held_out(listed: Listed) -> Split:
         return Split(images(listed.paths), np.array(listed.labels, np.int64))

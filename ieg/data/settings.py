@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from ieg import decoding
 from ieg.data import samplers
 from ieg.data.samplers import Sampling
+from ieg.decoding import RGB
 from ieg.errors import InputError
 from ieg.options import option
 
@@ -58,6 +60,10 @@ class DataSettings:
         at_most=1,
         experiment=False,
     )
+    background: str = option(
+        "white",
+        "color behind transparent pixels of image files, by its name or as #rrggbb",
+    )
     dataset_dir: str = option("./data", "folder that holds the data sets", experiment=False)
     eval_split: str = option(
         "test",
@@ -106,6 +112,21 @@ class DataSettings:
     images_in_a_row: int = option(
         4, "for --sampler=class_aware: examples of a class before the next class", above=0
     )
+
+    def background_color(self) -> RGB:
+        """Color behind transparent pixels.
+
+        Raises:
+          InputError: it is no color.
+        """
+        try:
+            return decoding.color(self.background)
+        except ValueError:
+            raise InputError(
+                "must be a color, such as white, black or #808080",
+                option="background",
+                value=self.background,
+            ) from None
 
     def sampling(self) -> Sampling:
         """Choice of the sampler.

@@ -4,6 +4,7 @@ No pyplot: figures can be made from any thread, and nothing is left open.
 """
 
 import textwrap
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ PURPLE, SKY, BLACK = "#CC79A7", "#56B4E9", "#000000"
 COLORS = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK)
 DPI = 120
 MOST_MARKED_POINTS = 30
+
+# Names of classes may be in any script. What the font lacks is drawn as a box.
+warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from font")
 
 
 def empty_figure(width: float, height: float, title: str) -> Figure:

@@ -41,6 +41,9 @@ class RawInput(NamedTuple):
 def probability_model(network: keras.Model, raw: RawInput) -> keras.Model:
     """Model from raw examples [B, ...] to probabilities [B, K]; shares the variables of `network`.
 
+    It takes pixels, not files, which TensorFlow alone cannot decode as `--mode=predict` does unless
+    they are plain, see `ieg.decoding.is_plain`.
+
     Args:
       network: model from its own input to logits.
       raw: input of the model.

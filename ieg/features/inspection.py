@@ -12,6 +12,7 @@ from PIL import Image
 
 from ieg.audit import condition
 from ieg.audit.condition import Measurement
+from ieg.data.files import UNREADABLE
 from ieg.features.pictures import Pictures
 
 #: Side in pixels of the small gray pictures.
@@ -54,7 +55,7 @@ def _one(
 ) -> tuple[Measurement | None, NDArray[np.uint8], bytes]:
     try:
         pixels = pictures.decode(tf.constant(content)).numpy()
-    except tf.errors.OpError:
+    except UNREADABLE:
         return None, np.zeros([SIDE, SIDE], np.uint8), b""
     gray = Image.fromarray(pixels).convert("L")
     small = gray.resize((SIDE, SIDE), Image.Resampling.BILINEAR)

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from ieg.data.files import FileImages, decode
+from ieg import decoding
+from ieg.data.files import FileImages
 from ieg.data.images import Images
 from ieg.errors import InputError
 
@@ -20,6 +21,8 @@ _READERS = 8
 class Pictures:
     """N images, in memory or in files, with a key for each: the SHA-256 of its content.
 
+    The key of a file depends on the decoder as well, and on the background unless the file is plain
+    (`ieg.decoding.is_plain`).
     Files are read once for the keys when they are first asked for. A file that cannot be read then
     has the key 0, which is that of no image.
 
@@ -56,8 +59,10 @@ class Pictures:
             else:
                 root = Path(self.images.root)
                 names = [path.decode("utf-8", "surrogateescape") for path in self.images.paths]
+                ground = str(self.images.background).encode()
                 with ThreadPoolExecutor(_READERS) as readers:
-                    self._keys = list(readers.map(_file_key, [root / name for name in names]))
+                    keys = readers.map(lambda name: _file_key(root / name, ground), names)
+                    self._keys = list(keys)
         return self._keys
 
     def contents(self, indices: np.ndarray) -> np.ndarray:
@@ -70,7 +75,7 @@ class Pictures:
         """The whole image, [height, width, 3] uint8, in the graph."""
         if isinstance(self.images, np.ndarray):
             return content if content.shape[2] == 3 else tf.repeat(content, 3, axis=2)
-        return decode(self.images.root, content)
+        return self.images.decode(content)
 
     def damaged(self) -> np.ndarray | None:
         """[N] bool, files that were found to be unreadable so far; None for none."""
@@ -92,9 +97,10 @@ class Pictures:
             self.images.loader().examine(rows, error)
 
 
-def _file_key(path: Path) -> bytes:
+def _file_key(path: Path, background: bytes) -> bytes:
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
+        content = path.read_bytes()
     except OSError:
         return bytes(KEY)
+    seen = decoding.VERSION if decoding.is_plain(content) else decoding.VERSION + background
+    return hashlib.sha256(seen + content).digest()

@@ -13,6 +13,7 @@ from ieg.data.corrections import Corrections
 from ieg.data.dataset import Dataset
 from ieg.data.images import kind
 from ieg.experiment import Experiment
+from ieg.report import findings
 
 _LARGEST_PRINTED_MATRIX = 20
 
@@ -60,6 +61,9 @@ def announce(experiment: Experiment, console: Console, step: int | None = None) 
         console.print(f"{title:9s} {text}", highlight=False, markup=False, soft_wrap=True)
     _print_transition(experiment, console)
     _print_settings(experiment, console)
+    if experiment.backbone is None:
+        for warning in findings.constant_in_sample(dataset):
+            console.print(warning, highlight=False, markup=False, soft_wrap=True)
     if step is not None:
         console.print(f"checkpoint of step {step}", highlight=False, markup=False)
 

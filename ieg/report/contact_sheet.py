@@ -4,14 +4,16 @@ The pixels of small images are enlarged by a whole number and land on whole pixe
 that the effect of augmentation on each can be seen.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
@@ -22,8 +24,8 @@ ROWS_PER_BLOCK = 25  # more classes go on beside them
 # Pixels of the sheet.
 _SMALLEST_CELL, _LARGEST_CELL = 72, 112  # side of an image, unless enlarging would pass the first
 _GAP, _MARGIN, _LINE, _CAPTION = 14, 14, 20, 24
-_LETTER = 7.5  # of an average bold letter of 8 points
-_HEADING_LETTER = 8.5  # of 9 points
+_HEADING_LETTER = 8.5  # of an average letter of 9 points
+_POINTS = 8  # of the names of classes
 
 
 def contact_sheet(
@@ -49,13 +51,15 @@ def contact_sheet(
     cells = {name: _resized(images) for name, images in views.items()}
     rows = [np.flatnonzero(given == label) for label in np.unique(given)]
     height, width = next(iter(cells.values())).shape[1:3]
+    shown = np.unique(true[true >= 0])
     layout = _Layout(
         height=height,
         width=width,
         views=len(cells),
         columns=max(map(len, rows)),
         rows=len(rows),
-        letters=max(len(name) for name in class_names),
+        label=max(_width(class_names[label]) for label in np.unique(given)),
+        caption=max((_width(class_names[label]) for label in shown), default=0),
         title=title,
     )
     figure, axes = _draw_images(layout, cells, rows)
@@ -77,17 +81,21 @@ class _Layout(NamedTuple):
     views: int
     columns: int
     rows: int
-    letters: int
+    label: int  # width of the longest given label, and of the longest true one
+    caption: int
     title: str
 
     def example_width(self) -> int:
         return self.views * (self.width + 1) - 1
 
     def label_width(self) -> int:
-        return int(min(self.letters, 24) * _LETTER) + _GAP
+        return self.label + _GAP
+
+    def column_width(self) -> int:
+        return max(self.example_width(), self.caption) + _GAP
 
     def block_width(self) -> int:
-        return self.label_width() + self.columns * (self.example_width() + _GAP)
+        return self.label_width() + self.columns * self.column_width()
 
     def size(self) -> tuple[int, int]:
         """Width and height of the sheet."""
@@ -109,7 +117,8 @@ class _Layout(NamedTuple):
         """Left and top of a view."""
         block, line = divmod(row, ROWS_PER_BLOCK)
         x = _MARGIN + block * self.block_width() + self.label_width()
-        x += column * (self.example_width() + _GAP) + view * (self.width + 1)
+        x += column * self.column_width() + view * (self.width + 1)
+        x += (self.column_width() - _GAP - self.example_width()) // 2
         return x, self.top() + line * (self.height + _CAPTION)
 
 
@@ -150,9 +159,9 @@ def _draw_images(
 def _write_names(axes: Axes, layout: _Layout, row: int, name: str, views: Sequence[str]) -> None:
     """The given label before a row, and the names of the views above the first row of a block."""
     x, y = layout.corner(row, 0)
-    name = _cut(name, layout.label_width() - _GAP)
+    end = x - (layout.column_width() - layout.example_width()) / 2
     middle = y + layout.height / 2
-    axes.text(x - _GAP / 2, middle, name, fontsize=8, weight="bold", ha="right", va="center")
+    _write(axes, (end, middle), name, weight="bold", ha="right", va="center")
     if row % ROWS_PER_BLOCK == 0:
         for column in range(layout.columns):
             for view, title in enumerate(views):
@@ -169,14 +178,20 @@ def _write_true(
     width, height = layout.example_width(), layout.height
     color, weight = (canvas.VERMILLION, "bold") if wrong else ("0.45", "normal")
     center, below = x + width / 2, y + height + 4
-    name = _cut(name, width + _GAP)
-    axes.text(center, below, name, fontsize=8, ha="center", va="top", color=color, weight=weight)
+    _write(axes, (center, below), name, ha="center", va="top", color=color, weight=weight)
     if wrong:
         frame = Rectangle((x - 2, y - 2), width + 4, height + 4)
         frame.set(fill=False, edgecolor=canvas.VERMILLION, linewidth=2)
         axes.add_patch(frame)
 
 
-def _cut(name: str, pixels: int) -> str:
-    letters = int(pixels / _LETTER)
-    return name if len(name) <= letters else name[: letters - 1] + "…"
+def _write(axes: Axes, place: tuple[float, float], name: str, **style: Any) -> None:
+    """The name of a class, of which nothing is a formula."""
+    axes.text(*place, name, fontsize=_POINTS, parse_math=False, **style)
+
+
+def _width(name: str) -> int:
+    """Pixels that the name of a class takes in bold."""
+    renderer = FigureCanvasAgg(Figure(dpi=canvas.DPI)).get_renderer()
+    bold = FontProperties(size=_POINTS, weight="bold")
+    return math.ceil(renderer.get_text_width_height_descent(name, bold, ismath=False)[0])

@@ -17,6 +17,7 @@ from ieg.audit import condition
 from ieg.audit.condition import Finding
 from ieg.audit.copies import CopyGroup, find_copies
 from ieg.audit.outliers import find_outliers
+from ieg.data.dataset import Dataset
 from ieg.data.files import FileImages
 from ieg.data.images import Images
 from ieg.experiment import Experiment
@@ -25,6 +26,10 @@ from ieg.features.cached import CachedImages
 from ieg.features.pictures import Pictures
 from ieg.runs.folder import CONDITION, COPIES, OUTLIERS, RunFolder
 
+#: Images that `constant_in_sample` looks at.
+SAMPLE = 64
+#: Share of nearly constant images from which on, if they are two, something is probably wrong.
+MANY_CONSTANT = 0.1
 #: Name of the split of images that are trained on, and of clean ones.
 TRAIN, PROBE = "train", "probe"
 
@@ -65,9 +70,9 @@ class Findings:
         }
 
     def warnings(self) -> list[str]:
-        """Sentences on copies that spoil training or test."""
+        """Sentences on many constant images, and on copies that spoil training or test."""
         differ, leaks = (self.facts()["copies"][name] for name in ("labels_differ", "leaks"))
-        found = []
+        found = _on_constant(self.condition, len(self.split))
         if leaks:  # then there is a test split, and it comes last
             found.append(
                 f"warning: copies in training and {self.split[-1]} images both (groups: "
@@ -130,6 +135,31 @@ class Findings:
             "index": [self.index[row] for row in rows],
             "path": [self.path[row] for row in rows],
         }
+
+
+def constant_in_sample(dataset: Dataset) -> list[str]:
+    """Sentence on constant images, if many of a few training images are; for runs on pixels.
+
+    Runs on features look at all images anyway, see `Findings.warnings`.
+    """
+    trained = dataset.train_indices
+    if dataset.weak is None or not isinstance(dataset.train.images, FileImages):
+        return []
+    count = min(SAMPLE, len(trained))
+    rows = trained[np.linspace(0, len(trained) - 1, count).astype(np.int64)]
+    look = inspection.inspect(Pictures(dataset.train.images), rows)
+    return _on_constant(condition.find(look.measurements), count)
+
+
+def _on_constant(found: Sequence[Finding], count: int) -> list[str]:
+    constant = sum(finding.kind == "constant" for finding in found)
+    if constant < max(2, MANY_CONSTANT * count):
+        return []
+    return [
+        f"warning: {constant:,} of {count:,} images that were looked at are nearly constant as "
+        "decoded; see them with --mode=show_data. White drawings on a transparent ground need "
+        "--background=black"
+    ]
 
 
 def gather(experiment: Experiment) -> Findings | None:

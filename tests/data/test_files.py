@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from ieg.data import images
 from ieg.data.dataset import Dataset
-from ieg.data.files import Damage, FileImages, first_few
+from ieg.data.files import Damage, FileImages, _is_bare, first_few
 from ieg.data.pipeline import Pipeline, sweep
 from ieg.errors import TrainingStopped
 from tests.data import trees
@@ -59,33 +60,49 @@ def test_training_views_are_areas_of_the_image(tmp_path: Path) -> None:
     np.testing.assert_allclose(last[0, 1:3, 0], middles[1:3] + 143, atol=0.5)
 
 
-@pytest.mark.parametrize("kind", ["grey.jpg", "alpha.png", "deep.png", "still.gif", "bitmap.bmp"])
-def test_every_kind_of_image_becomes_three_bytes_a_pixel(tmp_path: Path, kind: str) -> None:
-    grey = np.full((12, 10, 1), 102, np.uint8)
-    colour = np.repeat(grey, 3, axis=2)
-    contents = {
-        "grey.jpg": lambda: tf.io.encode_jpeg(grey).numpy(),
-        "alpha.png": lambda: tf.io.encode_png(np.concatenate([colour, grey], 2)).numpy(),
-        "deep.png": lambda: tf.io.encode_png(colour.astype(np.uint16) * 257).numpy(),
-        "still.gif": lambda: GIF,
-        "bitmap.bmp": lambda: bitmap(colour),
-    }
-    (tmp_path / kind).write_bytes(contents[kind]())
-    files = FileImages(str(tmp_path), np.array([kind.encode()]), 4, Damage(1, 1.0))
-    np.testing.assert_allclose(swept(files), np.full((1, 4, 4, 3), 102 / 127.5 - 1), atol=0.02)
+def test_files_are_seen_as_a_person_sees_them_in_every_path(tmp_path: Path) -> None:
+    shown = {"gray": 102, "on white": 194, "palette": 102}  # 102 · 0.4 + 255 · 0.6
+    gray = Image.new("L", (10, 12), 102)
+    gray.save(tmp_path / "gray", "JPEG")
+    Image.new("LA", (10, 12), (102, 102)).save(tmp_path / "on white", "PNG")
+    gray.convert("P").save(tmp_path / "palette", "BMP")
+    files = FileImages(str(tmp_path), np.array([n.encode() for n in shown]), 4, Damage(3, 0.0))
+    expected = np.broadcast_to(np.reshape([*shown.values()], [3, 1, 1, 1]), [3, 4, 4, 3])
+    np.testing.assert_allclose(swept(files), expected / 127.5 - 1, atol=0.02)
+    black = FileImages(str(tmp_path), files.paths, 4, files.damage, background=(0, 0, 0))
+    assert np.round((swept(black[np.array([1])])[0, 0, 0] + 1) * 127.5).tolist() == [41] * 3
+    draws = tf.fill([3, files.area.draws], 0.5)
+    training = images.loader(files).training_view(tf.range(3), draws)
+    np.testing.assert_allclose(training, expected, atol=2)
 
 
-#: 1x1 pixel of the colour 102, 102, 102.
-GIF = bytes.fromhex("47494638396101000100800000666666ffffff2c00000000010001000002024401003b")
+def test_small_jpegs_without_metadata_need_no_python(tmp_path: Path) -> None:
+    rotated = Image.Exif()
+    rotated[274] = 6
+    image, cases = Image.new("RGB", (6, 4)), {}
+    for name, options, bare in (
+        ("plain", {}, True),
+        ("comment", {"comment": "a" * 300}, True),
+        ("long comment", {"comment": "a" * 600}, False),
+        ("orientation", {"exif": rotated}, False),
+        ("comment and orientation", {"comment": "a", "exif": rotated}, False),
+    ):
+        image.save(tmp_path / name, "JPEG", **options)
+        cases[(tmp_path / name).read_bytes()] = bare
+    image.save(tmp_path / "a.png")
+    cases |= {(tmp_path / "a.png").read_bytes(): False, b"": False}
+    assert [bool(_is_bare(tf.constant(content))) for content in cases] == list(cases.values())
 
 
-def bitmap(pixels: np.ndarray) -> bytes:
-    """An uncompressed BMP of 24 bits a pixel, rows from below, padded to four bytes."""
-    height, width, _ = pixels.shape
-    rows = [row.tobytes() + bytes(-3 * width % 4) for row in pixels[::-1, :, ::-1]]
-    body = b"".join(rows)
-    numbers = [54 + len(body), 0, 54, 40, width, height, 1 | 24 << 16, 0, len(body), 0, 0, 0, 0]
-    return b"BM" + np.array(numbers, "<u4").tobytes() + body
+def test_the_reason_for_a_refusal_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"%PDF-1.7")
+    Image.new("RGB", (90, 90)).save(tmp_path / "b.jpg")
+    (tmp_path / "b.jpg").write_bytes((tmp_path / "b.jpg").read_bytes()[:400])
+    files = FileImages(str(tmp_path), np.array([b"a.jpg", b"b.jpg"]), 4, Damage(2, 1.0))
+    swept(files)
+    reasons = files.damage.table()["reason"]
+    assert reasons[0].startswith("a PDF file, not one of JPEG, PNG")
+    assert "JPEG" in reasons[1] and "Traceback" not in "".join(reasons)
 
 
 @pytest.mark.parametrize("replicas", [1, 2])

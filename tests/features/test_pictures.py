@@ -3,7 +3,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from ieg import decoding
+from ieg.data.files import Damage, FileImages
 from ieg.errors import InputError
 from ieg.features import Pictures, parse_part
 from tests.features.tiny import arrays, files
@@ -15,7 +18,19 @@ def test_a_key_is_that_of_the_content(tmp_path: Path) -> None:
     (tmp_path / "00.jpg").unlink()
     keys = Pictures(images).keys
     assert keys[0] == bytes(32)  # of none
-    assert keys[1] == keys[2] == hashlib.sha256((tmp_path / "02.jpg").read_bytes()).digest()
+    content = decoding.VERSION + (tmp_path / "02.jpg").read_bytes()
+    assert keys[1] == keys[2] == hashlib.sha256(content).digest()
+
+
+def test_a_file_that_is_not_plain_has_a_key_for_each_background(tmp_path: Path) -> None:
+    Image.new("LA", (4, 4), (0, 9)).save(tmp_path / "a.png")
+    paths = np.array([b"a.png"])
+    grounds = [(255, 255, 255), (0, 0, 0)]
+    keys = {
+        Pictures(FileImages(str(tmp_path), paths, 8, Damage(1, 0.0), background=ground)).keys[0]
+        for ground in grounds
+    }
+    assert len(keys) == 2
 
 
 def test_equal_bytes_of_another_shape_are_another_image() -> None:

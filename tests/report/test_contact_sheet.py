@@ -1,3 +1,7 @@
+import itertools
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import matplotlib.colors
@@ -113,18 +117,39 @@ def test_many_classes_go_on_in_another_block(tmp_path: Path) -> None:
     assert texts(figure).count("weak") == 2
 
 
-def test_long_words_are_cut(tmp_path: Path) -> None:
-    names = ("a class whose name is far too long to stand beside a row", "dog", "bird")
-    labels = np.array([0])
+def test_names_of_classes_are_written_in_full(tmp_path: Path) -> None:
+    long = "a class whose name is LONG, as WWW names and 25 $ or 30 $ may be"
+    given, true = np.array([0, 0, 1]), np.array([0, 1, 0])
     path = tmp_path / "sheet.png"
-    figure = contact_sheet({"weak": shades(1, 8, 8)}, labels, labels, names, path)
-    shown = [text for text in texts(figure) if text.startswith("a class")]
-    assert len(shown) == 2 and all(text.endswith("…") for text in shown)
+    names = (long, "dog", "bird")
+    figure = contact_sheet({"weak": shades(3, 8, 8)}, given, true, names, path)
+    assert texts(figure).count(long) == 3
     renderer = figure.canvas.get_renderer()
-    width = pixels(path).shape[1]
-    for text in figure.axes[0].texts:
-        box = text.get_window_extent(renderer)
+    height, width = pixels(path).shape[:2]
+    boxes = [text.get_window_extent(renderer) for text in figure.axes[0].texts if text.get_text()]
+    places = [area(pixels(path), 100 + i) for i in range(3)]
+    for box in boxes:
         assert box.x0 >= 0 and box.x1 <= width
+        for top, left, rows, columns in places:
+            across = box.x1 > left and box.x0 < left + columns
+            assert not (across and box.y1 > height - top - rows and box.y0 < height - top)
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+
+
+def test_a_name_without_glyphs_warns_of_nothing(tmp_path: Path) -> None:
+    names, label = ("花 🐈", "dog"), np.array([0])
+    command = "import numpy as np; from ieg.report.contact_sheet import contact_sheet; "
+    image = "np.zeros((1, 8, 8, 3), np.uint8)"
+    command += f"contact_sheet(dict(a={image}), np.{label!r}, np.{label!r}, {names}, 'a.png')"
+    done = subprocess.run(
+        [sys.executable, "-c", command],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("", "") and (tmp_path / "a.png").exists()
 
 
 @pytest.mark.parametrize("count", [1, 6])

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ieg.audit.condition import Finding
 from ieg.main import main
+from ieg.report.findings import Findings
 from tests import runs
 from tests.data import trees
 from tests.features.tiny import save_network
@@ -146,3 +148,14 @@ def test_a_training_warns_of_copies_and_leaves_the_tables(
         (run / name).unlink()
     command(photos, tmp_path, "--mode=audit")
     assert_found(run)
+
+
+def test_many_constant_images_are_told() -> None:
+    def warnings(constant: int, count: int) -> list[str]:
+        rows = np.arange(count)
+        bad = [Finding(row, "constant", 0.0, 0.01) for row in range(constant)]
+        return Findings(["train"] * count, rows, [""] * count, rows, [], {}, bad).warnings()
+
+    (line,) = warnings(2, 20)
+    assert line.startswith("warning: 2 of 20 images")
+    assert not warnings(1, 9) and not warnings(2, 21)

@@ -11,6 +11,7 @@ from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
 from ieg.data.files import Damage
 from ieg.data.images import Images
+from ieg.decoding import RGB, WHITE
 from ieg.errors import InputError
 from ieg.registry import Registry
 
@@ -155,6 +156,7 @@ class Request:
       image_size: side of images from files in pixels; 0 for the data set's own.
       imagenet_as_eval: True to test on ImageNet's validation images.
       damaged_limit: in [0, 1], share of the image files that may turn out to be damaged.
+      background: color behind transparent pixels of image files.
     """
 
     dataset_dir: str = "data"
@@ -163,6 +165,7 @@ class Request:
     image_size: int = 0
     imagenet_as_eval: bool = False
     damaged_limit: float = 0.01
+    background: RGB = WHITE
 
 
 @dataclass(frozen=True)

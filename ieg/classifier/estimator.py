@@ -16,13 +16,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from ieg.classifier import data, network, saved, training
 from ieg.classifier.data import Prepared
-from ieg.classifier.examples import checked_labels, collected, is_path
+from ieg.classifier.datasets import collected
+from ieg.classifier.examples import is_path, listed_paths
+from ieg.classifier.labels import checked_labels
 from ieg.classifier.saved import Fitted
 from ieg.classifier.spelling import python_spelling
+from ieg.commands.predict import columns
 from ieg.config import Config, resolve
 from ieg.data import listing
 from ieg.data.files import FileImages
-from ieg.data.images import readable
+from ieg.data.images import Images, readable
 from ieg.data.pipeline import sweep
 from ieg.data.sources import Request, arrays
 from ieg.errors import InputError
@@ -170,6 +173,8 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         seed, pairs = self._seed(), [(X_probe, y_probe), (X_test, y_test)]
         if is_path(X):
             prepared = data.from_path(X, [(None, y), *pairs], self._request(seed, chosen))
+        elif listed_paths(X) is not None:
+            prepared = data.from_files([(X, y), *pairs], self._request(seed, chosen))
         else:
             prepared = data.from_arrays(
                 self,
@@ -177,7 +182,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
                 augmentation=self.augmentation,
                 standardize=self.network is None or isinstance(self.network, str),
             )
-        if needs_probe and prepared.form.kind != "files" and X_probe is None:
+        if needs_probe and prepared.in_order and X_probe is None:
             raise InputError(
                 "needs clean examples: give X_probe and y_probe, or take `method=fsr`, which needs "
                 "none",
@@ -187,7 +192,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         if not needs_probe and X_probe is not None:
             warnings.warn(f"method={chosen.method!r} does not use X_probe", stacklevel=3)
         with tempfile.TemporaryDirectory() as scratch:
-            config = self._config(chosen, prepared, seed, scratch, tested=X_test is not None)
+            config = self._config(chosen, prepared, seed, scratch)
             keep = self.run_folder is not None
             console = Console(quiet=not self.verbose)
             experiment = training.train(config, console, keep=keep)
@@ -201,14 +206,35 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         Args:
           X: examples of the form of `fit`; files of a folder are sorted by path.
         Returns:
-          [N] labels; "" for an image file that cannot be decoded.
+          [N] labels; for an image file that cannot be read "" among names, None among numbers.
         Raises:
           InputError: the examples have another form than those of `fit`.
         """
         p = self.predict_proba(X)
-        labels = self.classes_[np.argmax(p, axis=1)]
-        unknown = np.isnan(p).all(axis=1)
-        return np.where(unknown, "", labels) if unknown.any() else labels
+        labels, unknown = self.classes_[np.argmax(p, axis=1)], np.isnan(p).all(axis=1)
+        if unknown.any():
+            named = labels.dtype.kind == "U"
+            labels = labels if named else labels.astype(object)
+            labels[unknown] = "" if named else None
+        return labels
+
+    @python_spelling()
+    def predict_table(self, X: Any) -> dict[str, list[Any]]:
+        """Predict labels and probabilities, beside the examples that they belong to.
+
+        Args:
+          X: examples of the form of `fit`.
+        Returns:
+          columns with N rows, for a DataFrame or a CSV file: `path` of files, or else `index`;
+          `predicted_label`, None for a file that cannot be read; `probability`; and `p(CLASS)` for
+          each class.
+        Raises:
+          InputError: the examples have another form than those of `fit`.
+        """
+        check_is_fitted(self, "model_")
+        examples, paths = data.to_predict(self, X, self.form_)
+        named = {"index": list(range(len(examples)))} if paths is None else {"path": paths}
+        return columns(named, self._probabilities(examples), self.classes_.tolist())
 
     @python_spelling()
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -217,22 +243,16 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         Args:
           X: examples of the form of `fit`; files of a folder are sorted by path.
         Returns:
-          [N, K] float32 in the order of `classes_`; nan for an image file that cannot be decoded,
+          [N, K] float32 in the order of `classes_`; nan for an image file that cannot be read,
           of which a warning is logged.
         Raises:
           InputError: the examples have another form than those of `fit`.
         """
         check_is_fitted(self, "model_")
-        examples = data.to_predict(self, X, self.form_)
-        strategy = tf.distribute.get_strategy()
-        p = sweep(examples, strategy, self._outputs, batch_size=_PREDICT_BATCH, weak=None)
-        if isinstance(examples, FileImages):
-            p[~readable(examples)] = np.nan
-            listing.warn_of_damage(examples)
-        return p
+        return self._probabilities(data.to_predict(self, X, self.form_).examples)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Accuracy of the predicted labels, in [0, 1].
+        """Accuracy of the predicted labels, in [0, 1]; a file that cannot be read counts as wrong.
 
         Args:
           X: examples of the form of `fit`.
@@ -240,10 +260,15 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
           sample_weight: [N] weights of the examples; None for equal ones.
         """
         if isinstance(X, tf.data.Dataset):
-            X, y = collected(X)
-        predicted = self.predict(X)
-        labels = checked_labels(y, len(predicted))
-        return float(accuracy_score(labels, predicted, sample_weight=sample_weight))
+            X, y, _ = collected(X, ordered=False)
+        p = self.predict_proba(X)
+        labels, known = checked_labels(y, len(p)), ~np.isnan(p).all(axis=1)
+        weights = np.ones(len(p)) if sample_weight is None else np.asarray(sample_weight)
+        predicted = self.classes_[p[known].argmax(axis=1)]
+        right = accuracy_score(
+            labels[known], predicted, normalize=False, sample_weight=weights[known]
+        )
+        return float(right / weights.sum())
 
     @python_spelling()
     def export(self, folder: str | Path) -> None:
@@ -307,18 +332,25 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         if "fitted" in state:
             self._set(saved.from_bytes(state["fitted"]))
 
+    def _probabilities(self, examples: Images) -> np.ndarray:
+        """[N, K] float32; nan for files that cannot be read."""
+        strategy = tf.distribute.get_strategy()
+        p = sweep(examples, strategy, self._outputs, batch_size=_PREDICT_BATCH, weak=None)
+        if isinstance(examples, FileImages):
+            p[~readable(examples)] = np.nan
+            listing.warn_of_damage(examples)
+        return p
+
     def _chosen(self, X: Any) -> Chosen:
         """Method and backbone, by what the examples are where nothing else was said."""
-        suits = is_path(X) and self.network is None
+        suits = (is_path(X) or listed_paths(X) is not None) and self.network is None
         backbone = self.backbone or (_BACKBONE if suits else "none")
         method = self.method or ("fsr" if backbone == "none" else preset.METHOD)
         return Chosen(method, backbone)
 
-    def _config(
-        self, chosen: Chosen, prepared: Prepared, seed: int, scratch: str, *, tested: bool
-    ) -> Config:
+    def _config(self, chosen: Chosen, prepared: Prepared, seed: int, scratch: str) -> Config:
         """Configuration of the experiment that the parameters describe."""
-        typed = self._typed(chosen, prepared, seed, tested=tested)
+        typed = self._typed(chosen, prepared, seed)
         num_classes = len(prepared.classes)
         typed["checkpoint_path"] = scratch if self.run_folder is None else str(self.run_folder)
         architecture, facts = None, {}
@@ -334,9 +366,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
                 facts["network"] = network.fingerprint(self.network, make)
         return resolve(typed, source=prepared.entry, architecture=architecture, facts=facts)
 
-    def _typed(
-        self, chosen: Chosen, prepared: Prepared, seed: int, *, tested: bool
-    ) -> dict[str, Any]:
+    def _typed(self, chosen: Chosen, prepared: Prepared, seed: int) -> dict[str, Any]:
         """Option → value as if typed on the command line, without those for the network."""
         typed: dict[str, Any] = {
             "method": chosen.method,
@@ -360,7 +390,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         for name in (self.settings or {}).keys() & taken:
             raise InputError(f'settings={{"{name}": ...}}: the classifier sets this option itself')
         typed |= {name: value for name, value in asked.items() if value is not None}
-        untested = self.run_folder is not None and not tested and prepared.form.kind != "files"
+        untested = self.run_folder is not None and not prepared.tested
         if untested and typed.setdefault("eval_split", "validation") == "test":
             raise InputError(
                 "needs X_test if `checkpoint_path` is given", option="eval_split", value="test"

@@ -85,7 +85,7 @@ class Dataset:
         splits = ((self.train, self.best_labels), (self.evaluation, self.evaluation.labels))
         for split, labels in splits:
             if isinstance(split.images, FileImages):
-                content.update(split.images.paths.tobytes())
+                content.update(split.images.places().tobytes())
             elif split.names is not None:
                 content.update("\0".join(split.names).encode() + np.asarray(split.images).tobytes())
             elif self.corrections is None:

@@ -76,8 +76,8 @@ class FileImages:
     Training sees a random area of each image, a test its middle, see `ieg.augment.area`.
 
     Args:
-      root: folder that the paths are relative to.
-      paths: [N] bytes.
+      root: folder that relative paths begin at.
+      paths: [N] bytes, as they were given.
       side: H and W in pixels.
       damage: record of the whole data set.
       area: random area of each image for training.
@@ -112,6 +112,15 @@ class FileImages:
         return FileImages(
             self.root, self.paths[indices], self.side, self.damage, self.area, self.middle
         )
+
+    def places(self) -> np.ndarray:
+        """[N] bytes, paths relative to the root: they stay the same when all of it is moved."""
+        paths = [path if _is_plain(path) else self._relative(path) for path in self.paths.tolist()]
+        return np.array(paths, dtype=bytes)
+
+    def _relative(self, path: bytes) -> bytes:
+        root = os.fsencode(self.root)
+        return os.path.relpath(os.path.join(root, path), root)
 
     def whole_squares(self) -> "FileImages":
         """The same images, of which a test sees the largest square in the middle."""
@@ -205,12 +214,19 @@ def decode(root: str, path: tf.Tensor) -> tf.Tensor:
     some epochs and not in others, and batches would depend on the past.
 
     Args:
-      root: folder that the path is relative to.
+      root: folder that a relative path begins at.
       path: scalar string.
     """
-    content = tf.io.read_file(tf.strings.join([root, path], separator="/"))
+    whole = tf.strings.regex_full_match(path, "/.*")
+    joined = tf.strings.join([root, path], separator="/")
+    content = tf.io.read_file(tf.where(whole, path, joined))
     image = tf.io.decode_image(content, CHANNELS, expand_animations=False)
     return tf.ensure_shape(image, [None, None, CHANNELS])
+
+
+def _is_plain(path: bytes) -> bool:
+    """True for a relative path without "." and "..", which need not be looked into further."""
+    return not path.startswith(b"/") and not {b"", b".", b".."} & set(path.split(b"/"))
 
 
 def first_few(names: list[str], count: int = 3) -> str:

@@ -18,7 +18,8 @@ from sklearn.metrics import roc_auc_score
 import ieg
 from ieg import RobustClassifier, networks
 from ieg.classifier import saved
-from ieg.classifier.examples import Form, collected
+from ieg.classifier.datasets import collected
+from ieg.classifier.examples import Form
 from ieg.config import resolve
 from tests import runs
 from tests.data import trees
@@ -197,7 +198,7 @@ def test_a_tf_dataset_is_the_same_as_arrays(images: RobustClassifier) -> None:
     X, y = squares()
     pairs = tf.data.Dataset.from_tensor_slices((X, y))
     for data in (pairs, pairs.batch(7)):
-        for actual, expected in zip(collected(data), (X, y), strict=True):
+        for actual, expected in zip(collected(data, ordered=True), (X, y, None), strict=True):
             np.testing.assert_array_equal(actual, expected)
     fitted = RobustClassifier("supervised", **QUICK).fit(pairs)
     np.testing.assert_allclose(fitted.predict_proba(X), images.predict_proba(X), atol=1e-6)
@@ -293,7 +294,7 @@ def test_folders_and_tables_of_images(tmp_path: Path, caplog: pytest.LogCaptureF
     again = fitted.predict_proba(photos / "test")
     assert np.isnan(again[0]).all() and fitted.predict(photos / "test")[0] == ""
     np.testing.assert_allclose(again[1:], p, atol=1e-6)
-    assert "1 of 10 files cannot be decoded, and nothing is predicted for them" in caplog.text
+    assert "1 of 10 files cannot be read, and nothing is predicted for them" in caplog.text
     with pytest.raises(ieg.InputError, match="with a folder or a CSV file as X, labels"):
         RobustClassifier().fit(str(photos), [1, 2])
 

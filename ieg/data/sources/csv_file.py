@@ -6,6 +6,7 @@ numbers; the classes are the labels of the training rows.
 """
 
 import csv
+import functools
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -117,7 +118,7 @@ def _row(path: Path, header: Sequence[str], number: int, cells: Sequence[str]) -
     values = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
     row = Row(
         number,
-        os.path.relpath(path.parent / values["path"], path.parent),
+        values["path"],
         values["label"],
         values.get("split") or "train",
         values.get("true_label", ""),
@@ -134,8 +135,10 @@ def _row(path: Path, header: Sequence[str], number: int, cells: Sequence[str]) -
 def _without_repetitions(path: Path, rows: Sequence[Row], left_out: LeftOut) -> list[Row]:
     """Keep each path once; different labels or splits of one path are an error."""
     first: dict[str, Row] = {}
+    real = functools.cache(os.path.realpath)  # of folders; files may be links to one content
     for row in rows:
-        before = first.setdefault(row.path, row)
+        folder, name = os.path.split(path.parent / row.path)
+        before = first.setdefault(os.path.join(real(folder), name), row)
         if before is row:
             continue
         if (before.label, before.split, before.true_label) != (

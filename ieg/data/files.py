@@ -217,11 +217,27 @@ def decode(root: str, path: tf.Tensor) -> tf.Tensor:
       root: folder that a relative path begins at.
       path: scalar string.
     """
-    whole = tf.strings.regex_full_match(path, "/.*")
-    joined = tf.strings.join([root, path], separator="/")
-    content = tf.io.read_file(tf.where(whole, path, joined))
+    content = tf.io.read_file(_place(root, path))
     image = tf.io.decode_image(content, CHANNELS, expand_animations=False)
     return tf.ensure_shape(image, [None, None, CHANNELS])
+
+
+def _place(root: str, path: tf.Tensor) -> tf.Tensor:
+    """The file to open. TensorFlow itself takes "link/.." for the folder that the link is in."""
+    whole = tf.strings.regex_full_match(path, "/.*")
+    joined = tf.where(whole, path, tf.strings.join([root, path], separator="/"))
+    climbs = tf.strings.regex_full_match(joined, r"(.*/)?\.\./.*")
+    return tf.cond(climbs, lambda: _resolved(joined), lambda: joined)
+
+
+def _resolved(path: tf.Tensor) -> tf.Tensor:
+    """A path without links, "." and ".."."""
+
+    def call(path: Any) -> bytes:  # bytes; outside of graphs an array of one object
+        return os.path.realpath(np.asarray(path, object).item())
+
+    # A stateful node would keep deterministic pipelines from decoding in parallel.
+    return tf.ensure_shape(tf.numpy_function(call, [path], tf.string, stateful=False), [])
 
 
 def _is_plain(path: bytes) -> bool:

@@ -5,6 +5,7 @@ cannot be decoded is not skipped on the way. It makes the pipeline fail; then `e
 and the batches begin anew at the step that failed.
 """
 
+import contextlib
 import os
 import re
 import textwrap
@@ -117,6 +118,14 @@ class FileImages:
         """[N] bytes, paths relative to the root: they stay the same when all of it is moved."""
         paths = [path if _is_plain(path) else self._relative(path) for path in self.paths.tolist()]
         return np.array(paths, dtype=bytes)
+
+    def sizes(self) -> np.ndarray:
+        """[N] int64 bytes; -1 for a file that is not there."""
+        root, sizes = os.fsencode(self.root), np.full(len(self), -1, np.int64)
+        for row, path in enumerate(self.paths.tolist()):
+            with contextlib.suppress(OSError):
+                sizes[row] = os.stat(os.path.join(root, path)).st_size
+        return sizes
 
     def _relative(self, path: bytes) -> bytes:
         root = os.fsencode(self.root)

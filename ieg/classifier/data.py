@@ -201,9 +201,9 @@ def from_arrays(
       InputError: see `RobustClassifier.fit`.
     """
     paths = None
-    for number, (x, _) in enumerate(pairs):
+    for number, (x, y) in enumerate(pairs):
         if isinstance(x, tf.data.Dataset):
-            found = collected(x, ordered=number == 0)
+            found = collected(x, y, ordered=number == 0)
             pairs[number], paths = (found.X, found.y), paths or found.paths
     X = pairs[0][0]
     form: Form | None = None

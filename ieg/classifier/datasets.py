@@ -18,26 +18,27 @@ class Collected(NamedTuple):
 
     Attributes:
       X: [N, ...] examples.
-      y: [N] labels or [N, K] one-hot ones; None for a Dataset without labels.
+      y: [N] labels or [N, K] one-hot ones; None without labels.
       paths: [N] files that the examples come from, as `keras.utils.image_dataset_from_directory`
         names them; None for others.
     """
 
     X: np.ndarray
-    y: np.ndarray | None
+    y: Any
     paths: list[str] | None = None
 
 
-def collected(dataset: tf.data.Dataset, *, ordered: bool) -> Collected:
+def collected(dataset: tf.data.Dataset, y: Any = None, *, ordered: bool) -> Collected:
     """Examples and labels of a tf.data.Dataset, batched or not, in memory.
 
     Args:
       dataset: finite.
+      y: labels for a Dataset without labels, or None.
       ordered: True if results are told apart by the place of their example: the Dataset is then
-        read twice, and must give the same in the same order.
+        read twice, and must give the same in the same order. So it is with `y`.
     Raises:
       InputError: it is infinite or empty, its images have several sizes, its elements are neither
-        (x, y) nor batches of x, or its order changes.
+        (x, y) nor batches of x, it has labels besides `y`, or its order changes.
 
     >>> pairs = tf.data.Dataset.from_tensor_slices(([[1.0], [2.0]], [0, 1]))
     >>> collected(pairs.batch(2), ordered=True).y.tolist()
@@ -49,6 +50,8 @@ def collected(dataset: tf.data.Dataset, *, ordered: bool) -> Collected:
         raise InputError(
             f"elements of a tf.data.Dataset must be (x, y) or batches of x, not {spec}"
         )
+    if len(parts) == 2 and y is not None:
+        raise InputError("the tf.data.Dataset has labels of its own; leave out the others")
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise InputError("the tf.data.Dataset is infinite; leave out .repeat()")
     rows = list(_rows(dataset))
@@ -57,13 +60,14 @@ def collected(dataset: tf.data.Dataset, *, ordered: bool) -> Collected:
     shapes = sorted({row[0].shape for row in rows})
     if len(shapes) > 1:
         raise InputError(several_shapes("the tf.data.Dataset", shapes))
-    if ordered and not _same_again(dataset, rows):
+    if (ordered or y is not None) and not _same_again(dataset, rows):
         raise InputError(
             "the tf.data.Dataset gives another order or other values in each pass, so nobody would "
             "know which example a result belongs to: make it with shuffle=False and without random "
             "changes, or pass arrays or the paths of the files"
         )
-    y = None if len(parts) == 1 else _labels([row[1] for row in rows])
+    if len(parts) == 2:
+        y = _labels([row[1] for row in rows])
     paths = list(getattr(dataset, "file_paths", ())) if ordered else []
     named = len(paths) == len(rows)
     return Collected(np.stack([row[0] for row in rows]), y, paths if named else None)

@@ -88,14 +88,15 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
       classes_: [K] labels, sorted; numbers in a CSV file are sorted by value.
       n_features_in_: number of values in one example.
       label_quality_: [N] in [0, 1], estimated probability that the label of a training example is
-        right, in the order of X; nan for an image file that cannot be decoded.
+        right, in the order of X; nan for an image file that cannot be read.
       suggested_labels_: [N] the given label where label_quality_ is at least 0.5, otherwise a more
         probable one.
       noise_rate_: estimated share of wrong labels, in [0, 1].
       n_iter_: number of training steps.
       model_: keras.Model from examples (pixels in 0 .. 255, or features) to probabilities.
       network_: the part of `model_` that gives logits.
-      paths_: [N] image files that it was trained on, for a folder or a CSV file.
+      paths_: [N] image files that it was trained on, for files and for what
+        `keras.utils.image_dataset_from_directory` makes.
 
     Every fifth label is wrong; the audit finds these examples:
 
@@ -152,9 +153,11 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
 
         Args:
           X: images [N, H, W, C] or [N, H, W] (whole numbers from 0 to 255, or floats from 0 to 1
-            or from 0 to 255), features [N, D], a finite tf.data.Dataset of (x, y), or the path of
-            a folder of class folders or of a CSV file that lists images.
-          y: [N] labels of any type; None for a Dataset or a path.
+            or from 0 to 255), features [N, D], a list of paths of image files, a finite
+            tf.data.Dataset of (x, y) in a fixed order, or the path of a folder of class folders or
+            of a CSV file that lists images.
+          y: [N] labels of any one type, or one-hot [N, K], whose labels are the numbers of the
+            columns; None for a Dataset or a path.
           X_probe, y_probe: clean examples of every class, for methods that need a probe set.
           X_test, y_test: examples on which accuracy is measured, for `run_folder` and exports.
         Returns:
@@ -204,7 +207,9 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         """Predict labels.
 
         Args:
-          X: examples of the form of `fit`; files of a folder are sorted by path.
+          X: examples of the form of `fit`: arrays on the same scale, a tf.data.Dataset in a fixed
+            order; or a list of paths, the path of an image, of a CSV file with a column path, or of
+            a folder, whose files are sorted by path.
         Returns:
           [N] labels; for an image file that cannot be read "" among names, None among numbers.
         Raises:
@@ -223,7 +228,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         """Predict labels and probabilities, beside the examples that they belong to.
 
         Args:
-          X: examples of the form of `fit`.
+          X: examples as for `predict`.
         Returns:
           columns with N rows, for a DataFrame or a CSV file: `path` of files, or else `index`;
           `predicted_label`, None for a file that cannot be read; `probability`; and `p(CLASS)` for
@@ -241,7 +246,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         """Predict probabilities of classes.
 
         Args:
-          X: examples of the form of `fit`; files of a folder are sorted by path.
+          X: examples as for `predict`.
         Returns:
           [N, K] float32 in the order of `classes_`; nan for an image file that cannot be read,
           of which a warning is logged.
@@ -255,12 +260,12 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         """Accuracy of the predicted labels, in [0, 1]; a file that cannot be read counts as wrong.
 
         Args:
-          X: examples of the form of `fit`.
+          X: examples as for `predict`; a tf.data.Dataset of (x, y) in any order.
           y: [N] true labels; None for a tf.data.Dataset of (x, y).
           sample_weight: [N] weights of the examples; None for equal ones.
         """
         if isinstance(X, tf.data.Dataset):
-            X, y, _ = collected(X, ordered=False)
+            X, y, _ = collected(X, y, ordered=False)
         p = self.predict_proba(X)
         labels, known = checked_labels(y, len(p)), ~np.isnan(p).all(axis=1)
         weights = np.ones(len(p)) if sample_weight is None else np.asarray(sample_weight)

@@ -124,7 +124,7 @@ def test_labels_of_a_directory_are_numbers_of_its_classes(
 ) -> None:
     data = directory(photos, shuffle=False, label_mode=mode)
     found = collected(data if batched else data.unbatch(), ordered=True)
-    assert found.X.shape == (20, 16, 16, 3) and found.y is not None
+    assert found.X.shape == (20, 16, 16, 3)
     labels = checked_labels(found.y, 20)
     assert labels.dtype.kind == "i" and labels.tolist() == [0] * 10 + [1] * 10
 
@@ -146,7 +146,6 @@ def test_batches_are_told_from_examples_by_their_shapes() -> None:
                 if data is pairs and x is gray and labels is one_hot:
                     continue  # an image of 8 rows with 8 labels, or a batch of 8 features
                 found = collected(data, ordered=False)
-                assert found.y is not None
                 assert found.X.shape == x.shape and found.y.shape == labels.shape
 
 
@@ -159,6 +158,15 @@ def test_values_that_change_at_random_are_refused() -> None:
     with pytest.raises(ieg.InputError, match="without random changes"):
         collected(data, ordered=True)
     assert collected(data, ordered=False).X.shape == (4, 3)
+
+
+def test_labels_beside_a_dataset_belong_to_a_fixed_order(photos: Path) -> None:
+    plain, y = directory(photos, shuffle=False, label_mode=None), np.arange(20) % 3
+    assert collected(plain, y, ordered=False).y is y
+    with pytest.raises(ieg.InputError, match="^the tf.data.Dataset gives another order"):
+        collected(directory(photos, seed=1, label_mode=None), y, ordered=False)
+    with pytest.raises(ieg.InputError, match="^the tf.data.Dataset has labels of its own; leave"):
+        collected(directory(photos, shuffle=False), y, ordered=False)
 
 
 class NotAvailable:

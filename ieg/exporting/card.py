@@ -11,7 +11,7 @@ from ieg.evaluation import measures
 from ieg.evaluation.measures import Place
 from ieg.exporting.inference import RawInput
 
-_WHOLE = "Keras cuts floats from 0 to 1 to 0: multiply them by 255"
+_WHOLE = "nan for floats from 0 to 1, which want a factor of 255"
 
 
 class Facts(NamedTuple):

@@ -174,8 +174,8 @@ def test_an_export_gives_the_same_probabilities(
         ("images", images, squares()[0]),
     ]:
         classifier.export(tmp_path / name)
-        found = keras.models.load_model(tmp_path / name / "model.keras")(X)
-        np.testing.assert_allclose(found, classifier.predict_proba(X), atol=1e-5)
+        model = keras.models.load_model(tmp_path / name / "model.keras")
+        np.testing.assert_allclose(model(X), classifier.predict_proba(X), atol=1e-5)
         classes = json.loads((tmp_path / name / "classes.json").read_text())
         assert classes == classifier.classes_.astype(str).tolist()
     card = (tmp_path / "features" / "README.md").read_text()

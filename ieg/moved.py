@@ -35,15 +35,18 @@ def followed(config: Config, console: Console) -> Config:
     Raises:
       InputError: there is a run for this path and mode, but no file any more.
     """
-    path, own = config.dataset.path, _stored(folder_of(config))
-    if own is not None and path and not os.path.exists(path) and config.run.mode != "train":
+    path = config.dataset.path
+    if not path:
+        return config
+    own, there = _stored(folder_of(config)), os.path.exists(path)
+    if own is not None and not there and config.run.mode != "train":
         raise InputError(
             f"{path} is gone, by which the run in {folder_of(config).path} knows its images: if it "
             "was moved or renamed, give its new place",
             option="dataset",
             value=config.data.dataset,
         )
-    if own is not None or not os.path.exists(path):
+    if own is not None or not there:
         return config
     for folder, stored in _candidates(config):
         if _is_of(config, stored):
@@ -73,7 +76,10 @@ def _candidates(config: Config) -> Iterator[tuple[RunFolder, dict[str, Any]]]:
         folder = RunFolder.of(
             str(root), place.name, config.network.network_name, run.method, run.seed
         )
-        stored = _stored(folder)
+        try:
+            stored = _stored(folder)
+        except InputError:  # which has no say in what concerns others
+            continue
         fits = place.name.endswith(suffix) if suffix else "_corrected-" not in place.name
         if stored is not None and fits and "dataset" in stored["values"]:
             yield folder, stored

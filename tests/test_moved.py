@@ -70,7 +70,9 @@ def test_every_mode_goes_on_with_files_that_were_moved(
     assert len(list((place / "runs").iterdir())) == 1
 
 
-@pytest.mark.parametrize("change", ["a copy", "another size", "another name", "other noise"])
+@pytest.mark.parametrize(
+    "change", ["a copy", "another size", "another name", "other noise", "a damaged run"]
+)
 def test_other_files_have_a_run_of_their_own(
     place: Path, change: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -82,6 +84,8 @@ def test_other_files_have_a_run_of_their_own(
         image.write_bytes(image.read_bytes() + b"\0")
     elif change == "another name":
         image.rename(image.with_name("new.jpg"))
+    elif change == "a damaged run":
+        (run_of(place) / "config.json").write_text("{")
     else:
         flags.append("--noise=uniform_0.2")
     before = runs.snapshot(place / "runs")

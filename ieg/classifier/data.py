@@ -131,7 +131,7 @@ def from_files(pairs: list[Pair], request: Request) -> Prepared:
     )
     source = listing.make_source(
         request,
-        Path.cwd(),
+        _root(train.paths + probe.paths + test.paths),
         folder.SIDE,
         [str(label) for label in classes],
         train=train,
@@ -145,6 +145,16 @@ def from_files(pairs: list[Pair], request: Request) -> Prepared:
     )
     form = Form("files", source.train.images.shape[1:])
     return Prepared("files", source, entry, form, classes, paths=train.paths)
+
+
+def _root(paths: list[str]) -> Path:
+    """Folder that relative paths begin at; if all are absolute, the one that they have in common.
+
+    By the places relative to it a run knows its files again.
+    """
+    if not all(map(os.path.isabs, paths)):
+        return Path.cwd()
+    return Path(os.path.commonpath(list(map(os.path.dirname, paths))))
 
 
 def _existing(X: Any, name: str) -> list[str] | None:

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import sklearn
 import tensorflow as tf
 from PIL import Image
 
@@ -92,6 +93,21 @@ def test_a_list_of_files_gives_a_row_for_each(
     assert predicted.tolist() == [table["predicted_label"][0], None]
     right = fitted.predict([first])[0]
     assert fitted.score([first, "gone.png"], [right, 3]) == 0.5
+
+
+def test_a_run_on_files_is_known_by_their_places(
+    files: tuple[list[Path], np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths, labels = files
+    model = RobustClassifier("supervised", "cnn", settings=SMALL, run_folder=str(tmp_path))
+    first = model.fit(paths, labels, X_test=paths[:4], y_test=labels[:4])
+    assert first.paths_ == [str(path) for path in paths]
+    assert "On the 4 test examples of the data" in first.card_
+    monkeypatch.chdir(tmp_path)
+    again = sklearn.clone(model).fit(paths, labels, X_test=paths[:4], y_test=labels[:4])
+    np.testing.assert_array_equal(again.label_quality_, first.label_quality_)
+    with pytest.raises(ieg.InputError, match="belongs to a run on other files or labels"):
+        model.fit(paths[::-1], labels[::-1], X_test=paths[:4], y_test=labels[:4])
 
 
 def test_files_that_do_not_exist_are_not_trained_on(files: tuple[list[Path], np.ndarray]) -> None:

@@ -14,6 +14,7 @@ from ieg.data.holdout import Fold
 from ieg.errors import InputError
 from ieg.experiment import Experiment, build, folder_of
 from ieg.features import progress
+from ieg.moved import followed
 from ieg.runs.folder import RunFolder
 
 
@@ -31,6 +32,7 @@ def restored(config: Config, console: Console) -> tuple[Experiment, int]:
       InputError: there is no such run or checkpoint, a typed setting contradicts the run, or its
         data are not those that it was trained on.
     """
+    config = followed(config, console)
     with progress.shown(console) as told:
         experiment = build(_settings_of_the_run(config), progress=told)
     folder = experiment.folder
@@ -53,6 +55,7 @@ def config_json(experiment: Experiment) -> dict[str, Any]:
         "origins": dict(experiment.config.origins),
         "global_batch_size": experiment.pipeline.batch_size,
         "data_digest": experiment.dataset.digest,
+        "file_sizes": experiment.dataset.file_sizes(),
         "fold": None if experiment.fold is None else str(experiment.fold),
         "max_iteration": experiment.last_step,
     }
@@ -77,7 +80,7 @@ def _refuse_other_run(experiment: Experiment) -> None:
         {**experiment.config.experiment(), "global_batch_size": experiment.pipeline.batch_size},
     )
     refuse_other_data(experiment, before)
-    fold = config_json(experiment)["fold"]
+    fold = None if experiment.fold is None else str(experiment.fold)
     if before.get("fold") != fold:
         raise InputError(
             f"{folder.path} is audit fold {before.get('fold')}, not {fold}; give as many "
@@ -140,7 +143,9 @@ def stored_config(config: Config, fold: Fold | None = None) -> dict[str, Any] | 
     asked, values = config.experiment(), stored["values"]
     for name, before in configuration.values_before().items():  # options that are younger
         values.setdefault(name, before)
-    if "dataset" in values:  # older runs have it as it was typed
+    if config.dataset.run_name:  # and so are the files, elsewhere
+        values["dataset"] = config.data.dataset
+    elif "dataset" in values:  # older runs have it as it was typed
         values["dataset"] = names.absolute(str(values["dataset"]))
     missing = asked.keys() - values.keys()
     # Another loss has other options; that it is another one is said where values are compared.
@@ -208,6 +213,7 @@ def _settings_of_the_run(config: Config) -> Config:
                 f"the run in {folder.path} was trained with {said}", option=name, value=value
             )
     resolved = configuration.resolve({**values, **typed})
+    named = dataclasses.replace(resolved.dataset, run_name=config.dataset.run_name)
     free = typed.keys() - defining.keys()  # whatever else was typed is as in the run
     origins = {name: "command line" if name in free else "the run" for name in resolved.origins}
-    return dataclasses.replace(resolved, origins=origins)
+    return dataclasses.replace(resolved, dataset=named, origins=origins)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ieg import config
+from ieg import config, decoding
 from ieg.data import names
 from ieg.experiment import build
 from ieg.main import main
@@ -86,7 +86,7 @@ def evaluated(flags: list[str]) -> tuple[np.ndarray, list[np.ndarray]]:
     if isinstance(images, np.ndarray):
         return tf.nn.softmax(logits).numpy(), [images]
     files = [Path(images.root) / path.decode() for path in images.paths]
-    decoded = [tf.io.decode_image(file.read_bytes(), 3).numpy()[np.newaxis] for file in files]
+    decoded = [decoding.pixels(file.read_bytes())[np.newaxis] for file in files]
     return tf.nn.softmax(logits).numpy(), decoded
 
 
@@ -182,7 +182,31 @@ def test_a_file_that_cannot_be_decoded_has_empty_cells(
         first, second = csv.DictReader(file)
     assert first["path"] == 'a, "b" ü.jpg' and first["probability"]
     assert [value for name, value in second.items() if value] == ["broken.jpg"]
-    said = "1 of 2 files cannot be decoded, and nothing is predicted for them: broken.jpg"
+    said = "1 of 2 files cannot be read, and nothing is predicted for them: broken.jpg"
+    assert said in caplog.text
+
+
+def test_a_table_gives_a_row_for_each_of_its_rows(
+    commands: dict[str, list[str]], photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number, name in enumerate(("some.jpg", "there/some.jpg", "there/deep/some.jpg")):
+        trees.write_image(tmp_path / name, number, number)
+    (tmp_path / "link").symlink_to("there/deep")
+    alone = [str(tmp_path / "some.jpg"), str(tmp_path / "there/some.jpg")]
+    given = ["link/../some.jpg", "some.jpg", "", "./some.jpg", "some.jpg", alone[0], "gone.jpg"]
+    table = trees.write_table(tmp_path / "some.csv", [f"{path},x" for path in given], "path,id")
+    found = {}
+    for wanted in (str(table), *alone):
+        assert main([*commands["photos"], "--mode=predict", f"--input={wanted}"]) == 0
+        name = f"predictions_step4_{names.of_path(wanted)}.csv"
+        with open(run_of(commands["photos"]) / name, newline="") as file:
+            found[wanted] = [(row.pop("path"), tuple(row.values())) for row in csv.DictReader(file)]
+    ((name, one),), ((_, other),) = found[alone[0]], found[alone[1]]
+    assert name == "some.jpg" and one != other
+    empty = ("",) * len(one)
+    expected = [other, one, empty, one, one, one, empty]  # a link's .. is where it leads to
+    assert found[str(table)] == list(zip(given, expected, strict=True))
+    said = "2 of 7 files cannot be read, and nothing is predicted for them: (no path), gone.jpg"
     assert said in caplog.text
 
 
@@ -190,12 +214,17 @@ def test_a_file_that_cannot_be_decoded_has_empty_cells(
     ("name", "flags", "message"),
     [
         ("photos", ["--mode=predict"], "--mode=predict needs images: --input=FOLDER"),
-        ("photos", ["--mode=predict", "--input=none"], "none: there is no such folder or CSV file"),
+        (
+            "photos",
+            ["--mode=predict", "--input=none"],
+            "none: there is no such folder, image or CSV",
+        ),
         ("digits", ["--mode=predict", "--input={photos}"], "reads color images from files, and"),
         ("photos", ["--mode=export", "--restore_step=3"], "--restore_step=3: no such checkpoint"),
         ("photos", ["--mode=export", "--seed=7"], "no run in "),
         ("photos", ["--mode=predict", "--input={empty}"], "has no image"),
         ("photos", ["--mode=predict", "--input={csv}"], "lacks the column path; its first line"),
+        ("photos", ["--mode=predict", "--input={gone}"], "names no file that exists, such as "),
     ],
 )
 def test_bad_input_is_refused(
@@ -209,6 +238,7 @@ def test_bad_input_is_refused(
 ) -> None:
     places = {"photos": photos / "test", "empty": tmp_path, "csv": tmp_path / "no.csv"}
     places["csv"].write_text("picture\nx.jpg\n")
+    places["gone"] = trees.write_table(tmp_path / "gone.csv", ["x.jpg"], "path")
     before = runs.snapshot(run_of(commands[name]))
     filled = [flag.format(**places) for flag in flags]
     assert main([*commands[name], *filled]) == 2

@@ -16,7 +16,7 @@ import pytest
 import tensorflow as tf
 
 import ieg
-from ieg import construction, finetuning
+from ieg import construction, decoding, finetuning
 from ieg.config import Config, resolve
 from ieg.data.files import FileImages
 from ieg.data.pipeline import Batch
@@ -233,7 +233,7 @@ def test_the_finished_run_is_evaluated_exported_and_audited(
     model = keras.models.load_model(tuned / "export/model.keras")
     (predictions,) = tuned.glob("predictions_*.csv")
     for row in rows(predictions):
-        image = tf.io.decode_image(tf.io.read_file(str(images / row["path"])))
+        image = decoding.pixels((images / row["path"]).read_bytes())
         p = model(image[tf.newaxis]).numpy()[0]
         expected = [float(row[f"p({name})"]) for name in trees.CLASSES]
         np.testing.assert_allclose(expected, p, atol=1e-5)

@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 import ieg
+from ieg import decoding
 from ieg.main import main
 from tests import runs
 from tests.data import trees
@@ -127,7 +128,7 @@ def test_prediction_export_and_audit(
     model = keras.models.load_model(run / "export/model.keras")
     (table,) = run.glob("predictions_*.csv")
     for row in rows(table):
-        image = tf.io.decode_image(tf.io.read_file(str(place / "photos/test" / row["path"])))
+        image = decoding.pixels((place / "photos/test" / row["path"]).read_bytes())
         p = model(image[tf.newaxis]).numpy()[0]
         np.testing.assert_allclose([float(row[f"p({n})"]) for n in CLASSES], p, atol=1e-5)
 
@@ -184,7 +185,7 @@ def test_the_classifier_takes_a_backbone(place: Path, tmp_path: Path) -> None:
     fitted.export(tmp_path / "export")
     model = keras.models.load_model(tmp_path / "export/model.keras")
     path = sorted((tmp_path / "photos/test").rglob("*.jpg"))[0]
-    image = tf.io.decode_image(tf.io.read_file(str(path)))
+    image = decoding.pixels(path.read_bytes())
     np.testing.assert_allclose(model(image[tf.newaxis]).numpy()[0], p[0], atol=1e-5)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,19 +12,14 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from ieg.augment.area import MIDDLE, WHOLE
-from ieg.classifier.examples import (
-    Form,
-    checked_labels,
-    collected,
-    encoded,
-    is_path,
-    one_line,
-    pixels,
-)
+from ieg.classifier.datasets import collected
+from ieg.classifier.examples import Form, are_images, is_path, listed_paths, one_line, pixels, sides
+from ieg.classifier.labels import MISSING_AS_TEXT, checked_labels, encoded
 from ieg.data import listing, sources
-from ieg.data.files import CHANNELS, FileImages
+from ieg.data.files import CHANNELS, FileImages, first_few
 from ieg.data.images import Images
-from ieg.data.sources import Request, Source, SourceEntry, arrays
+from ieg.data.listing import Listed
+from ieg.data.sources import Request, Source, SourceEntry, arrays, folder
 from ieg.errors import InputError
 from ieg.exporting.inference import RawInput
 
@@ -46,6 +42,8 @@ class Prepared(NamedTuple):
       form: form of an example.
       classes: [K] labels in the order of their numbers.
       feature_names: [D] names of the columns of a table; None without names.
+      paths: [N] files that the examples come from, in the caller's order; None for arrays, and for
+        a folder or a table, whose order is that of the source.
     """
 
     dataset: str
@@ -54,6 +52,17 @@ class Prepared(NamedTuple):
     form: Form
     classes: np.ndarray
     feature_names: list[str] | None = None
+    paths: list[str] | None = None
+
+    @property
+    def in_order(self) -> bool:
+        """True if the caller has given the examples one by one, in an order to be kept."""
+        return not self.entry.takes_path
+
+    @property
+    def tested(self) -> bool:
+        """True if there are examples to measure accuracy on."""
+        return len(self.source.test.labels) > 0
 
     @property
     def size(self) -> int:
@@ -106,6 +115,90 @@ def from_path(path: str | os.PathLike, pairs: list[Pair], request: Request) -> P
     return Prepared(f"{base}:{text}", source, entry, form, np.array(source.class_names))
 
 
+def from_files(pairs: list[Pair], request: Request) -> Prepared:
+    """Prepare image files that are given one by one, with their labels.
+
+    Args:
+      pairs: training, probe and test files with their labels; only the first are required.
+      request: request for the files.
+    Raises:
+      InputError: a file does not exist, or see `RobustClassifier.fit`.
+    """
+    names = ("X", "X_probe", "X_test")
+    files = [_existing(x, name) for (x, _), name in zip(pairs, names, strict=True)]
+    classes, numbers = _numbered([(x, y) for x, (_, y) in zip(files, pairs, strict=True)])
+    train, probe, test = (
+        Listed(paths, [] if labels is None else labels.tolist())
+        for paths, labels in zip((x or [] for x in files), numbers, strict=True)
+    )
+    source = listing.make_source(
+        request,
+        _root(train.paths + probe.paths + test.paths),
+        folder.SIDE,
+        [str(label) for label in classes],
+        train=train,
+        test=test,
+        probe=probe,
+        true_labels=listing.unknown(train, probe),
+        views=listing.small_views,
+    )
+    entry = dataclasses.replace(
+        sources.REGISTRY.get("folder"), load=lambda request: source, takes_path=False
+    )
+    form = Form("files", source.train.images.shape[1:])
+    return Prepared("files", source, entry, form, classes, paths=train.paths)
+
+
+def _root(paths: list[str]) -> Path:
+    """Folder that relative paths begin at; if all are absolute, the one that they have in common.
+
+    By the places relative to it a run knows its files again.
+    """
+    if not all(map(os.path.isabs, paths)):
+        return Path.cwd()
+    return Path(os.path.commonpath(list(map(os.path.dirname, paths))))
+
+
+def _existing(X: Any, name: str) -> list[str] | None:
+    """Paths of files that all exist; None for None."""
+    if X is None:
+        return None
+    paths = listed_paths(X)
+    if paths is None:
+        raise InputError(f"{name} must be a list of paths, as X is")
+    missing = [path for path in paths if not os.path.isfile(path)]
+    if missing:
+        raise InputError(f"{name} has files that do not exist: {first_few(missing)}")
+    return paths
+
+
+def _numbered(pairs: list[Pair]) -> tuple[np.ndarray, list[np.ndarray | None]]:
+    """Classes, the labels of the training examples, and all labels as numbers of these.
+
+    Args:
+      pairs: training, probe and test examples with their labels.
+    Raises:
+      InputError: see `RobustClassifier.fit`.
+    """
+    names = ("y", "y_probe", "y_test")
+    labels = [None if x is None else checked_labels(y, len(x)) for x, y in pairs]
+    assert labels[0] is not None
+    classes = np.unique(labels[0])
+    if len(classes) < 2:
+        raise InputError(
+            f"y has only one class, {classes.tolist()[0]!r}; a classifier needs at least two"
+        )
+    for name in np.intersect1d(classes.astype(str), MISSING_AS_TEXT).tolist():
+        warnings.warn(
+            f"y has a class called {name!r}: leave those examples out if their labels are missing",
+            stacklevel=6,
+        )
+    return classes, [
+        None if values is None else encoded(values, classes, name)
+        for values, name in zip(labels, names, strict=True)
+    ]
+
+
 def from_arrays(
     estimator: BaseEstimator, pairs: list[Pair], *, augmentation: str, standardize: bool
 ) -> Prepared:
@@ -119,10 +212,14 @@ def from_arrays(
     Raises:
       InputError: see `RobustClassifier.fit`.
     """
-    pairs = [collected(x) if isinstance(x, tf.data.Dataset) else (x, y) for x, y in pairs]
-    X, y = pairs[0]
+    paths = None
+    for number, (x, y) in enumerate(pairs):
+        if isinstance(x, tf.data.Dataset):
+            found = collected(x, y, ordered=number == 0)
+            pairs[number], paths = (found.X, found.y), paths or found.paths
+    X = pairs[0][0]
     form: Form | None = None
-    if (X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim) in (3, 4):
+    if are_images(X):
         examples, form = pixels(X)
         more = [None if x is None else pixels(x, form)[0] for x, _ in pairs[1:]]
     else:
@@ -133,22 +230,17 @@ def from_arrays(
             form = form._replace(scaling=_scaling(examples))
             examples = scaled(examples, form)
             more = [None if x is None else scaled(x, form) for x in more]
-    labels = checked_labels(y, len(examples))
-    classes = np.unique(labels)
-    if len(classes) < 2:
-        raise InputError(
-            f"y has only one class, {classes.tolist()[0]!r}; a classifier needs at least two"
-        )
-    names = ("y_probe", "y_test")
-    others = [
-        None if x is None else (x, encoded(checked_labels(given, len(x)), classes, name))
-        for x, (_, given), name in zip(more, pairs[1:], names, strict=True)
-    ]
+    checked = [examples, *more]
+    classes, numbers = _numbered([(x, y) for x, (_, y) in zip(checked, pairs, strict=True)])
+    train, probe, test = (
+        None if x is None or y is None else (x, y) for x, y in zip(checked, numbers, strict=True)
+    )
+    assert train is not None
     source = arrays.source(
-        (examples, encoded(labels, classes, "y")),
+        train,
         [str(label) for label in classes],
-        probe=others[0],
-        test=others[1],
+        probe=probe,
+        test=test,
         augmentation=augmentation,
     )
     columns = getattr(estimator, "feature_names_in_", None) if form.kind == "features" else None
@@ -159,6 +251,7 @@ def from_arrays(
         form,
         classes,
         None if columns is None else [str(c) for c in columns],
+        paths,
     )
 
 
@@ -193,27 +286,48 @@ def scaled(examples: np.ndarray, form: Form) -> np.ndarray:
     return (examples - mean) / deviation
 
 
-def to_predict(estimator: BaseEstimator, X: Any, form: Form) -> Images:
-    """Examples to predict: pixels in 0 .. 255, image files, or features.
+class ToPredict(NamedTuple):
+    """Examples to predict.
+
+    Attributes:
+      examples: N pixels in 0 .. 255, image files, or features.
+      paths: [N] files that they come from; None for arrays.
+    """
+
+    examples: Images
+    paths: list[str] | None = None
+
+
+def to_predict(estimator: BaseEstimator, X: Any, form: Form) -> ToPredict:
+    """Examples to predict, of the form of those of `fit`.
 
     Raises:
-      InputError: they have another form than those of `fit`.
+      InputError: they have another form.
     """
+    paths = listed_paths(X)
+    if is_path(X) or paths is not None:
+        return _files_to_predict(X, paths, form)
     if isinstance(X, tf.data.Dataset):
-        X, _ = collected(X)
+        X, _, paths = collected(X, ordered=True)
     if form.kind == "features":
-        return features(estimator, X, reset=False)
-    if not is_path(X):
-        return pixels(X, form)[0].astype(np.float32)
-    height, width, channels = form.shape
-    if height != width or channels != CHANNELS:
+        return ToPredict(features(estimator, X, reset=False))
+    return ToPredict(pixels(X, form)[0].astype(np.float32), paths)
+
+
+def _files_to_predict(X: Any, paths: list[str] | None, form: Form) -> ToPredict:
+    """Images of a folder, a table or one file; or the listed ones."""
+    side = form.shape[0]
+    if form.shape != (side, side, CHANNELS):
+        kind = "features" if form.kind == "features" else f"images of {sides(form.shape)}"
         raise InputError(
-            "files are color images of any size, and the classifier was fitted on images of "
-            f"{height}x{width}x{channels}"
+            f"files are color images of any size, and the classifier was fitted on {kind}"
         )
-    root, paths = listing.list_images(Path(X).expanduser())
+    root = Path.cwd()
+    if paths is None:
+        root, paths = listing.list_images(Path(X).expanduser())
     middle, ground = MIDDLE if form.square is None else WHOLE, form.background
-    return listing.to_predict(root, paths, height, middle=middle, background=ground)
+    images = listing.to_predict(root, paths, side, middle=middle, background=ground)
+    return ToPredict(images, paths)
 
 
 def raw_input(form: Form, *, exported: bool) -> RawInput:

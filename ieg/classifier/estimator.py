@@ -16,13 +16,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from ieg.classifier import data, network, saved, training
 from ieg.classifier.data import Prepared
-from ieg.classifier.examples import checked_labels, collected, is_path
+from ieg.classifier.datasets import collected
+from ieg.classifier.examples import is_path, listed_paths
+from ieg.classifier.labels import checked_labels
 from ieg.classifier.saved import Fitted
 from ieg.classifier.spelling import python_spelling
+from ieg.commands.predict import columns
 from ieg.config import Config, resolve
 from ieg.data import listing
 from ieg.data.files import FileImages
-from ieg.data.images import readable
+from ieg.data.images import Images, readable
 from ieg.data.pipeline import sweep
 from ieg.data.settings import DataSettings
 from ieg.data.sources import Request, arrays
@@ -86,14 +89,15 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
       classes_: [K] labels, sorted; numbers in a CSV file are sorted by value.
       n_features_in_: number of values in one example.
       label_quality_: [N] in [0, 1], estimated probability that the label of a training example is
-        right, in the order of X; nan for an image file that cannot be decoded.
+        right, in the order of X; nan for an image file that cannot be read.
       suggested_labels_: [N] the given label where label_quality_ is at least 0.5, otherwise a more
         probable one.
       noise_rate_: estimated share of wrong labels, in [0, 1].
       n_iter_: number of training steps.
       model_: keras.Model from examples (pixels in 0 .. 255, or features) to probabilities.
       network_: the part of `model_` that gives logits.
-      paths_: [N] image files that it was trained on, for a folder or a CSV file.
+      paths_: [N] image files that it was trained on, for files and for what
+        `keras.utils.image_dataset_from_directory` makes.
 
     Every fifth label is wrong; the audit finds these examples:
 
@@ -150,9 +154,11 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
 
         Args:
           X: images [N, H, W, C] or [N, H, W] (whole numbers from 0 to 255, or floats from 0 to 1
-            or from 0 to 255), features [N, D], a finite tf.data.Dataset of (x, y), or the path of
-            a folder of class folders or of a CSV file that lists images.
-          y: [N] labels of any type; None for a Dataset or a path.
+            or from 0 to 255), features [N, D], a list of paths of image files, a finite
+            tf.data.Dataset of (x, y) in a fixed order, or the path of a folder of class folders or
+            of a CSV file that lists images.
+          y: [N] labels of any one type, or one-hot [N, K], whose labels are the numbers of the
+            columns; None for a Dataset or a path.
           X_probe, y_probe: clean examples of every class, for methods that need a probe set.
           X_test, y_test: examples on which accuracy is measured, for `run_folder` and exports.
         Returns:
@@ -171,6 +177,8 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         seed, pairs = self._seed(), [(X_probe, y_probe), (X_test, y_test)]
         if is_path(X):
             prepared = data.from_path(X, [(None, y), *pairs], self._request(seed, chosen))
+        elif listed_paths(X) is not None:
+            prepared = data.from_files([(X, y), *pairs], self._request(seed, chosen))
         else:
             prepared = data.from_arrays(
                 self,
@@ -178,7 +186,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
                 augmentation=self.augmentation,
                 standardize=self.network is None or isinstance(self.network, str),
             )
-        if needs_probe and prepared.form.kind != "files" and X_probe is None:
+        if needs_probe and prepared.in_order and X_probe is None:
             raise InputError(
                 "needs clean examples: give X_probe and y_probe, or take `method=fsr`, which needs "
                 "none",
@@ -188,7 +196,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         if not needs_probe and X_probe is not None:
             warnings.warn(f"method={chosen.method!r} does not use X_probe", stacklevel=3)
         with tempfile.TemporaryDirectory() as scratch:
-            config = self._config(chosen, prepared, seed, scratch, tested=X_test is not None)
+            config = self._config(chosen, prepared, seed, scratch)
             keep = self.run_folder is not None
             console = Console(quiet=not self.verbose)
             experiment = training.train(config, console, keep=keep)
@@ -200,51 +208,73 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         """Predict labels.
 
         Args:
-          X: examples of the form of `fit`; files of a folder are sorted by path.
+          X: examples of the form of `fit`: arrays on the same scale, a tf.data.Dataset in a fixed
+            order; or a list of paths, the path of an image, of a CSV file with a column path, or of
+            a folder, whose files are sorted by path.
         Returns:
-          [N] labels; "" for an image file that cannot be decoded.
+          [N] labels; for an image file that cannot be read "" among names, None among numbers.
         Raises:
           InputError: the examples have another form than those of `fit`.
         """
         p = self.predict_proba(X)
-        labels = self.classes_[np.argmax(p, axis=1)]
-        unknown = np.isnan(p).all(axis=1)
-        return np.where(unknown, "", labels) if unknown.any() else labels
+        labels, unknown = self.classes_[np.argmax(p, axis=1)], np.isnan(p).all(axis=1)
+        if unknown.any():
+            named = labels.dtype.kind == "U"
+            labels = labels if named else labels.astype(object)
+            labels[unknown] = "" if named else None
+        return labels
+
+    @python_spelling()
+    def predict_table(self, X: Any) -> dict[str, list[Any]]:
+        """Predict labels and probabilities, beside the examples that they belong to.
+
+        Args:
+          X: examples as for `predict`.
+        Returns:
+          columns with N rows, for a DataFrame or a CSV file: `path` of files, or else `index`;
+          `predicted_label`, None for a file that cannot be read; `probability`; and `p(CLASS)` for
+          each class.
+        Raises:
+          InputError: the examples have another form than those of `fit`.
+        """
+        check_is_fitted(self, "model_")
+        examples, paths = data.to_predict(self, X, self.form_)
+        named = {"index": list(range(len(examples)))} if paths is None else {"path": paths}
+        return columns(named, self._probabilities(examples), self.classes_.tolist())
 
     @python_spelling()
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict probabilities of classes.
 
         Args:
-          X: examples of the form of `fit`; files of a folder are sorted by path.
+          X: examples as for `predict`.
         Returns:
-          [N, K] float32 in the order of `classes_`; nan for an image file that cannot be decoded,
+          [N, K] float32 in the order of `classes_`; nan for an image file that cannot be read,
           of which a warning is logged.
         Raises:
           InputError: the examples have another form than those of `fit`.
         """
         check_is_fitted(self, "model_")
-        examples = data.to_predict(self, X, self.form_)
-        strategy = tf.distribute.get_strategy()
-        p = sweep(examples, strategy, self._outputs, batch_size=_PREDICT_BATCH, weak=None)
-        if isinstance(examples, FileImages):
-            p[~readable(examples)] = np.nan
-            listing.warn_of_damage(examples)
-        return p
+        return self._probabilities(data.to_predict(self, X, self.form_).examples)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Accuracy of the predicted labels, in [0, 1].
+        """Accuracy of the predicted labels, in [0, 1]; a file that cannot be read counts as wrong.
 
         Args:
-          X: examples of the form of `fit`.
+          X: examples as for `predict`; a tf.data.Dataset of (x, y) in any order.
           y: [N] true labels; None for a tf.data.Dataset of (x, y).
           sample_weight: [N] weights of the examples; None for equal ones.
         """
         if isinstance(X, tf.data.Dataset):
-            X, y = collected(X)
-        predicted = self.predict(X)
-        labels = checked_labels(y, len(predicted))
-        return float(accuracy_score(labels, predicted, sample_weight=sample_weight))
+            X, y, _ = collected(X, y, ordered=False)
+        p = self.predict_proba(X)
+        labels, known = checked_labels(y, len(p)), ~np.isnan(p).all(axis=1)
+        weights = np.ones(len(p)) if sample_weight is None else np.asarray(sample_weight)
+        predicted = self.classes_[p[known].argmax(axis=1)]
+        right = accuracy_score(
+            labels[known], predicted, normalize=False, sample_weight=weights[known]
+        )
+        return float(right / weights.sum())
 
     @python_spelling()
     def export(self, folder: str | Path) -> None:
@@ -308,18 +338,25 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         if "fitted" in state:
             self._set(saved.from_bytes(state["fitted"]))
 
+    def _probabilities(self, examples: Images) -> np.ndarray:
+        """[N, K] float32; nan for files that cannot be read."""
+        strategy = tf.distribute.get_strategy()
+        p = sweep(examples, strategy, self._outputs, batch_size=_PREDICT_BATCH, weak=None)
+        if isinstance(examples, FileImages):
+            p[~readable(examples)] = np.nan
+            listing.warn_of_damage(examples)
+        return p
+
     def _chosen(self, X: Any) -> Chosen:
         """Method and backbone, by what the examples are where nothing else was said."""
-        suits = is_path(X) and self.network is None
+        suits = (is_path(X) or listed_paths(X) is not None) and self.network is None
         backbone = self.backbone or (_BACKBONE if suits else "none")
         method = self.method or ("fsr" if backbone == "none" else preset.METHOD)
         return Chosen(method, backbone)
 
-    def _config(
-        self, chosen: Chosen, prepared: Prepared, seed: int, scratch: str, *, tested: bool
-    ) -> Config:
+    def _config(self, chosen: Chosen, prepared: Prepared, seed: int, scratch: str) -> Config:
         """Configuration of the experiment that the parameters describe."""
-        typed = self._typed(chosen, prepared, seed, tested=tested)
+        typed = self._typed(chosen, prepared, seed)
         num_classes = len(prepared.classes)
         typed["checkpoint_path"] = scratch if self.run_folder is None else str(self.run_folder)
         architecture, facts = None, {}
@@ -335,9 +372,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
                 facts["network"] = network.fingerprint(self.network, make)
         return resolve(typed, source=prepared.entry, architecture=architecture, facts=facts)
 
-    def _typed(
-        self, chosen: Chosen, prepared: Prepared, seed: int, *, tested: bool
-    ) -> dict[str, Any]:
+    def _typed(self, chosen: Chosen, prepared: Prepared, seed: int) -> dict[str, Any]:
         """Option → value as if typed on the command line, without those for the network."""
         typed: dict[str, Any] = {
             "method": chosen.method,
@@ -361,7 +396,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         for name in (self.settings or {}).keys() & taken:
             raise InputError(f'settings={{"{name}": ...}}: the classifier sets this option itself')
         typed |= {name: value for name, value in asked.items() if value is not None}
-        untested = self.run_folder is not None and not tested and prepared.form.kind != "files"
+        untested = self.run_folder is not None and not prepared.tested
         if untested and typed.setdefault("eval_split", "validation") == "test":
             raise InputError(
                 "needs X_test if `checkpoint_path` is given", option="eval_split", value="test"

@@ -1,18 +1,18 @@
-"""Validation of arrays: images on one scale, labels as numbers of classes."""
+"""Validation of examples: images on one scale and in one shape, or paths of files."""
 
 import os
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
-from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
 
 from ieg.decoding import RGB, WHITE
 from ieg.errors import InputError
 
 #: A brightest pixel below this (of 255) means that images have another scale.
 _DARKEST = 64
+#: More numbers than this in the last axis are no colors where the first axis may be.
+_MOST_CHANNELS = 4
 _RIGHT = "images are whole numbers from 0 to 255, or floats from 0 to 1 or from 0 to 255"
 
 
@@ -41,6 +41,18 @@ def one_line(error: Exception) -> InputError:
     return InputError(" ".join(str(error).split()))
 
 
+def are_images(X: Any) -> bool:
+    """True for images, also in a wrong shape; False for a table of features.
+
+    Raises:
+      InputError: examples have several shapes.
+
+    >>> are_images(np.zeros([5, 8, 8])), are_images([[0.5, 1.0]])
+    (True, False)
+    """
+    return (X.ndim if hasattr(X, "ndim") and X.ndim > 1 else _as_array(X).ndim) > 2
+
+
 def pixels(values: Any, form: Form | None = None) -> tuple[np.ndarray, Form]:
     """Images as pixels in 0 .. 255.
 
@@ -56,111 +68,100 @@ def pixels(values: Any, form: Form | None = None) -> tuple[np.ndarray, Form]:
     >>> images.shape, float(images.max()), form.kind, form.unit
     ((1, 2, 2, 1), 255.0, 'images', True)
     """
-    images = np.asarray(values)
+    images = _as_array(values)
     if images.ndim not in (3, 4) or not images.size:
         raise InputError(
             f"images must be an array [N, H, W, C] or [N, H, W] with at least one, not of shape "
             f"{images.shape}"
         )
+    if form is not None and images.shape == form.shape:
+        raise InputError(f"X is one image of {sides(images.shape)}; give a batch, X[np.newaxis]")
     images = images[..., np.newaxis] if images.ndim == 3 else images
-    if form is not None and images.shape[1:] != form.shape:
-        found, fitted = ("x".join(map(str, s)) for s in (images.shape[1:], form.shape))
-        raise InputError(f"images are {found}, and the classifier was fitted on {fitted}")
+    _check_shape(images.shape[1:], form)
     if images.dtype == bool:
         images = images.astype(np.float32)
     if images.dtype.kind not in "iuf":
         raise InputError(f"images of dtype {images.dtype}: {_RIGHT}")
     if not np.isfinite(images).all():
         raise InputError(f"images contain NaN or infinity; {_RIGHT}")
-    low, high = float(images.min()), float(images.max())
-    is_float = images.dtype.kind == "f"
-    unit = form.unit if form is not None else is_float and high <= 1
-    limit = 1 if is_float and unit else 255
-    too_dark = form is None and limit == 255 and high < _DARKEST
-    if low < 0 or high > limit or too_dark:
-        right = _RIGHT
-        if limit == 1 and form is not None:
-            right = "the classifier was fitted on floats from 0 to 1"
-        raise InputError(f"pixels are from {low:g} to {high:g}; {right}")
-    if not is_float:
+    unit = _checked_unit(images, form)
+    if images.dtype.kind != "f":
         images = images.astype(np.uint8)
     else:
         images = images.astype(np.float32) * (255 if unit else 1)
     return images, form or Form("images", images.shape[1:], unit)
 
 
-def checked_labels(y: Any, count: int) -> np.ndarray:
-    """Labels [N] of any type, none of them missing.
-
-    Args:
-      y: labels as given to `fit` or `score`.
-      count: N, number of examples.
-    Raises:
-      InputError: there are not N labels, one is missing, or they are no classes.
-    """
-    if y is None:
-        raise InputError("RobustClassifier requires y to be passed, but the target y is None")
+def _as_array(values: Any) -> np.ndarray:
     try:
-        labels = column_or_1d(y, warn=True)
-        missing = labels.dtype.kind == "f" and not np.isfinite(labels).all()
-        if missing or (labels.dtype == object and any(v is None or v != v for v in labels)):
-            raise InputError("y contains NaN, infinity or None; every example needs a label")
-        check_classification_targets(labels)
-    except (ValueError, TypeError) as error:
-        raise one_line(error) from None
-    if len(labels) != count:
-        raise InputError(f"X has {count} examples and y {len(labels)} labels")
-    return labels
+        array = np.asarray(values)
+        return np.array(list(array)) if array.dtype == object else array  # a column of images
+    except ValueError:
+        shapes = sorted({np.shape(value) for value in values})
+    raise InputError(several_shapes("X", shapes))
 
 
-def encoded(labels: np.ndarray, classes: np.ndarray, name: str) -> np.ndarray:
-    """Numbers [N] int64 of the classes of labels.
-
-    Args:
-      labels: [N].
-      classes: [K] sorted.
-      name: name of the argument with these labels, for errors.
-    Raises:
-      InputError: a label is none of the classes.
-
-    >>> print(encoded(np.array(["b", "a"]), np.array(["a", "b"]), "y"))
-    [1 0]
-    """
-    foreign = np.setdiff1d(labels, classes)
-    if len(foreign):
-        raise InputError(f"{name} has the label {foreign.tolist()[0]!r}, which is no class of y")
-    return np.searchsorted(classes, labels)
+def several_shapes(name: str, shapes: Sequence[tuple[int, ...]]) -> str:
+    """Message for examples of several shapes, which are sorted."""
+    one, other = map(sides, shapes[:2])
+    return (
+        f"{name} has examples of {len(shapes)} shapes, such as {one} and {other}; bring them to "
+        "one, or give the paths of image files, which may have any size"
+    )
 
 
-def collected(dataset: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray | None]:
-    """Examples and labels of a tf.data.Dataset, batched or not, in memory.
-
-    Raises:
-      InputError: it is infinite or empty, or its elements are neither (x, y) nor batches of x.
-    """
-    spec = dataset.element_spec
-    pair = isinstance(spec, tuple)
-    if (pair and len(spec) != 2) or not all(
-        isinstance(part, tf.TensorSpec) for part in (spec if pair else (spec,))
-    ):
+def _check_shape(shape: tuple[int, ...], form: Form | None) -> None:
+    """Refuse images [H, W, C] with colors first, or of another shape than in `fit`."""
+    if shape[0] in (1, 3) and shape[2] > _MOST_CHANNELS:
         raise InputError(
-            f"elements of a tf.data.Dataset must be (x, y) or batches of x, not {spec}"
+            f"images of {sides(shape)} have their colors first, which must come last: give "
+            "X.transpose(0, 2, 3, 1)"
         )
-    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
-        raise InputError("the tf.data.Dataset is infinite; leave out .repeat()")
-    if pair and spec[1].shape.rank == 1:
-        dataset = dataset.unbatch()
-    rows = list(dataset.as_numpy_iterator())
-    if not rows:
-        raise InputError("the tf.data.Dataset is empty")
-    if not pair:
-        return np.concatenate(rows), None
-    labels = np.array([label for _, label in rows])
-    if labels.dtype.kind == "S" or labels.dtype == object:
-        labels = np.array([label.decode() for label in labels])
-    return np.stack([x for x, _ in rows]), labels
+    if form is not None and shape != form.shape:
+        raise InputError(
+            f"images are {sides(shape)}, and the classifier was fitted on {sides(form.shape)}"
+        )
+
+
+def _checked_unit(images: np.ndarray, form: Form | None) -> bool:
+    """True if floats are from 0 to 1; an InputError for images on another scale than in `fit`."""
+    low, high = float(images.min()), float(images.max())
+    is_float = images.dtype.kind == "f"
+    unit = form.unit if form is not None else is_float and high <= 1
+    limit = 1 if is_float and unit else 255
+    too_dark = limit == 255 and (high < _DARKEST if form is None else 0 < high <= 1)
+    if low >= 0 and high <= limit and not too_dark:
+        return unit
+    right = _RIGHT
+    if form is not None and unit:
+        whole = "" if is_float else ", and these are whole numbers"
+        right = f"the classifier was fitted on floats from 0 to 1{whole}"
+    elif form is not None and too_dark:
+        right = "the classifier was fitted on pixels from 0 to 255: give X * 255"
+    raise InputError(f"pixels are from {low:g} to {high:g}; {right}")
+
+
+def sides(shape: tuple[int, ...]) -> str:
+    """Shape in words.
+
+    >>> sides((20, 28, 3))
+    '20x28x3'
+    """
+    return "x".join(map(str, shape))
 
 
 def is_path(values: Any) -> bool:
     """True for the path of a folder or file."""
     return isinstance(values, str | os.PathLike)
+
+
+def listed_paths(values: Any) -> list[str] | None:
+    """Paths of files in a list, an array or a column of a table; None for anything else.
+
+    >>> listed_paths(["a.jpg", "b.jpg"]), listed_paths([[0.5, 1.0]]), listed_paths("photos")
+    (['a.jpg', 'b.jpg'], None, None)
+    """
+    if is_path(values) or not hasattr(values, "__len__") or getattr(values, "ndim", 1) != 1:
+        return None
+    rows = list(values)
+    return [os.fspath(row) for row in rows] if rows and all(map(is_path, rows)) else None

@@ -80,16 +80,16 @@ def fitted(experiment: Experiment, prepared: Prepared) -> Fitted:
     """
     dataset, state = experiment.dataset, experiment.state
     folds_trained = experiment.config.evaluation.audit_folds > 0
-    images = dataset.train.images
-    files = images if isinstance(images, FileImages) else None
+    images, paths = dataset.train.images, prepared.paths
     predict = experiment.predictor(state.evaluated_weights())
-    rows = dataset.train_indices if files or folds_trained else np.arange(prepared.size)
+    everything = np.arange(prepared.size)
+    rows = everything if prepared.in_order and not folds_trained else dataset.train_indices
     usable = np.flatnonzero(readable(dataset.train.inputs[rows]))
     judged = _judged(experiment, rows, usable)
     found = judged.estimate
-    # Files in the order of the list, arrays in that of the caller.
-    places = usable if files else rows[usable]
-    suggested = dataset.given_labels[rows if files else np.arange(prepared.size)].copy()
+    # A folder or a table in the order of its list, others in that of the caller.
+    places = rows[usable] if prepared.in_order else usable
+    suggested = dataset.given_labels[everything if prepared.in_order else rows].copy()
     quality = np.full(len(suggested), np.nan)
     quality[places], suggested[places] = 1 - found.score, found.suggested
     tested = experiment.test(predict) if len(dataset.evaluation.labels) else None
@@ -108,6 +108,8 @@ def fitted(experiment: Experiment, prepared: Prepared) -> Fitted:
         noise=f"{noise}{agreement.doubt(facts)}.",
         backbone=None if experiment.backbone is None else experiment.backbone.card,
     )
+    if not prepared.in_order and isinstance(images, FileImages):
+        paths = [os.fsdecode(path) for path in images.paths[rows]]
     network = full_network(experiment)
     raw = raw_input(prepared.form, exported=False)
     return Fitted(
@@ -120,7 +122,7 @@ def fitted(experiment: Experiment, prepared: Prepared) -> Fitted:
         steps=experiment.last_step,
         card=text,
         feature_names=prepared.feature_names,
-        paths=[os.fsdecode(path) for path in files.paths[rows]] if files else None,
+        paths=paths,
     )
 
 

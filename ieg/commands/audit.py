@@ -9,6 +9,7 @@ from rich.console import Console
 from ieg.config import Config
 from ieg.experiment import Experiment, build
 from ieg.features import progress
+from ieg.moved import followed
 from ieg.report import findings, judgment, label_audit, outcome
 from ieg.report.announce import announce
 from ieg.report.finish import audit_again
@@ -25,6 +26,7 @@ def run(config: Config, console: Console) -> int:
     Raises:
       InputError: see `restored`; or a fold has not been trained.
     """
+    config = followed(config, console)
     if _needs_no_run(config) and stored_config(config) is None:
         return _without_run(config, console)
     experiment, step = restored(config, console)

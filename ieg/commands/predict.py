@@ -1,6 +1,8 @@
 """`--mode=predict`: probabilities of the classes for image files that nobody has labeled."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -29,14 +31,17 @@ def run(config: Config, console: Console) -> int:
     """
     given = config.run.input
     if given is None:
-        raise InputError("`mode=predict` needs images: `input=FOLDER`, or a CSV file with paths")
+        raise InputError(
+            "`mode=predict` needs images: `input=FOLDER`, an image, or a CSV file with paths"
+        )
     root, paths = listing.list_images(Path(given).expanduser())
     experiment, step = restored(config, console)
     announce(experiment, console, step)
     images = _as_trained(experiment, root, paths)
     logits = _logits(experiment, images)
     usable = readable(images)
-    table = columns(paths, probabilities(logits), usable, experiment.dataset.class_names)
+    p = np.where(usable[:, np.newaxis], probabilities(logits), np.nan)
+    table = columns({"path": paths}, p, experiment.dataset.class_names)
     name = f"predictions_step{step}_{names.of_path(given)}.csv"
     experiment.folder.write_table(name, table)
     listing.warn_of_damage(images)
@@ -49,24 +54,27 @@ def run(config: Config, console: Console) -> int:
     return 0
 
 
-def columns(
-    paths: list[str], p: np.ndarray, usable: np.ndarray, class_names: tuple[str, ...]
-) -> dict[str, list]:
-    """Columns path, predicted_label, probability and p(NAME) for each class.
+def columns(examples: Mapping[str, list], p: np.ndarray, classes: Sequence[Any]) -> dict[str, list]:
+    """Columns predicted_label, probability and p(NAME) for each class, behind others.
 
     Args:
-      paths: N names of files.
-      p: [N, K] probabilities.
-      usable: [N] bool, false for files without a prediction.
-      class_names: K names.
+      examples: columns with N rows that tell which example a row is about.
+      p: [N, K] probabilities; nan for an example without a prediction, whose label is None.
+      classes: K names.
+
+    >>> columns({"path": ["a.jpg", "no.jpg"]}, np.array([[0.2, 0.8], [np.nan] * 2]), ("ant", "bee"))
+    ... # doctest: +NORMALIZE_WHITESPACE
+    {'path': ['a.jpg', 'no.jpg'], 'predicted_label': ['bee', None], 'probability': [0.8, nan],
+     'p(ant)': [0.2, nan], 'p(bee)': [0.8, nan]}
     """
-    p = np.where(usable[:, np.newaxis], p, np.nan)
-    best = np.where(usable, np.argmax(p, axis=1), -1)
+    unknown, best = np.isnan(p).any(axis=1), p.argmax(axis=1)
     return {
-        "path": paths,
-        "predicted_label": [class_names[k] if k >= 0 else "" for k in best],
+        **examples,
+        "predicted_label": [
+            None if missing else classes[k] for k, missing in zip(best, unknown, strict=True)
+        ],
         "probability": p[np.arange(len(p)), best].tolist(),
-        **{f"p({name})": p[:, k].tolist() for k, name in enumerate(class_names)},
+        **{f"p({name})": p[:, k].tolist() for k, name in enumerate(classes)},
     }
 
 

@@ -15,6 +15,7 @@ from ieg.errors import InputError, as_flag, spelled
 from ieg.evaluation import evaluate
 from ieg.experiment import Experiment, build
 from ieg.features import progress
+from ieg.moved import followed
 from ieg.report import findings, judgment, label_audit, outcome, run_figures, spreadsheet
 from ieg.report.announce import announce
 from ieg.report.findings import Findings
@@ -47,6 +48,7 @@ def trained(config: Config, console: Console) -> tuple[Experiment, int]:
     """Do the same, and return the experiment beside the exit status."""
     if config.run.write_xlsx:
         spreadsheet.require()
+    config = followed(config, console)
     asked, first_fold, command = folds.of(config), None, config
     config = finetuning.second_stage(command)
     with together(several=config.training.distribution_strategy == "multi_worker_mirrored"):

@@ -98,6 +98,15 @@ class Dataset:
         content.update("\0".join(self.class_names).encode())
         return content.hexdigest()[:16]
 
+    def file_sizes(self) -> str | None:
+        """Digest of the sizes of all image files in bytes; None for examples that are no files."""
+        content = hashlib.sha256()
+        for images in (self.train.images, self.evaluation.images):
+            if not isinstance(images, FileImages):
+                return None
+            content.update(images.sizes().tobytes())
+        return content.hexdigest()[:16]
+
     @property
     def class_counts(self) -> np.ndarray:
         """[K] number of examples to train on by given label."""

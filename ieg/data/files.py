@@ -5,6 +5,7 @@ cannot be decoded is not skipped on the way. It makes the pipeline fail; then `e
 and the batches begin anew at the step that failed.
 """
 
+import contextlib
 import os
 import re
 import textwrap
@@ -131,6 +132,14 @@ class FileImages:
         paths = [path if _is_plain(path) else self._relative(path) for path in self.paths.tolist()]
         return np.array(paths, dtype=bytes)
 
+    def sizes(self) -> np.ndarray:
+        """[N] int64 bytes; -1 for a file that is not there."""
+        root, sizes = os.fsencode(self.root), np.full(len(self), -1, np.int64)
+        for row, path in enumerate(self.paths.tolist()):
+            with contextlib.suppress(OSError):
+                sizes[row] = os.stat(os.path.join(root, path)).st_size
+        return sizes
+
     def _relative(self, path: bytes) -> bytes:
         root = os.fsencode(self.root)
         return os.path.relpath(os.path.join(root, path), root)
@@ -242,9 +251,7 @@ def decode(root: str, path: tf.Tensor, background: RGB = WHITE) -> tf.Tensor:
       path: scalar string.
       background: color behind transparent pixels.
     """
-    whole = tf.strings.regex_full_match(path, "/.*")
-    joined = tf.strings.join([root, path], separator="/")
-    content = tf.io.read_file(tf.where(whole, path, joined))
+    content = tf.io.read_file(_place(root, path))
 
     def jpeg() -> tf.Tensor:
         return tf.io.decode_jpeg(content, CHANNELS, dct_method="INTEGER_ACCURATE")
@@ -263,6 +270,19 @@ def decode(root: str, path: tf.Tensor, background: RGB = WHITE) -> tf.Tensor:
 
     image = tf.cond(_is_bare(content), jpeg, looked_at)
     return tf.ensure_shape(image, [None, None, CHANNELS])
+
+
+def _place(root: str, path: tf.Tensor) -> tf.Tensor:
+    """The file to open. TensorFlow itself takes "link/.." for the folder that the link is in."""
+    whole = tf.strings.regex_full_match(path, "/.*")
+    joined = tf.where(whole, path, tf.strings.join([root, path], separator="/"))
+    climbs = tf.strings.regex_full_match(joined, r"(.*/)?\.\./.*")
+    return tf.cond(climbs, lambda: _resolved(joined), lambda: joined)
+
+
+def _resolved(path: tf.Tensor) -> tf.Tensor:
+    """A path without links, "." and ".."."""
+    return tf.ensure_shape(_by_python(os.path.realpath, path, tf.string), [])
 
 
 def _is_bare(content: tf.Tensor) -> tf.Tensor:

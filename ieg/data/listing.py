@@ -160,27 +160,30 @@ def list_images(path: Path) -> tuple[Path, list[str]]:
     """List images without labels.
 
     Args:
-      path: a folder, with everything below it, or a CSV file with a column path. Those paths are
-        relative to the file.
+      path: a folder, with everything below it; an image file; or a CSV file with a column path.
+        Those paths are relative to the file.
     Returns:
-      the folder that paths are relative to; the paths.
+      the folder that relative paths begin at; the paths, of a table one for each row as it is
+      given, whether there is such a file or not.
     Raises:
       InputError: there is no such folder or file, or no image in it.
     """
-    left_out = LeftOut()
     if path.is_dir():
-        root = path
-        paths = images_below(root, "", left_out)
-    elif path.is_file():
-        root = path.parent
-        listed = dict.fromkeys(_path_column(path))
-        paths = [name for name in listed if is_usable(root, name, left_out)]
-    else:
-        raise InputError(f"{path}: there is no such folder or CSV file")
-    if not paths:
-        raise InputError(f"{path} has no image{left_out.told()}")
-    left_out.warn()
-    return root, paths
+        left_out = LeftOut()
+        paths = images_below(path, "", left_out)
+        if not paths:
+            raise InputError(f"{path} has no image{left_out.told()}")
+        left_out.warn()
+        return path, paths
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such folder, image or CSV file")
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return path.parent, [path.name]
+    paths = _path_column(path)
+    if not any((path.parent / name).is_file() for name in paths):
+        named = f", such as {path.parent / paths[0]}" if paths else ""
+        raise InputError(f"{path} names no file that exists{named}")
+    return path.parent, paths
 
 
 def _path_column(path: Path) -> list[str]:
@@ -190,8 +193,9 @@ def _path_column(path: Path) -> list[str]:
         raise InputError(f"{path} lacks the column path; its first line must name it")
     return [
         tables.image_path(path.parent, cells[column], table.where(line))
-        for line, cells in table.rows
         if cells[column].strip()
+        else ""
+        for line, cells in table.rows
     ]
 
 
@@ -206,8 +210,8 @@ def to_predict(
     """Images to predict, of which any number may turn out to be damaged.
 
     Args:
-      root: folder that the paths are relative to.
-      paths: N files.
+      root: folder that relative paths begin at.
+      paths: N files, as they are given.
       side: side in pixels of the images that the network was trained on.
       middle: square that the network sees.
       background: color behind transparent pixels.
@@ -217,18 +221,19 @@ def to_predict(
 
 
 def warn_of_damage(images: FileImages) -> None:
-    """Log one line with the number of files that could not be decoded, if any.
+    """Log one line with the number of files that could not be read, if any.
 
     Args:
       images: images after a pass over all of them.
     """
-    damaged = images.damage.table()["path"]
-    if damaged:
+    damaged = images.damage.among(images.paths)
+    if damaged is not None and damaged.any():
+        names = [os.fsdecode(path) or "(no path)" for path in images.paths[damaged]]
         logging.getLogger("ieg").warning(
-            "%d of %d files cannot be decoded, and nothing is predicted for them: %s",
-            len(damaged),
+            "%d of %d files cannot be read, and nothing is predicted for them: %s",
+            len(names),
             len(images),
-            first_few(damaged),
+            first_few(names),
         )
 
 

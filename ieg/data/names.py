@@ -24,6 +24,8 @@ class DatasetName:
       path: whole path of the user's own data, "" for a data set with a name.
       text: the name itself, with that path.
       noise_words: noise and imbalance beside a path, as typed.
+      run_name: name of the folder of results of a run that was begun on another path of the same
+        files; "" for the name of this path.
     """
 
     base: str
@@ -34,6 +36,7 @@ class DatasetName:
     path: str = ""
     text: str = ""
     noise_words: str | None = None
+    run_name: str = ""
 
     @property
     def title(self) -> str:
@@ -51,6 +54,8 @@ class DatasetName:
         Raises:
           InputError: that file cannot be read.
         """
+        if self.run_name:
+            return self.run_name
         corrected = "" if label_corrections is None else f"_corrected-{digest(label_corrections)}"
         if not self.path:
             return self.text + corrected

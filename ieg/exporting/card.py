@@ -11,6 +11,8 @@ from ieg.evaluation import measures
 from ieg.evaluation.measures import Place
 from ieg.exporting.inference import RawInput
 
+_WHOLE = "nan for floats from 0 to 1, which want a factor of 255"
+
 
 class Facts(NamedTuple):
     """Contents of a card.
@@ -123,10 +125,10 @@ def _takes(raw: RawInput) -> tuple[str, str]:
         sides = f"{side}x{side}"
         return (
             "images of any size as whole numbers from 0 to 255, `uint8` [B, H, W, 3] (one size "
-            f"in a batch), looks at the middle of each and brings that to {sides} pixels",
+            f"in a batch; {_WHOLE}), looks at the middle of each and brings that to {sides} pixels",
             "tf.zeros([1, 200, 300, 3], tf.uint8)",
         )
-    kind = "images as whole numbers from 0 to 255" if raw.is_image else "examples"
+    kind = f"images as whole numbers from 0 to 255 ({_WHOLE})" if raw.is_image else "examples"
     return f"{kind}, `{raw.dtype}` [B, {shape}],", f"tf.zeros([1, {shape}], tf.{raw.dtype})"
 
 

@@ -64,6 +64,27 @@ def probability_model(network: keras.Model, raw: RawInput) -> keras.Model:
     return keras.Model(inputs, probabilities, name="classifier")
 
 
+def checked(model: keras.Model) -> keras.Model:
+    """The same model with probabilities of nan for a batch on another scale than 0 .. 255.
+
+    Keras casts its inputs without a word, so images from 0 to 1 would be black. Another scale has
+    values below 0, or fractions and nothing above 1.
+
+    Args:
+      model: from images [B, H, W, C] uint8; others come back as they are.
+    """
+    (images,) = model.inputs
+    if images.dtype != "uint8":
+        return model
+    ops = keras.ops
+    pixels = keras.Input(images.shape[1:], dtype="float32", name=images.name)
+    parts = ops.any(ops.not_equal(pixels, ops.floor(pixels)))
+    to_one = ops.logical_and(parts, ops.max(pixels) <= 1.0)
+    wrong = ops.logical_or(to_one, ops.min(pixels) < 0.0)
+    p = ops.where(wrong, float("nan"), model(ops.cast(pixels, "uint8")))
+    return keras.Model(pixels, p, name=model.name)
+
+
 def _scaled(pixels: Any, mean: tuple[float, ...] | None) -> Any:
     """Pixels in 0 .. 255 as networks that train on them see them."""
     if mean is None:

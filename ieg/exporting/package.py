@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from ieg import atomic
+from ieg.exporting import inference
 
 
 def write(folder: Path, model: keras.Model, class_names: Sequence[str], card: str) -> None:
@@ -26,7 +27,7 @@ def write(folder: Path, model: keras.Model, class_names: Sequence[str], card: st
     """
     names, card = [_utf8(name) for name in class_names], _utf8(card)
     with atomic.replacing_folder(folder) as new:
-        model.save(new / "model.keras")
+        inference.checked(model).save(new / "model.keras")
         _saved_model(new / "saved_model", model, names)
         classes = json.dumps(names, ensure_ascii=False, indent=2)
         (new / "classes.json").write_text(f"{classes}\n", encoding="utf-8")

@@ -26,7 +26,7 @@ class RunSettings:
     )
     input: str | None = option(
         None,
-        "for --mode=predict: a folder of images, or a CSV file with a column path",
+        "for --mode=predict: a folder of images, one image, or a CSV file with a column path",
         experiment=False,
     )
     shard: str | None = option(

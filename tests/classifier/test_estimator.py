@@ -16,9 +16,10 @@ from sklearn.datasets import make_blobs
 from sklearn.metrics import roc_auc_score
 
 import ieg
-from ieg import RobustClassifier, networks
+from ieg import RobustClassifier, decoding, networks
 from ieg.classifier import saved
-from ieg.classifier.examples import Form, collected
+from ieg.classifier.datasets import collected
+from ieg.classifier.examples import Form
 from ieg.config import resolve
 from tests import runs
 from tests.data import trees
@@ -173,8 +174,8 @@ def test_an_export_gives_the_same_probabilities(
         ("images", images, squares()[0]),
     ]:
         classifier.export(tmp_path / name)
-        found = keras.models.load_model(tmp_path / name / "model.keras")(X)
-        np.testing.assert_allclose(found, classifier.predict_proba(X), atol=1e-5)
+        model = keras.models.load_model(tmp_path / name / "model.keras")
+        np.testing.assert_allclose(model(X), classifier.predict_proba(X), atol=1e-5)
         classes = json.loads((tmp_path / name / "classes.json").read_text())
         assert classes == classifier.classes_.astype(str).tolist()
     card = (tmp_path / "features" / "README.md").read_text()
@@ -197,7 +198,7 @@ def test_a_tf_dataset_is_the_same_as_arrays(images: RobustClassifier) -> None:
     X, y = squares()
     pairs = tf.data.Dataset.from_tensor_slices((X, y))
     for data in (pairs, pairs.batch(7)):
-        for actual, expected in zip(collected(data), (X, y), strict=True):
+        for actual, expected in zip(collected(data, ordered=True), (X, y, None), strict=True):
             np.testing.assert_array_equal(actual, expected)
     fitted = RobustClassifier("supervised", **QUICK).fit(pairs)
     np.testing.assert_allclose(fitted.predict_proba(X), images.predict_proba(X), atol=1e-6)
@@ -287,13 +288,13 @@ def test_folders_and_tables_of_images(tmp_path: Path, caplog: pytest.LogCaptureF
     fitted.export(tmp_path / "export")
     model = keras.models.load_model(tmp_path / "export" / "model.keras")
     first = sorted((photos / "test").rglob("*.jpg"))[0]
-    image = tf.io.decode_image(first.read_bytes(), 3)[tf.newaxis]
+    image = decoding.pixels(first.read_bytes())[np.newaxis]
     np.testing.assert_allclose(model(image), p[:1], atol=1e-5)
     (photos / "test" / "0.jpg").write_text("no image")  # the first of the folder
     again = fitted.predict_proba(photos / "test")
     assert np.isnan(again[0]).all() and fitted.predict(photos / "test")[0] == ""
     np.testing.assert_allclose(again[1:], p, atol=1e-6)
-    assert "1 of 10 files cannot be decoded, and nothing is predicted for them" in caplog.text
+    assert "1 of 10 files cannot be read, and nothing is predicted for them" in caplog.text
     with pytest.raises(ieg.InputError, match="with a folder or a CSV file as X, labels"):
         RobustClassifier().fit(str(photos), [1, 2])
 

@@ -282,6 +282,23 @@ def test_the_digest_tells_which_files_there_are(tmp_path: Path) -> None:
     assert prepare("digits", seed=1, probe_ratio=0).digest is None
 
 
+def test_paths_stay_as_they_are_given_and_the_digest_does_not_see_it(tmp_path: Path) -> None:
+    found = set()
+    for place, spelling in (("one", "{}"), ("two", "./{}"), ("three", "{folder}/a/../{}")):
+        folder = tmp_path / place
+        for number in range(6):
+            trees.write_image(folder / f"{number}.jpg", number)
+        (folder / "a").mkdir()
+        given = [spelling.format(f"{k}.jpg", folder=folder) for k in range(6)]
+        rows = [f"{path},{k % 2},{'test' if k > 3 else ''}" for k, path in enumerate(given)]
+        data = ready(f"csv:{trees.write_table(folder / 'list.csv', rows, 'path,label,split')}")
+        assert paths(data.train.images) + paths(data.evaluation.images) == given
+        assert not data.train.images.loader().damaged()
+        (pixels,) = data.train.images.loader().test_batches(np.arange(4)[np.newaxis])
+        found.add((data.digest, pixels.numpy().tobytes()))
+    assert len(found) == 1
+
+
 def test_the_digest_tells_how_they_are_labelled(tmp_path: Path) -> None:
     for name in ("a", "b", "c", "d", "e", "f"):
         trees.write_image(tmp_path / f"{name}.jpg")

@@ -155,3 +155,15 @@ def test_the_middle_is_what_tests_look_at(side: int, middle: area.Middle) -> Non
         box = area.middle(tf.constant(height), tf.constant(width), middle.part)
         resized = [area.resized(image, box, side, middle.kernel) for image in images]
         np.testing.assert_allclose(model(images), resized, atol=2e-3)
+
+
+def test_an_exported_model_gives_nan_for_images_on_another_scale(tmp_path: Path) -> None:
+    inputs = keras.Input((None, None, 1), dtype="uint8", name="examples")
+    mean = keras.layers.GlobalAveragePooling2D()(keras.ops.cast(inputs, "float32"))
+    inference.checked(keras.Model(inputs, mean)).save(tmp_path / "model.keras")
+    model = keras.models.load_model(tmp_path / "model.keras")
+    images = np.array([0, 1, 128, 255, 255, 255], np.uint8).reshape(2, 1, 3, 1)
+    for right in (images, images.astype(np.float64), np.minimum(images, 1), 0 * images):
+        np.testing.assert_allclose(model(right)[:, 0], right.mean((1, 2, 3)), rtol=1e-6)
+    for wrong in (images / 255, images / 127.5 - 1, images - 124.0):
+        assert np.isnan(model(wrong)).all()

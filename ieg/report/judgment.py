@@ -36,6 +36,8 @@ class Judgment(NamedTuple):
       confusion: [K, K] counts of examples that were not trained on, labels in the rows and
         predictions in the columns.
       combined: what the scores were combined from; None for a single vote.
+      probabilities: [n, K] of the true class, by models that have not trained on the example; a row
+        of nan says nothing. None from pixels, where the network has seen the labels.
       columns: further columns of label_audit.csv, name → [n].
       features: [n, D] that images are compared by; None for folds, or where they are too many.
       folds: number of audit folds that voted, or 0.
@@ -44,6 +46,7 @@ class Judgment(NamedTuple):
     estimate: audit.Estimate
     confusion: ArrayLike
     combined: Combination | None = None
+    probabilities: NDArray[np.float64] | None = None
     columns: Mapping[str, NDArray[np.float64]] = {}
     features: NDArray[np.float32] | None = None
     folds: int = 0
@@ -92,14 +95,15 @@ def of_examples(
     if head is not None and np.array_equal(rows, readable_rows(experiment)):
         combined, features = _on_features(experiment, head, rows)
         shown: tuple[str, ...] = ("kernel", "neighbors")
-        logits = head.logits
+        logits, probabilities = head.logits, combined.prior
     else:
         combined, features = _by_own_features(experiment, rows)
-        shown = ("head",)
+        shown, probabilities = ("head",), None
     return Judgment(
         audit.from_posterior(combined.posterior, given, logits),
         confusion,
         combined,
+        probabilities,
         {f"{part}_probability": combined.probability[part] for part in shown},
         features,
     )
@@ -116,7 +120,10 @@ def by_folds(experiment: Experiment) -> Judgment:
     given, number = experiment.dataset.given_labels[rows], experiment.config.evaluation.audit_folds
     voted = metrics.predicted_classes(logits)
     confusion = metrics.confusion_matrix(voted, given, experiment.dataset.num_classes)
-    return Judgment(audit.estimate(given, logits=logits), confusion, folds=number)
+    found = audit.estimate(given, logits=logits)
+    finite = np.isfinite(logits).all(axis=1, keepdims=True)
+    sharp = np.where(finite, logits, np.nan) / found.temperature
+    return Judgment(found, confusion, probabilities=softmax(sharp), folds=number)
 
 
 def _on_features(

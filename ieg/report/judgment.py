@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from ieg import audit, folds
 from ieg.audit import evidence
 from ieg.audit.evidence import Combination
+from ieg.audit.scores import log_softmax
 from ieg.data.images import Images, readable
 from ieg.evaluation import metrics
 from ieg.experiment import Experiment
@@ -36,8 +37,8 @@ class Judgment(NamedTuple):
       confusion: [K, K] counts of examples that were not trained on, labels in the rows and
         predictions in the columns.
       combined: what the scores were combined from; None for a single vote.
-      probabilities: [n, K] of the true class, by models that have not trained on the example; a row
-        of nan says nothing. None from pixels, where the network has seen the labels.
+      probabilities: [n, K] of the true class, by models that have not trained on the example; None
+        from pixels without folds, where the network has.
       columns: further columns of label_audit.csv, name → [n].
       features: [n, D] that images are compared by; None for folds, or where they are too many.
       folds: number of audit folds that voted, or 0.
@@ -95,7 +96,8 @@ def of_examples(
     if head is not None and np.array_equal(rows, readable_rows(experiment)):
         combined, features = _on_features(experiment, head, rows)
         shown: tuple[str, ...] = ("kernel", "neighbors")
-        logits, probabilities = head.logits, combined.prior
+        probabilities: NDArray[np.float64] | None = combined.prior
+        logits = head.logits
     else:
         combined, features = _by_own_features(experiment, rows)
         shown, probabilities = ("head",), None
@@ -121,9 +123,8 @@ def by_folds(experiment: Experiment) -> Judgment:
     voted = metrics.predicted_classes(logits)
     confusion = metrics.confusion_matrix(voted, given, experiment.dataset.num_classes)
     found = audit.estimate(given, logits=logits)
-    finite = np.isfinite(logits).all(axis=1, keepdims=True)
-    sharp = np.where(finite, logits, np.nan) / found.temperature
-    return Judgment(found, confusion, probabilities=softmax(sharp), folds=number)
+    probabilities = np.exp(log_softmax(logits / found.temperature))
+    return Judgment(found, confusion, probabilities=probabilities, folds=number)
 
 
 def _on_features(

@@ -335,7 +335,9 @@ def _check_labels(path: Path, rows: Sequence[Row], classes: Sequence[str]) -> No
         "true_label": lambda row: row.true_label or row.label,
     }
     for name, value in columns.items():
-        wrong = {f"{value(row)} (line {row.line})": None for row in rows if value(row) not in classes}
+        wrong = {
+            f"{value(row)} (line {row.line})": None for row in rows if value(row) not in classes
+        }
         if wrong:
             raise InputError(
                 f"{path}: {name} must be a class that rows to train on have, and is not for "

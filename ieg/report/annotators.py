@@ -137,17 +137,15 @@ def gather(experiment: Experiment, judged: Judgment) -> People | None:
     example, annotator, label = (column[used] for column in dataset.annotations)
     if len(set(annotator)) < 2:
         return None
-    places, num_labels = np.unique(example, return_counts=True)
-    assert np.array_equal(places, rows)
-    lowest, highest = np.full(len(rows), dataset.num_classes), np.full(len(rows), -1)
     row = np.searchsorted(rows, example)
+    lowest, highest = np.full(len(rows), dataset.num_classes), np.full(len(rows), -1)
     np.minimum.at(lowest, row, label)
     np.maximum.at(highest, row, label)
     return People(
         index=rows,
         path=outcome.paths(dataset.train.images, rows),
         given=dataset.given_labels[rows],
-        num_labels=num_labels,
+        num_labels=np.bincount(row, minlength=len(rows)),
         disagree=lowest < highest,
         consensus=annotators.estimate(
             row,

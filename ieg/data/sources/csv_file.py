@@ -67,10 +67,10 @@ def load(request: Request) -> Source:
         for image in _by_image(path, read(path, left_out), left_out)
         if listing.is_usable(path.parent, image[0].path, left_out)
     ]
-    labels = [row for image in images for row in image]
-    classes = _sorted(row.label for row in labels if row.split == "train")
+    given = [row for image in images for row in image]
+    classes = _sorted(row.label for row in given if row.split == "train")
     listing.check_classes(classes, f"{path} (rows to train on)", left_out)
-    _check_labels(path, labels, classes)
+    _check_labels(path, given, classes)
     rows = _with_consensus(path, images, classes, left_out)
     parts = {split: [row for row in rows if row.split == split] for split in SPLITS}
     made_split = None
@@ -135,7 +135,8 @@ def read(path: Path, left_out: LeftOut) -> list[Row]:
     _check_present(table, labels.values())
     if "annotator" in columns:
         _check_named(table, columns["annotator"])
-    rows, turned = [], []
+    rows: list[Row] = []
+    turned: list[str] = []
     for line, cells in table.rows:
         row, name = _row(table, columns, line, cells), cells[columns["path"]]
         rows += _labels(table, row, labels, cells)
@@ -335,13 +336,11 @@ def _check_labels(path: Path, rows: Sequence[Row], classes: Sequence[str]) -> No
         "true_label": lambda row: row.true_label or row.label,
     }
     for name, value in columns.items():
-        wrong = {
-            f"{value(row)} (line {row.line})": None for row in rows if value(row) not in classes
-        }
+        wrong = [f"{value(row)} (line {row.line})" for row in rows if value(row) not in classes]
         if wrong:
             raise InputError(
                 f"{path}: {name} must be a class that rows to train on have, and is not for "
-                f"{first_few([*wrong])}"
+                f"{first_few([*dict.fromkeys(wrong)])}"
             )
 
 

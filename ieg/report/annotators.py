@@ -116,7 +116,7 @@ class People:
             )
         own, other = (self.class_names[k] for k in suspicion.classes)
         return (
-            f"calls {suspicion.value:.0%} of the class {own} {other}, the others "
+            f"calls {suspicion.value:.0%} of the class {own} by the name of {other}, the others "
             f"{suspicion.expected:.0%}"
         )
 

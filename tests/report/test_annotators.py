@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ieg.audit.annotators import estimate, from_columns
 from ieg.main import main
+from ieg.report.annotators import People
 from tests.data import trees
 from tests.features.tiny import save_network
 
@@ -89,6 +91,21 @@ def test_people_and_their_consensus(
     }
     page = (run / "report.html").read_text()
     assert "estimated accuracy" in page and f"Warning: annotator eve is suspicious: {said}" in page
+
+
+def test_a_person_who_confuses_two_classes_is_described() -> None:
+    columns = np.repeat([[0, 0, 0], [1, 1, 1], [2, 2, 1]], 40, axis=0)
+    found = estimate(*from_columns(columns), num_examples=120, num_classes=3)
+    unused = np.arange(120)
+    people = People(
+        unused, [""] * 120, found.label, unused, unused > 79, found, class_names=trees.CLASSES
+    )
+    # The others agree on 80 of its 120 labels. They never call a cat a bee: (0 + 1) / (80 + 3).
+    assert people.suspicions() == [
+        *("", ""),
+        "agrees with the others on 67% of the images, where 100% would be expected; "
+        "calls 100% of the class cat by the name of bee, the others 1%",
+    ]
 
 
 def test_a_network_votes_only_on_images_that_it_has_not_trained_on(

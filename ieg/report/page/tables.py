@@ -54,24 +54,24 @@ def accuracies(
 
 def annotators(people: People) -> Html:
     """A table of people with a warning for each suspicious one."""
-    found, suspicions = people.consensus, people.suspicions()
+    found = people.consensus
     rows = [
-        [str(name), f"{number:,}", f"{accuracy:.4f}", _share(agreement), suspicion or "none"]
-        for name, number, accuracy, agreement, suspicion in zip(
+        [str(name), "yes" if suspicion else "no", f"{number:,}", f"{accuracy:.4f}", _share(share)]
+        for name, suspicion, number, accuracy, share in zip(
             found.annotators,
+            people.suspicions(),
             found.num_labels.tolist(),
             found.accuracy.tolist(),
             people.agreement(),
-            suspicions,
             strict=True,
         )
     ]
-    header = ["annotator", "labels", "estimated accuracy", "agreement with others", "suspicion"]
+    header = ["annotator", "suspicious", "labels", "estimated accuracy", "agreement with others"]
     warnings = [
         element("p", f"{text[:1].upper()}{text[1:]}.", class_="warning", role="note")
         for text in people.warnings()
     ]
-    return element("div", *warnings, table("Annotators", header, rows))
+    return element("div", *warnings, table("Annotators", header, rows, text_columns=2))
 
 
 def _share(accuracy: float | None) -> str:

@@ -106,12 +106,12 @@ ERRORS = {
     "two labels of one person": (
         LONG,
         [*long(), "1.jpg,cat,ann,train"],
-        "1.jpg stands in lines 3 and 36 with different labels of ann",
+        "1.jpg stands in lines 3 and 36 with different labels by ann",
     ),
     "two splits of one image": (
         LONG,
         [*long(), "1.jpg,bee,dan,test"],
-        "1.jpg stands in lines 3 and 36 with different labels or splits",
+        "1.jpg stands in lines 3 and 36 with different splits or true labels",
     ),
     "a class that nothing is": (
         LONG,

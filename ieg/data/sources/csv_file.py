@@ -282,10 +282,11 @@ def _by_image(path: Path, rows: Sequence[Row], left_out: LeftOut) -> list[list[R
         same = (before.split, before.true_label) == (row.split, row.true_label)
         repeated = row.annotator in image
         if not same or (repeated and before.label != row.label):
-            by = f"labels of {row.annotator}" if row.annotator and same else "labels or splits"
+            what = "splits or true labels" if not same else "labels"
+            hint = f" by {row.annotator}" if row.annotator else "; people go in a column annotator"
             raise InputError(
                 f"{path}: {row.path} stands in lines {before.line} and {row.line} with different "
-                f"{by}"
+                f"{what}{hint if same else ''}"
             )
         if repeated:
             left_out.repeated.append(row.path)

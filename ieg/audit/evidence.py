@@ -60,6 +60,7 @@ class Combination(NamedTuple):
 
     Attributes:
       posterior: [n, K] P(true = k | example, given label); rows sum to 1.
+      prior: [n, K] P(true = k | example), which does not know the given label; rows sum to 1.
       channel: [K, K] T; rows sum to 1.
       weights: part → a ≥ 0; 0 for a part that adds nothing.
       probability: part → [n] of the given label by that part alone, at its own temperature.
@@ -70,6 +71,7 @@ class Combination(NamedTuple):
     """
 
     posterior: FloatArray
+    prior: FloatArray
     channel: FloatArray
     weights: Mapping[str, float]
     probability: Mapping[str, FloatArray]
@@ -189,6 +191,7 @@ def of_training(
     pooled[rows, given] = 1 / (1 + odds)
     return Combination(
         pooled,
+        p,
         channel,
         {"head": 0.5, "loss": 0.5},
         {"head": p[rows, given], "loss": 1 - by_loss},
@@ -225,6 +228,7 @@ def combine(parts: Mapping[str, ArrayLike], labels: ArrayLike, channel: ArrayLik
     rows = np.arange(len(given))
     return Combination(
         posterior,
+        p,
         chosen.channel,
         {name: float(w) for name, w in zip(names, chosen.weights, strict=True)},
         {

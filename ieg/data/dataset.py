@@ -17,7 +17,7 @@ from ieg.data.files import Damage, FileImages
 from ieg.data.holdout import Fold
 from ieg.data.names import DatasetName
 from ieg.data.settings import DataSettings
-from ieg.data.sources import Request, Source, SourceEntry, Split
+from ieg.data.sources import Annotations, Request, Source, SourceEntry, Split
 from ieg.errors import InputError
 
 
@@ -45,6 +45,7 @@ class Dataset:
       made_split: columns of a table that lists a split made by ieg, or None.
       corrections: numbers of corrected given labels, or None.
       held_out: [m] training examples in the fold that is not trained on, or None.
+      annotations: labels of the people whose consensus is trained on, or None.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Dataset:
     made_split: Mapping[str, Sequence[str]] | None = None
     corrections: Corrections | None = None
     held_out: np.ndarray | None = None
+    annotations: Annotations | None = None
 
     @property
     def num_classes(self) -> int:
@@ -205,6 +207,7 @@ def prepare(
         made_split=source.made_split,
         corrections=corrected,
         held_out=held_out,
+        annotations=source.annotations,
     )
 
 

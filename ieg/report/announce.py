@@ -12,6 +12,7 @@ from ieg.backbones import Backbone
 from ieg.data.corrections import Corrections
 from ieg.data.dataset import Dataset
 from ieg.data.images import kind
+from ieg.data.sources import Annotations
 from ieg.experiment import Experiment
 from ieg.report import findings
 
@@ -42,6 +43,7 @@ def announce(experiment: Experiment, console: Console, step: int | None = None) 
             f"{len(dataset.evaluation.labels):,} {config.data.eval_split} {noun}"
         ),
         "noise": _noise_line(experiment),
+        **({"people": _people_line(dataset.annotations)} if dataset.annotations else {}),
         **({"corrected": _corrections_line(dataset.corrections)} if dataset.corrections else {}),
         "classes": _counts(dataset),
         **({"backbone": _backbone_line(experiment.backbone)} if experiment.backbone else {}),
@@ -93,6 +95,14 @@ def _noise_line(experiment: Experiment) -> str:
     of = "the" if known.all() else f"{known.sum():,}"
     asked = "" if noise.asked is None else f" {noise.asked:g} asked"
     return f"{noise.kind}{asked}, {noise.measured:.3f} of {of} given labels are wrong"
+
+
+def _people_line(annotations: Annotations) -> str:
+    number, images = len(set(annotations.annotator)), len(set(annotations.example))
+    return (
+        f"{len(annotations.label):,} labels of {images:,} images by {number:,} annotators; their "
+        "consensus is trained on"
+    )
 
 
 def _corrections_line(done: Corrections) -> str:

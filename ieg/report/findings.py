@@ -3,7 +3,6 @@
 They need features of a backbone and one pass over the pixels, and no training.
 """
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,11 +18,11 @@ from ieg.audit.copies import CopyGroup, find_copies
 from ieg.audit.outliers import find_outliers
 from ieg.data.dataset import Dataset
 from ieg.data.files import FileImages
-from ieg.data.images import Images
 from ieg.experiment import Experiment
 from ieg.features import inspection
 from ieg.features.cached import CachedImages
 from ieg.features.pictures import Pictures
+from ieg.report import outcome
 from ieg.runs.folder import CONDITION, COPIES, OUTLIERS, RunFolder
 
 #: Images that `constant_in_sample` looks at.
@@ -201,7 +200,7 @@ def gather(experiment: Experiment) -> Findings | None:
     return Findings(
         split=[name for name, count in sizes.items() for _ in range(count)],
         index=np.concatenate([rows for _, _, rows in parts]),
-        path=[path for images, _, rows in parts for path in _paths(images, rows)],
+        path=[path for images, _, rows in parts for path in outcome.paths(images, rows)],
         given=given,
         copies=[
             group._replace(rows=whole[group.rows], reference=int(whole[group.reference]))
@@ -225,9 +224,3 @@ def report(experiment: Experiment, console: Console) -> Findings | None:
         for warning in found.warnings():
             console.print(warning, highlight=False, markup=False, soft_wrap=True)
     return found
-
-
-def _paths(images: Images, rows: NDArray[np.int64]) -> list[str]:
-    if not isinstance(images, FileImages):
-        return [""] * len(rows)
-    return [os.fsdecode(path) for path in images.paths[rows]]

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from ieg import audit, folds
 from ieg.audit import evidence
 from ieg.audit.evidence import Combination
+from ieg.audit.scores import log_softmax
 from ieg.data.images import Images, readable
 from ieg.evaluation import metrics
 from ieg.experiment import Experiment
@@ -36,6 +37,8 @@ class Judgment(NamedTuple):
       confusion: [K, K] counts of examples that were not trained on, labels in the rows and
         predictions in the columns.
       combined: what the scores were combined from; None for a single vote.
+      probabilities: [n, K] of the true class, by models that have not trained on the example; None
+        from pixels without folds, where the network has.
       columns: further columns of label_audit.csv, name → [n].
       features: [n, D] that images are compared by; None for folds, or where they are too many.
       folds: number of audit folds that voted, or 0.
@@ -44,6 +47,7 @@ class Judgment(NamedTuple):
     estimate: audit.Estimate
     confusion: ArrayLike
     combined: Combination | None = None
+    probabilities: NDArray[np.float64] | None = None
     columns: Mapping[str, NDArray[np.float64]] = {}
     features: NDArray[np.float32] | None = None
     folds: int = 0
@@ -92,14 +96,16 @@ def of_examples(
     if head is not None and np.array_equal(rows, readable_rows(experiment)):
         combined, features = _on_features(experiment, head, rows)
         shown: tuple[str, ...] = ("kernel", "neighbors")
+        probabilities: NDArray[np.float64] | None = combined.prior
         logits = head.logits
     else:
         combined, features = _by_own_features(experiment, rows)
-        shown = ("head",)
+        shown, probabilities = ("head",), None
     return Judgment(
         audit.from_posterior(combined.posterior, given, logits),
         confusion,
         combined,
+        probabilities,
         {f"{part}_probability": combined.probability[part] for part in shown},
         features,
     )
@@ -116,7 +122,9 @@ def by_folds(experiment: Experiment) -> Judgment:
     given, number = experiment.dataset.given_labels[rows], experiment.config.evaluation.audit_folds
     voted = metrics.predicted_classes(logits)
     confusion = metrics.confusion_matrix(voted, given, experiment.dataset.num_classes)
-    return Judgment(audit.estimate(given, logits=logits), confusion, folds=number)
+    found = audit.estimate(given, logits=logits)
+    probabilities = np.exp(log_softmax(logits / found.temperature))
+    return Judgment(found, confusion, probabilities=probabilities, folds=number)
 
 
 def _on_features(

@@ -1,7 +1,7 @@
 """Label audit of a run: estimated, written as label_audit.csv and audit.json, and printed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ from rich.console import Console
 from ieg import audit
 from ieg.audit import agreement
 from ieg.experiment import Experiment
-from ieg.report import judgment, outcome
+from ieg.report import annotators, judgment, outcome
+from ieg.report.annotators import People
 from ieg.report.findings import Findings
 from ieg.report.judgment import Judgment
 from ieg.runs.folder import AUDIT, LABEL_AUDIT
@@ -36,6 +37,7 @@ class LabelAudit:
       neighbors: [m, 5] int, of the first m labels the places in this list of the most similar
         images; None without features.
       facts: content of audit.json.
+      people: whose labels the given ones are the consensus of; None for one label per image.
     """
 
     index: NDArray[np.int64]
@@ -47,6 +49,7 @@ class LabelAudit:
     evidence: Mapping[str, NDArray[Any] | list[str]]
     facts: Mapping[str, Any]
     neighbors: NDArray[np.int64] | None = None
+    people: People | None = None
 
     def table(self, class_names: Sequence[str]) -> dict[str, Any]:
         """Columns of label_audit.csv; "" stands for a true label or path that is not known.
@@ -123,7 +126,7 @@ def report(
     console: Console,
     findings: Findings | None = None,
 ) -> LabelAudit:
-    """Write label_audit.csv and audit.json, and print a line.
+    """Write label_audit.csv, audit.json and the tables of annotators, and print a line of each.
 
     Args:
       experiment: trained or restored.
@@ -138,7 +141,7 @@ def report(
     table = outcome.examples_table(experiment).items()
     examples = {name: [column[i] for i in places] for name, column in table} | dict(judged.columns)
     given, true = dataset.given_labels[rows], dataset.true_labels[rows]
-    known = true >= 0
+    known, people = true >= 0, annotators.gather(experiment, judged)
     facts = {
         "step": step,
         "audit_folds": judged.folds,
@@ -152,11 +155,16 @@ def report(
         "true_labels_known": int(known.sum()),
         **audit.measure(found.score[known], (true != given)[known]),
         **({} if findings is None else findings.facts()),
+        **({} if people is None else people.facts()),
     }
-    audited = sort(examples, found, facts, judged.features)
+    audited = replace(sort(examples, found, facts, judged.features), people=people)
     folder.write_table(LABEL_AUDIT, audited.table(dataset.class_names))
     folder.write_json(AUDIT, facts)
-    for line in [_line(facts), *([] if findings is None else [findings.line()])]:
+    lines = [_line(facts), *([] if findings is None else [findings.line()])]
+    if people is not None:
+        people.write(folder)
+        lines += [people.line(), *people.warnings()]
+    for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     return audited
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ieg.data import corrections
 from ieg.data.files import FileImages
+from ieg.data.images import Images
 from ieg.evaluation import evaluate, measures
 from ieg.experiment import Experiment
 from ieg.runs import Row
@@ -140,6 +141,13 @@ def examples_table(experiment: Experiment) -> dict[str, Any]:
     if table.keys() & {"path", "name"}:
         table["given_class"] = [dataset.class_names[k] for k in table["given_label"]]
     return table
+
+
+def paths(images: Images, rows: np.ndarray) -> list[str]:
+    """Paths of some images, "" for images that are no files."""
+    if not isinstance(images, FileImages):
+        return [""] * len(rows)
+    return [os.fsdecode(path) for path in images.paths[rows]]
 
 
 def parameters(experiment: Experiment) -> dict[str, Any]:

@@ -24,6 +24,7 @@ METRICS, PROGRESS, DAMAGED_IMAGES = "metrics.csv", "progress.json", "damaged_ima
 #: Written at its end.
 RESULT, EXAMPLES, CONFUSION, PAGE = "result.json", "examples.csv", "confusion.csv", "report.html"
 AUDIT, LABEL_AUDIT = "audit.json", "label_audit.csv"
+ANNOTATORS, CONSENSUS = "annotators.csv", "consensus.csv"
 #: Written before training on features.
 COPIES, OUTLIERS, CONDITION = "copies.csv", "outliers.csv", "condition.csv"
 

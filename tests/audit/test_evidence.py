@@ -64,6 +64,8 @@ def test_two_independent_parts_are_better_than_each() -> None:
     # Logits of unit normals with means two apart are right at weight 2 each.
     np.testing.assert_allclose(list(both.weights.values()), 2, atol=0.35)
     np.testing.assert_allclose(np.diag(both.channel), 0.7, atol=0.05)
+    seen = both.prior * both.channel.T[given]  # Bayes' rule
+    np.testing.assert_allclose(both.posterior, seen / seen.sum(axis=1, keepdims=True), atol=1e-9)
 
 
 def test_noise_gets_no_weight_and_does_no_harm() -> None:

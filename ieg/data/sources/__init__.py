@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -59,6 +59,20 @@ class ProbeSet:
     class_balanced: bool = True
 
 
+class Annotations(NamedTuple):
+    """Labels that several people gave to the training split.
+
+    Attributes:
+      example: [m] int64, into the training split; each example has at least one label.
+      annotator: [m] str, the person.
+      label: [m] int64 in [0, K).
+    """
+
+    example: np.ndarray
+    annotator: np.ndarray
+    label: np.ndarray
+
+
 @dataclass(frozen=True)
 class Source:
     """A base data set.
@@ -77,6 +91,8 @@ class Source:
       made_split: columns of a table that lists a split made by ieg, or None.
       validation: validation split of the data set's own; None to hold one out of the training
         split.
+      annotations: labels of the people whose consensus the given labels are; None for one label
+        per example.
     """
 
     train: Split
@@ -91,6 +107,7 @@ class Source:
     damage: Damage | None = None
     made_split: Mapping[str, Sequence[str]] | None = None
     validation: Split | None = None
+    annotations: Annotations | None = None
 
     def check(self, dataset: str) -> None:
         """Check that the labels fit examples and classes.

@@ -3,22 +3,26 @@
 The columns are path (relative to the file), label, and perhaps split (train, test, validation, or
 probe for images whose labels have been checked) and true_label (empty where unknown). Labels are
 names or numbers; the classes are the labels of the training rows.
+
+Labels of several people come with a column annotator, one row per label, or in columns label_1,
+label_2 and so on, one per person. The label of an image is then the consensus of all.
 """
 
 import functools
 import os
 import re
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from ieg.audit import annotators
 from ieg.data import listing, tables
 from ieg.data.files import first_few
 from ieg.data.left_out import LeftOut
 from ieg.data.listing import Listed
-from ieg.data.sources import REGISTRY, Request, Source, SourceEntry
+from ieg.data.sources import REGISTRY, Annotations, Request, Source, SourceEntry
 from ieg.data.sources.folder import PRESET, SIDE
 from ieg.data.split_names import split_of
 from ieg.data.tables import Table
@@ -30,20 +34,24 @@ _COLUMNS = {
     "path": tables.PATH_NAMES,
     "label": ("class", "class_name", "category"),
     "true_label": (),
+    "annotator": ("annotator_id", "worker", "worker_id"),
 }
+#: Key of a column with the labels of one person.
+_ONE_PERSON = re.compile(r"label\d+")
 #: Spellings of a missing value by pandas, R and databases. "none" may be a class.
 _MISSING = ("", "nan", "NaN", "NA", "N/A", "<NA>", "None", "null", "NULL")
 
 
 @dataclass(frozen=True)
 class Row:
-    """Row of the table; true_label is "" where unknown."""
+    """Label of the table; true_label is "" where unknown, and annotator where nobody is named."""
 
     line: int
     path: str
     label: str
     split: str = "train"
     true_label: str = ""
+    annotator: str = ""
 
 
 def load(request: Request) -> Source:
@@ -54,11 +62,16 @@ def load(request: Request) -> Source:
     """
     path = Path(request.path).expanduser()
     left_out = LeftOut()
-    rows = _without_repetitions(path, read(path, left_out), left_out)
-    rows = [row for row in rows if listing.is_usable(path.parent, row.path, left_out)]
-    classes = _sorted(row.label for row in rows if row.split == "train")
+    images = [
+        image
+        for image in _by_image(path, read(path, left_out), left_out)
+        if listing.is_usable(path.parent, image[0].path, left_out)
+    ]
+    given = [row for image in images for row in image]
+    classes = _sorted(row.label for row in given if row.split == "train")
     listing.check_classes(classes, f"{path} (rows to train on)", left_out)
-    _check_labels(path, rows, classes)
+    _check_labels(path, given, classes)
+    rows = _with_consensus(path, images, classes, left_out)
     parts = {split: [row for row in rows if row.split == split] for split in SPLITS}
     made_split = None
     if parts["validation"]:
@@ -73,6 +86,8 @@ def load(request: Request) -> Source:
         parts["train"] = [row for row in parts["train"] if row.path not in tested]
     left_out.warn()
     trained = parts["train"] + parts["probe"]
+    labels_of = {image[0].path: image for image in images}
+    people = _annotations([labels_of[row.path] for row in trained], classes)
     true_labels = [
         classes.index(row.true_label) if row.true_label and row.split == "train" else -1
         for row in trained
@@ -90,15 +105,18 @@ def load(request: Request) -> Source:
         true_labels=np.array(true_labels),
         views=listing.small_views,
         made_split=made_split,
+        annotations=people if len(set(people.annotator)) > 1 else None,
     )
 
 
 def read(path: Path, left_out: LeftOut) -> list[Row]:
-    """Read the rows of a table.
+    """Read the labels of a table.
 
     Args:
       path: the table.
       left_out: takes in columns that are not read, and cells read otherwise than they stand.
+    Returns:
+      a row for each label; several for a line with the labels of several people.
     Raises:
       InputError: the file is missing, no CSV file or without a needed column, or a line is wrong.
     """
@@ -108,17 +126,21 @@ def read(path: Path, left_out: LeftOut) -> list[Row]:
         if tables.key(table.header[column]) != tables.key(name):
             title = table.header[column] or "without a name"
             left_out.notes.append(f"the column {title} is read as {name}")
-    others = [title for k, title in enumerate(table.header) if k not in columns.values()]
+    labels = _label_columns(table, columns)
+    taken = {*columns.values(), *labels.values()}
+    others = [title for k, title in enumerate(table.header) if k not in taken]
     if any(others):
         titles = [title for title in others if title]
         left_out.notes.append(f"columns that are not read: {first_few(titles, 10)}")
-    _check_present(table, columns["label"])
-    rows = [_row(table, columns, line, cells) for line, cells in table.rows]
-    turned = [
-        cells[columns["path"]]
-        for row, (_, cells) in zip(rows, table.rows, strict=True)
-        if "\\" in cells[columns["path"]] and "\\" not in row.path
-    ]
+    _check_present(table, labels.values())
+    if "annotator" in columns:
+        _check_named(table, columns["annotator"])
+    rows: list[Row] = []
+    turned: list[str] = []
+    for line, cells in table.rows:
+        row, name = _row(table, columns, line, cells), cells[columns["path"]]
+        rows += _labels(table, row, labels, cells)
+        turned += [name] if "\\" in name and "\\" not in row.path else []
     if turned:
         left_out.notes.append(f"\\ is read as / in {len(turned)} paths: {first_few(turned)}")
     return _with_whole_numbers(rows, left_out)
@@ -129,15 +151,33 @@ def _columns(table: Table) -> dict[str, int]:
     found = {name: table.column(name, *others) for name, others in _COLUMNS.items()}
     columns = {name: column for name, column in found.items() if column is not None}
     missing = [name for name in ("path", "label") if name not in columns]
-    if missing:
+    people = _people(table)
+    if people and len(columns.keys() & {"label", "annotator"}):
+        raise InputError(
+            f"{table.path} has labels in {first_few([*people], 10)} and in a column label or "
+            "annotator: keep one of path,label[,annotator] and path,label_1,label_2,..."
+        )
+    if "path" in missing or (missing and not people):
         raise InputError(
             f"{table.path} lacks the column {' and '.join(missing)}; its first line must be "
             f"path,label[,split,true_label], and is {','.join(table.header)!r}"
         )
     split = table.column("split")
     if split is None:
-        split = _column_of_splits(table, set(columns.values()))
+        split = _column_of_splits(table, {*columns.values(), *people.values()})
     return columns if split is None else columns | {"split": split}
+
+
+def _people(table: Table) -> dict[str, int]:
+    """Title → place of the columns with the labels of one person each."""
+    titles = [title for title in table.header if _ONE_PERSON.fullmatch(tables.key(title))]
+    found = {title: table.column(title) for title in titles}
+    return {title: column for title, column in found.items() if column is not None}
+
+
+def _label_columns(table: Table, columns: Mapping[str, int]) -> dict[str, int]:
+    """Person → place of the labels; the person "" is named in another column, or nowhere."""
+    return {"": columns["label"]} if "label" in columns else _people(table)
 
 
 def _column_of_splits(table: Table, taken: Container[int]) -> int | None:
@@ -154,31 +194,58 @@ def _column_of_splits(table: Table, taken: Container[int]) -> int | None:
     return found[0][0] if found else None
 
 
-def _check_present(table: Table, column: int) -> None:
-    labels = [(line, cells[column].strip()) for line, cells in table.rows]
-    missing = [(line, label) for line, label in labels if label in _MISSING]
+def _check_present(table: Table, columns: Collection[int]) -> None:
+    """Check that each line has a label."""
+    missing = {}
+    for line, cells in table.rows:
+        labels = [cells[column].strip() for column in columns]
+        if all(label in _MISSING for label in labels):
+            missing[line] = labels[0] or "empty"
     if missing:
-        spelled = first_few(sorted({label or "empty" for _, label in missing}))
         raise InputError(
-            f"{table.path} has no label in line {first_few([str(line) for line, _ in missing])} "
-            f"({spelled}): remove such lines, or name the class otherwise if it is one"
+            f"{table.path} has no label in line {first_few([str(line) for line in missing])} "
+            f"({first_few(sorted(set(missing.values())))}): remove such lines, or name the class "
+            "otherwise if it is one"
+        )
+
+
+def _check_named(table: Table, column: int) -> None:
+    """Check that each line names its annotator."""
+    missing = [str(line) for line, cells in table.rows if cells[column].strip() in _MISSING]
+    if missing:
+        raise InputError(
+            f"{table.path} does not say whose label it is in line {first_few(missing)}: fill in "
+            f"the column {table.header[column]}, or remove it"
         )
 
 
 def _row(table: Table, columns: Mapping[str, int], line: int, cells: Sequence[str]) -> Row:
+    """Row of a line, still without a label."""
     where = table.where(line)
     values = {name: cells[column].strip() for name, column in columns.items()}
-    label, split, true = values["label"], values.get("split", ""), values.get("true_label", "")
-    if "\n" in label:
-        raise InputError(f"{where}: label must be one line of text")
+    split, true, annotator = (values.get(x, "") for x in ("split", "true_label", "annotator"))
     meant = split_of(split or "train")
     if meant is None:
         raise InputError(
             f"{where}: {table.header[columns['split']]} must be {', '.join(SPLITS)} or empty, "
             f"not {split!r}"
         )
+    if "\n" in annotator:
+        raise InputError(f"{where}: annotator must be one line of text")
     path = tables.image_path(table.path.parent, cells[columns["path"]], where)
-    return Row(line, path, label, meant, "" if true in _MISSING else true)
+    return Row(line, path, "", meant, "" if true in _MISSING else true, annotator)
+
+
+def _labels(
+    table: Table, row: Row, columns: Mapping[str, int], cells: Sequence[str]
+) -> Iterator[Row]:
+    """The row with each label of its line."""
+    for person, column in columns.items():
+        label = cells[column].strip()
+        if "\n" in label:
+            raise InputError(f"{table.where(row.line)}: label must be one line of text")
+        if label not in _MISSING:
+            yield replace(row, label=label, annotator=person or row.annotator)
 
 
 def _with_whole_numbers(rows: list[Row], left_out: LeftOut) -> list[Row]:
@@ -199,26 +266,69 @@ def _with_whole_numbers(rows: list[Row], left_out: LeftOut) -> list[Row]:
     ]
 
 
-def _without_repetitions(path: Path, rows: Sequence[Row], left_out: LeftOut) -> list[Row]:
-    """Keep each path once; different labels or splits of one path are an error."""
-    first: dict[str, Row] = {}
+def _by_image(path: Path, rows: Sequence[Row], left_out: LeftOut) -> list[list[Row]]:
+    """Labels of each image, one of each annotator.
+
+    Raises:
+      InputError: rows on one image have different splits or true labels, or different labels of
+        one annotator.
+    """
+    images: dict[str, dict[str, Row]] = {}
     real = functools.cache(os.path.realpath)  # of folders; files may be links to one content
     for row in rows:
         folder, name = os.path.split(path.parent / row.path)
-        before = first.setdefault(os.path.join(real(folder), name), row)
-        if before is row:
-            continue
-        if (before.label, before.split, before.true_label) != (
-            row.label,
-            row.split,
-            row.true_label,
-        ):
+        image = images.setdefault(os.path.join(real(folder), name), {})
+        before = image.get(row.annotator, next(iter(image.values()), row))
+        same = (before.split, before.true_label) == (row.split, row.true_label)
+        repeated = row.annotator in image
+        if not same or (repeated and before.label != row.label):
+            what = "splits or true labels" if not same else "labels"
+            hint = f" by {row.annotator}" if row.annotator else "; people go in a column annotator"
             raise InputError(
                 f"{path}: {row.path} stands in lines {before.line} and {row.line} with different "
-                "labels or splits"
+                f"{what}{hint if same else ''}"
             )
-        left_out.repeated.append(row.path)
-    return list(first.values())
+        if repeated:
+            left_out.repeated.append(row.path)
+        image.setdefault(row.annotator, row)
+    return [list(image.values()) for image in images.values()]
+
+
+def _with_consensus(
+    path: Path, images: Sequence[Sequence[Row]], classes: Sequence[str], left_out: LeftOut
+) -> list[Row]:
+    """One row per image; its label is the consensus if there are several people."""
+    rows = [image[0] for image in images]
+    people = {row.annotator for image in images for row in image}
+    if len(people) < 2:
+        if people != {""}:
+            left_out.notes.append(f"all labels are those of {people.pop()}: there is no consensus")
+        return rows
+    found = annotators.estimate(
+        *_annotations(images, classes), num_examples=len(rows), num_classes=len(classes)
+    )
+    rows = [
+        replace(row, label=classes[k]) for row, k in zip(rows, found.label.tolist(), strict=True)
+    ]
+    agreed = {row.label for row in rows if row.split == "train"}
+    line_of = {row.label: row.line for image in images for row in image}
+    unused = [f"{name} (line {line_of[name]})" for name in classes if name not in agreed]
+    if unused:
+        raise InputError(
+            f"{path}: by consensus no image to train on is of the class {first_few(unused)}; "
+            "correct or remove such labels"
+        )
+    return rows
+
+
+def _annotations(images: Sequence[Sequence[Row]], classes: Sequence[str]) -> Annotations:
+    """Labels of the images, numbered in their order."""
+    numbers = {name: k for k, name in enumerate(classes)}
+    return Annotations(
+        np.repeat(np.arange(len(images)), [len(image) for image in images]),
+        np.array([row.annotator for image in images for row in image]),
+        np.array([numbers[row.label] for image in images for row in image], np.int64),
+    )
 
 
 def _check_labels(path: Path, rows: Sequence[Row], classes: Sequence[str]) -> None:
@@ -231,7 +341,7 @@ def _check_labels(path: Path, rows: Sequence[Row], classes: Sequence[str]) -> No
         if wrong:
             raise InputError(
                 f"{path}: {name} must be a class that rows to train on have, and is not for "
-                f"{first_few(wrong)}"
+                f"{first_few([*dict.fromkeys(wrong)])}"
             )
 
 

@@ -16,6 +16,7 @@ from ieg.evaluation import measures, shots
 from ieg.evaluation.measures import Place
 from ieg.experiment import Experiment
 from ieg.report import figures, outcome, run_figures, thumbnails
+from ieg.report.annotators import People
 from ieg.report.findings import Findings
 from ieg.report.label_audit import LabelAudit
 from ieg.report.page import charts, matrices, sections, tables
@@ -61,7 +62,7 @@ def write(
         facts=_facts(experiment, result, audited.facts),
         charts=[*_curves(experiment, metrics), *_looks(audit), *_histograms(audit)],
         matrices=_matrices(dataset.class_names, confusion, audited.facts),
-        tables=_tables(experiment, result, audit),
+        tables=_tables(experiment, result, audit, audited.people),
         pictures=_pictures(experiment),
         settings=_settings(experiment),
         audit=audit,
@@ -258,14 +259,16 @@ def _matrices(names: Sequence[str], confusion: np.ndarray | None, audit: Result)
     return [*shown, matrices.square(caption, estimated, names, **words)]
 
 
-def _tables(experiment: Experiment, result: Result, audit: Audit) -> list[Html]:
-    """Accuracy of each class, and of the classes with many, medium and few images."""
+def _tables(
+    experiment: Experiment, result: Result, audit: Audit, people: People | None
+) -> list[Html]:
+    """Accuracy of each class, of the classes with many, medium and few images; and annotators."""
     config, counts = experiment.config, experiment.dataset.class_counts
     suspected = np.bincount(audit.given[audit.score > THRESHOLD], minlength=len(counts))
     group = shots.groups(
         counts, config.evaluation.many_shot_above, config.evaluation.few_shot_below
     )
-    return tables.accuracies(
+    shown = tables.accuracies(
         experiment.dataset.class_names,
         counts,
         result["per_class"],
@@ -273,6 +276,7 @@ def _tables(experiment: Experiment, result: Result, audit: Audit) -> list[Html]:
         {name: result[f"{name}_shot"] for name in group},
         suspected,
     )
+    return shown if people is None else [*shown, tables.annotators(people)]
 
 
 def _pictures(experiment: Experiment) -> dict[str, bytes]:

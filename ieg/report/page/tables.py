@@ -1,11 +1,12 @@
-"""Accuracy of each class, and of groups of classes by the number of their training images."""
+"""Accuracy of each class and of groups of classes by their training images; and annotators."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ieg.report.page.markup import Html, table
+from ieg.report.annotators import People
+from ieg.report.page.markup import Html, element, table
 
 
 def accuracies(
@@ -49,6 +50,28 @@ def accuracies(
         table("Accuracy per class", header, rows, text_columns=2),
         table("Accuracy by shots", ["shots", "classes", "training images", "accuracy"], by_group),
     ]
+
+
+def annotators(people: People) -> Html:
+    """A table of people with a warning for each suspicious one."""
+    found = people.consensus
+    rows = [
+        [str(name), "yes" if suspicion else "no", f"{number:,}", f"{accuracy:.4f}", _share(share)]
+        for name, suspicion, number, accuracy, share in zip(
+            found.annotators,
+            people.suspicions(),
+            found.num_labels.tolist(),
+            found.accuracy.tolist(),
+            people.agreement(),
+            strict=True,
+        )
+    ]
+    header = ["annotator", "suspicious", "labels", "estimated accuracy", "agreement with others"]
+    warnings = [
+        element("p", f"{text[:1].upper()}{text[1:]}.", class_="warning", role="note")
+        for text in people.warnings()
+    ]
+    return element("div", *warnings, table("Annotators", header, rows, text_columns=2))
 
 
 def _share(accuracy: float | None) -> str:

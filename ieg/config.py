@@ -152,7 +152,7 @@ def resolve(
         "command line": typed,
     }
     values, origins = _merged(layers)
-    _adapt(values, origins)
+    _adapt(values, origins, architecture.highest_rate)
     for name, f in fields.items():
         options.check(f, values[name])
     if loss is not None:
@@ -198,12 +198,19 @@ def _merged(layers: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Any], di
     return values, origins
 
 
-def _adapt(values: dict[str, Any], origins: dict[str, str]) -> None:
+def _adapt(values: dict[str, Any], origins: dict[str, str], highest_rate: float | None) -> None:
     """Change values that nobody typed to those that go with others.
 
+    Args:
+      values, origins: of all options; changed in place.
+      highest_rate: of the network, see `NetworkEntry`.
     Raises:
       InputError: options contradict each other.
     """
+    too_high = highest_rate is not None and values["learning_rate"] > highest_rate
+    if too_high and origins["learning_rate"] != "command line":
+        values["learning_rate"] = highest_rate
+        origins["learning_rate"] = f"network {values['network_name']}"
     rate = values["learning_rate"]
     if origins.get("meta_stepsize") == "default" and values["meta_stepsize"] != rate:
         # A virtual step that is longer than the real ones says nothing about them.

@@ -17,6 +17,9 @@ from ieg.features import progress
 from ieg.moved import followed
 from ieg.runs.folder import RunFolder
 
+#: Origin of a setting that was taken from the config.json of a restored run.
+RESTORED = "the run"
+
 
 def restored(config: Config, console: Console) -> tuple[Experiment, int]:
     """Build a run and restore the checkpoint that was asked for.
@@ -215,5 +218,5 @@ def _settings_of_the_run(config: Config) -> Config:
     resolved = configuration.resolve({**values, **typed})
     named = dataclasses.replace(resolved.dataset, run_name=config.dataset.run_name)
     free = typed.keys() - defining.keys()  # whatever else was typed is as in the run
-    origins = {name: "command line" if name in free else "the run" for name in resolved.origins}
+    origins = {name: "command line" if name in free else RESTORED for name in resolved.origins}
     return dataclasses.replace(resolved, dataset=named, origins=origins)

@@ -429,6 +429,18 @@ def test_a_virtual_step_is_as_long_as_the_learning_rate_says():
     assert asked.options.meta_stepsize == 0.1
 
 
+def test_a_rate_that_nobody_typed_is_one_that_the_network_trains_at(tmp_path: Path) -> None:
+    chosen = {"network_name": "resnet20", "method": "l2r"}
+    assert_origin(chosen, "learning_rate", 0.02, "network resnet20")
+    assert_origin(chosen, "meta_stepsize", 0.02, "the learning rate")
+    folder = chosen | {"dataset": f"folder:{tmp_path}", "backbone": "none"}  # its preset has 0.03
+    assert_origin(folder, "learning_rate", 0.02, "network resnet20")
+    assert_origin(chosen | {"learning_rate": 0.1}, "learning_rate", 0.1, "command line")
+    lower = {"network_name": "resnet20", "method": "dro_lt"}
+    assert_origin(lower, "learning_rate", 0.005, "method dro_lt")
+    assert_origin({"network_name": "resnet32"}, "learning_rate", 0.1, "default")
+
+
 def test_synchronised_batch_norm_takes_nested_tapes() -> None:
     settings = resolve({"method": "l2r", "sync_batch_norm": True})
     assert settings.options.meta_gradient == "nested"

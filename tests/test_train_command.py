@@ -269,10 +269,13 @@ def test_it_says_first_what_it_is_going_to_do(l2r: tuple[Path, str]) -> None:
         "1 CPU replica, deterministic",
         "30 with a global batch of 20",
         str(folder),
-        "settings from command line: ",
         "decay_steps=7",
+        " (command line); ",
+        "network_name=cnn (preset of the data set); l2_weight_decay=0.002 (network cnn); ",
     ):
         assert words in plan
+    assert plan.count("\n") <= 10
+    assert "momentum" not in plan
     for step in EVALUATED_AFTER[1:]:
         assert f"\nstep {step}: top-1 0." in progress
     assert f"results in {folder}" in progress.splitlines()[-1]
@@ -497,12 +500,9 @@ def test_evaluation_takes_from_the_run_what_is_not_typed(copied: Path, tmp_path:
     shutil.rmtree(copied / "events")
     flags = ("--dataset=digits_uniform_0.4", "--method=l2r", "--val_batch_size=77")
     _, printed = command(tmp_path, "--mode=evaluation", *flags)
-    typed, of_the_run = (
-        next(line for line in printed.splitlines() if line.startswith(f"settings from {origin}: "))
-        for origin in ("command line", "the run")
-    )
-    assert "val_batch_size=77" in typed
-    assert "batch_size=20" in of_the_run and "decay_steps=7" in of_the_run
+    settings = f"val_batch_size=77, mode=evaluation, checkpoint_path={tmp_path} (command line)"
+    assert f"\nsettings  {settings}; all are in config.json\n" in printed
+    assert "30 with a global batch of 20" in printed
     measured = read_json(copied, "evaluation_step30_test.json")
     assert measured["ema"]["top1"] == table(copied / "metrics.csv")[-1]["top1"]
 

@@ -52,6 +52,7 @@ class NetworkEntry:
       weight_decay: the coefficient that it is usually trained with.
       train_decay: distributes that coefficient over the variables in the training loss.
       takes: "images", "tokens" or "features".
+      highest_rate: learning rate that a run does not exceed unless one is typed; None: any.
       as_is: True for a caller's own network, which `build` returns finished: with its weights, its
         classifier and its precision.
     """
@@ -60,6 +61,7 @@ class NetworkEntry:
     weight_decay: float
     train_decay: DecayFunction = parts.weight_decay
     takes: str = "images"
+    highest_rate: float | None = None
     as_is: bool = False
 
     @property
@@ -77,16 +79,17 @@ def register(
     weight_decay: float,
     train_decay: DecayFunction = parts.weight_decay,
     takes: str = "images",
+    highest_rate: float | None = None,
 ) -> Callable[[NetworkFunction], NetworkFunction]:
     """Register a network; decorates its builder.
 
     Args:
       name: as in `network_name`.
-      weight_decay, train_decay, takes: see `NetworkEntry`.
+      weight_decay, train_decay, takes, highest_rate: see `NetworkEntry`.
     """
 
     def add(build: NetworkFunction) -> NetworkFunction:
-        entry = NetworkEntry(build, weight_decay, train_decay, takes)
+        entry = NetworkEntry(build, weight_decay, train_decay, takes, highest_rate)
         REGISTRY.register(name)(entry)
         return build
 

@@ -11,7 +11,10 @@ from ieg.networks.layers import batch_norm_relu, conv
 _BLOCKS_PER_STAGE = 3
 
 
-@register("resnet20", weight_decay=5e-4)
+# Without a batch norm before the last pooling the features grow with every block: on CIFAR-10 with
+# 40 % noise the loss overflows at a rate of 0.1, peaks at 9 at 0.05, and falls from the start at
+# 0.02.
+@register("resnet20", weight_decay=5e-4, highest_rate=0.02)
 def resnet20(
     input_shape: tuple[int, int, int], num_classes: int, *, dropout_rate: float
 ) -> keras.Model:

@@ -1,7 +1,6 @@
 """Announcement of a command: method, data, network, settings, printed before it starts."""
 
 import math
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -9,18 +8,23 @@ from rich.console import Console
 
 import ieg
 from ieg.backbones import Backbone
+from ieg.config import Config
 from ieg.data.corrections import Corrections
 from ieg.data.dataset import Dataset
 from ieg.data.images import kind
 from ieg.data.sources import Annotations
 from ieg.experiment import Experiment
 from ieg.report import findings
+from ieg.restoring import RESTORED
 
-_LARGEST_PRINTED_MATRIX = 20
+_MOST_LISTED_CLASSES = 20
 
 
 def announce(experiment: Experiment, console: Console, step: int | None = None) -> None:
-    """Print method, data, network, devices, steps, where results go, and every setting.
+    """Print method, data, network, devices, steps, where results go, and settings: ten lines.
+
+    Settings are those that differ from the general defaults and were not restored from the run;
+    config.json has all of them, and data.json the label noise by class.
 
     Args:
       experiment: built.
@@ -30,13 +34,10 @@ def announce(experiment: Experiment, console: Console, step: int | None = None) 
     config, run, dataset = experiment.config, experiment.config.run, experiment.dataset
     data = ", ".join(filter(None, (dataset.name, dataset.note)))
     shape = "x".join(map(str, experiment.seen_shape()))
-    pipeline, replicas = experiment.pipeline, experiment.strategy.num_replicas_in_sync
     noun = _noun(dataset)
-    device = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
-    workers = f" on {experiment.workers.count} workers" if experiment.workers.count > 1 else ""
-    exact = ", deterministic" if experiment.deterministic else ""
+    start = "" if step is None else f", checkpoint of step {step}"
     lines = {
-        f"ieg {ieg.__version__}": f"{run.mode} with method {run.method}, seed {run.seed}",
+        f"ieg {ieg.__version__}": f"{run.mode} with method {run.method}, seed {run.seed}{start}",
         "data": (
             f"{data}: {len(dataset.train_indices):,} training {noun} {shape} in "
             f"{dataset.num_classes} classes, {dataset.probe_size} clean probe {noun}, "
@@ -51,23 +52,15 @@ def announce(experiment: Experiment, console: Console, step: int | None = None) 
             f"{config.network.network_name}, {_trainable(experiment.model):,} trainable "
             f"parameters, from {experiment.start}"
         ),
-        "devices": f"{replicas} {device} replica{'s' if replicas > 1 else ''}{workers}{exact}",
-        "steps": (
-            f"{experiment.last_step:,} with a global batch of {pipeline.batch_size} "
-            f"({experiment.last_step / pipeline.steps_per_epoch:.1f} epochs of "
-            f"{pipeline.steps_per_epoch} steps)"
-        ),
+        "steps": _steps_line(experiment),
         "results": str(experiment.folder.path),
+        "settings": _settings_line(config),
     }
     for title, text in lines.items():
         console.print(f"{title:9s} {text}", highlight=False, markup=False, soft_wrap=True)
-    _print_transition(experiment, console)
-    _print_settings(experiment, console)
     if experiment.backbone is None:
         for warning in findings.constant_in_sample(dataset):
             console.print(warning, highlight=False, markup=False, soft_wrap=True)
-    if step is not None:
-        console.print(f"checkpoint of step {step}", highlight=False, markup=False)
 
 
 def _noun(dataset: Dataset) -> str:
@@ -116,7 +109,7 @@ def _corrections_line(done: Corrections) -> str:
 def _counts(dataset: Dataset) -> str:
     counts, names = dataset.class_counts, dataset.class_names
     text = " ".join(map(str, counts))
-    if len(counts) > _LARGEST_PRINTED_MATRIX:
+    if len(counts) > _MOST_LISTED_CLASSES:
         text = f"{counts.min()} to {counts.max()}"
     elif not all(name.isdecimal() for name in names):
         text = ", ".join(f"{count} {name}" for name, count in zip(names, counts, strict=True))
@@ -124,30 +117,25 @@ def _counts(dataset: Dataset) -> str:
     return f"{text} training {noun} per given label"
 
 
-def _print_transition(experiment: Experiment, console: Console) -> None:
-    """Rows true class, columns given label, in percent; large matrices are in data.json only."""
-    matrix = experiment.dataset.noise.transition
-    clean = not experiment.dataset.noise.measured
-    if clean or matrix is None or len(matrix) > _LARGEST_PRINTED_MATRIX:
-        return
-    console.print("given label by true class, in percent (also in data.json):", highlight=False)
-    for name, row in zip(experiment.dataset.class_names, matrix, strict=True):
-        cells = " ".join(f"{100 * share:3.0f}" for share in row)
-        console.print(f"{name:>9s} {cells}", highlight=False, markup=False)
+def _steps_line(experiment: Experiment) -> str:
+    pipeline, replicas = experiment.pipeline, experiment.strategy.num_replicas_in_sync
+    device = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    workers = f" on {experiment.workers.count} workers" if experiment.workers.count > 1 else ""
+    exact = ", deterministic" if experiment.deterministic else ""
+    return (
+        f"{experiment.last_step:,} with a global batch of {pipeline.batch_size} "
+        f"({experiment.last_step / pipeline.steps_per_epoch:.1f} epochs of "
+        f"{pipeline.steps_per_epoch} steps), {replicas} {device} replica"
+        f"{'s' if replicas > 1 else ''}{workers}{exact}"
+    )
 
 
-def _print_settings(experiment: Experiment, console: Console) -> None:
-    """Every value that is set with where it came from, grouped by origin."""
-    groups: dict[str, list[str]] = {}
-    values: dict[str, Any] = experiment.config.values()
-    for name, origin in experiment.config.origins.items():
-        if values[name] is not None:
+def _settings_line(config: Config) -> str:
+    """Settings that are neither general defaults nor restored, by where they come from."""
+    groups: dict[str, list[str]] = {"command line": []}  # the first to be said
+    values = config.values()
+    for name, origin in config.origins.items():
+        if origin not in ("default", RESTORED) and values[name] is not None:
             groups.setdefault(origin, []).append(f"{name}={values[name]}")
-    for origin, settings in groups.items():
-        console.print(
-            f"settings from {origin}: {', '.join(settings)}",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-            style="dim",
-        )
+    said = [f"{', '.join(settings)} ({origin})" for origin, settings in groups.items() if settings]
+    return "; ".join([*said, "all are in config.json"])

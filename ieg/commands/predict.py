@@ -21,6 +21,9 @@ from ieg.exporting.network import full_network
 from ieg.report.announce import announce
 from ieg.restoring import restored
 
+#: Predictions of so many images are printed as well.
+_PRINTED = 10
+
 
 def run(config: Config, console: Console) -> int:
     """Write a table into the run folder, one for each input and step; returns the exit status.
@@ -40,13 +43,19 @@ def run(config: Config, console: Console) -> int:
     images = _as_trained(experiment, root, paths)
     logits = _logits(experiment, images)
     usable = readable(images)
+    if not usable.any():
+        raise InputError(f"no image of {given} can be read: {listing.damaged_files(images)}")
     p = np.where(usable[:, np.newaxis], probabilities(logits), np.nan)
     table = columns({"path": paths}, p, experiment.dataset.class_names)
     name = f"predictions_step{step}_{names.of_path(given)}.csv"
     experiment.folder.write_table(name, table)
     listing.warn_of_damage(images)
+    number = int(usable.sum())
+    for row in np.flatnonzero(usable) if number <= _PRINTED else ():
+        label, probability = table["predicted_label"][row], table["probability"][row]
+        console.print(f"{paths[row]}: {label}, {probability:.3f}", highlight=False, markup=False)
     console.print(
-        f"{int(usable.sum()):,} images; saved as {experiment.folder.path / name}",
+        f"images: {number:,}; saved as {experiment.folder.path / name}",
         highlight=False,
         markup=False,
         soft_wrap=True,

@@ -228,13 +228,19 @@ def warn_of_damage(images: FileImages) -> None:
     """
     damaged = images.damage.among(images.paths)
     if damaged is not None and damaged.any():
-        names = [os.fsdecode(path) or "(no path)" for path in images.paths[damaged]]
         logging.getLogger("ieg").warning(
             "%d of %d files cannot be read, and nothing is predicted for them: %s",
-            len(names),
+            damaged.sum(),
             len(images),
-            first_few(names),
+            damaged_files(images),
         )
+
+
+def damaged_files(images: FileImages) -> str:
+    """Names of the first damaged files, and what is wrong with the first."""
+    table = images.damage.table()
+    names = [path or "(no path)" for path in table["path"]]
+    return f"{first_few(names)}; the first: {table['reason'][0]}"
 
 
 def class_tree(

@@ -82,7 +82,7 @@ class Pictures:
         return None if isinstance(self.images, np.ndarray) else self.images.loader().damaged()
 
     def report_damage(self, indices: Iterable[int]) -> None:
-        """Enters files that could not be decoded into the list of their data set.
+        """Enter files that could not be decoded, and all of equal content, into the list of damage.
 
         Raises:
           TrainingStopped: these are too many.
@@ -90,7 +90,8 @@ class Pictures:
         error = tf.errors.InvalidArgumentError(None, None, "an image cannot be decoded")
         if isinstance(self.images, np.ndarray):
             raise error
-        rows, known = np.array(list(indices), np.int64), self.damaged()
+        lost, known = {self.keys[i] for i in indices}, self.damaged()
+        rows = np.flatnonzero([key in lost for key in self.keys])
         if known is not None:
             rows = rows[~known[rows]]
         if len(rows):

@@ -4,7 +4,7 @@ They need features of a backbone and one pass over the pixels, and no training.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from ieg.features import inspection
 from ieg.features.cached import CachedImages
 from ieg.features.pictures import Pictures
 from ieg.report import outcome
-from ieg.runs.folder import CONDITION, COPIES, OUTLIERS, RunFolder
+from ieg.runs.folder import CONDITION, COPIES, DAMAGED_IMAGES, OUTLIERS, RunFolder
 
 #: Images that `constant_in_sample` looks at.
 SAMPLE = 64
@@ -45,6 +45,7 @@ class Findings:
       copies: groups of copies; their rows are places in the lists above, and so are all others.
       outliers: row → score, the highest first.
       condition: images in bad condition, in the order of `condition.KINDS`.
+      damage: row → why the file cannot be decoded.
     """
 
     split: list[str]
@@ -54,6 +55,7 @@ class Findings:
     copies: list[CopyGroup]
     outliers: dict[int, float]
     condition: list[Finding]
+    damage: Mapping[int, str]
 
     def facts(self) -> dict[str, Any]:
         """Numbers of findings, for audit.json."""
@@ -89,10 +91,11 @@ class Findings:
         facts = self.facts()
         copies = facts["copies"]
         bad = ", ".join(f"{count:,} {kind}" for kind, count in facts["condition"].items())
+        why = f", {DAMAGED_IMAGES}" if self.damage else ""
         return (
             f"images: {copies['images']:,} in groups of copies (groups: {copies['groups']:,}), "
             f"outliers: {facts['outliers']:,}, in bad condition: {bad or 'none'}; "
-            f"see {COPIES}, {OUTLIERS}, {CONDITION}"
+            f"see {COPIES}, {OUTLIERS}, {CONDITION}{why}"
         )
 
     def write(self, folder: RunFolder, class_names: Sequence[str]) -> None:
@@ -197,10 +200,13 @@ def gather(experiment: Experiment) -> Findings | None:
     scored = find_outliers(table[whole], given[whole])
     odd = np.flatnonzero(scored.outlier)
     odd = odd[np.argsort(-scored.score[odd], kind="stable")]
+    path = [path for images, _, rows in parts for path in outcome.paths(images, rows)]
+    damaged = {} if dataset.damage is None else dataset.damage.table()
+    reasons = dict(zip(*damaged.values(), strict=True)) if damaged else {}
     return Findings(
         split=[name for name, count in sizes.items() for _ in range(count)],
         index=np.concatenate([rows for _, _, rows in parts]),
-        path=[path for images, _, rows in parts for path in outcome.paths(images, rows)],
+        path=path,
         given=given,
         copies=[
             group._replace(rows=whole[group.rows], reference=int(whole[group.reference]))
@@ -208,6 +214,7 @@ def gather(experiment: Experiment) -> Findings | None:
         ],
         outliers={int(whole[row]): float(scored.score[row]) for row in odd},
         condition=condition.find(measurements),
+        damage={row: reasons[name] for row, name in enumerate(path) if name in reasons},
     )
 
 

@@ -20,6 +20,11 @@ from ieg.runs.folder import AUDIT, LABEL_AUDIT
 #: Columns of examples.csv that are not evidence.
 _NO_EVIDENCE = ("index", "path", "given_class", "given_label", "true_label")
 
+_CORRECTED = (
+    "note: these labels were corrected by an earlier list, which has taught the model its answers: "
+    "go on with that list rather than with this one"
+)
+
 #: The first labels are shown with their neighbors, so many of each.
 _WITH_NEIGHBORS, _NEIGHBORS = 1000, 5
 
@@ -160,7 +165,12 @@ def report(
     audited = replace(sort(examples, found, facts, judged.features), people=people)
     folder.write_table(LABEL_AUDIT, audited.table(dataset.class_names))
     folder.write_json(AUDIT, facts)
-    lines = [_line(facts), *([] if findings is None else [findings.line()])]
+    corrected = dataset.corrections is not None
+    lines = [
+        _line(facts),
+        *([_CORRECTED] if corrected else []),
+        *([] if findings is None else [findings.line()]),
+    ]
     if people is not None:
         people.write(folder)
         lines += [people.line(), *people.warnings()]

@@ -254,18 +254,19 @@ def test_a_failed_write_leaves_nothing_behind(
 
 
 def test_files_that_cannot_be_decoded_are_damaged(tmp_path: Path, backbone: Backbone) -> None:
-    images = files(tmp_path / "images", 6)
-    (tmp_path / "images" / "01.jpg").write_bytes(b"no picture")
+    images = files(tmp_path / "images", 7)
+    for name in ("01.jpg", "06.jpg"):  # of equal content
+        (tmp_path / "images" / name).write_bytes(b"no picture")
     (tmp_path / "images" / "04.jpg").unlink()
     kept, pictures = FeatureStore.open(tmp_path / "kept", backbone, VIEWS), Pictures(images)
     kept.compute(pictures)
-    assert images.damage.table()["path"] == ["01.jpg", "04.jpg"]
-    assert kept.missing(pictures).tolist() == [1, 4]
+    assert images.damage.table()["path"] == ["01.jpg", "04.jpg", "06.jpg"]
+    assert kept.missing(pictures).tolist() == [1, 4, 6]
     kept.compute(pictures)  # they are known
     damaged = kept.images(pictures).loader().damaged()
-    assert damaged is not None and np.flatnonzero(damaged).tolist() == [1, 4]
+    assert damaged is not None and np.flatnonzero(damaged).tolist() == [1, 4, 6]
     table = kept.read(pictures)
-    assert not table[[1, 4]].any() and table[[0, 2, 3, 5]].any(axis=2).all()
+    assert not table[[1, 4, 6]].any() and table[[0, 2, 3, 5]].any(axis=2).all()
 
 
 def test_too_many_damaged_files_end_it(tmp_path: Path, backbone: Backbone) -> None:

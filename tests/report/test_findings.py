@@ -154,7 +154,7 @@ def test_many_constant_images_are_told() -> None:
     def warnings(constant: int, count: int) -> list[str]:
         rows = np.arange(count)
         bad = [Finding(row, "constant", 0.0, 0.01) for row in range(constant)]
-        return Findings(["train"] * count, rows, [""] * count, rows, [], {}, bad).warnings()
+        return Findings(["train"] * count, rows, [""] * count, rows, [], {}, bad, {}).warnings()
 
     (line,) = warnings(2, 20)
     assert line.startswith("warning: 2 of 20 images")

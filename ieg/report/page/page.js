@@ -387,8 +387,8 @@
   // Those that would scroll the page do that.
   function onKeyOfPage(event) {
     if (document.activeElement !== document.body || !/^([wfudnk]|Arrow(Left|Right))$/i.test(event.key)) return;
-    const { top, bottom } = find('audit').getBoundingClientRect();
-    if (top < innerHeight / 2 && bottom > innerHeight / 2) onKey(event);
+    const { top, bottom } = find('cards').getBoundingClientRect();
+    if (top < innerHeight && bottom > 0) onKey(event);
   }
 
   function focusGallery() {
@@ -454,7 +454,10 @@
     const buttons = titles.map(({ title, size: count }, k) => {
       const button = make('button', '', `${title}: ${count}`);
       button.type = 'button';
-      button.addEventListener('click', () => enter(audit.sections[k - 1] ?? null));
+      button.addEventListener('click', () => {
+        enter(audit.sections[k - 1] ?? null);
+        showChosen(true);
+      });
       return button;
     });
     find('sections').replaceChildren(...buttons);

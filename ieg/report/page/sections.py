@@ -81,7 +81,7 @@ def _outliers(findings: Findings, rows: Mapping[int, int]) -> Section:
 def _condition(findings: Findings, rows: Mapping[int, int]) -> Section:
     """Each image stands below its first problem, with the names of the others."""
     problems: dict[int, list[str]] = {}
-    notes: dict[int, str] = {}
+    notes = dict(findings.damage)
     for found in findings.condition:
         problems.setdefault(found.index, []).append(found.kind)
         if found.value is not None:

@@ -168,6 +168,14 @@ def accepted(words: Sequence[str], known: flags.FlagValues) -> tuple[list[str], 
     Raises:
       InputError: an option of the release whose value is not what is done here, or flags of
         another program; the message then has the whole command to type.
+
+    >>> known = flags.FlagValues()
+    >>> _ = flags.DEFINE_string("method", None, "", flag_values=known)
+    >>> accepted(["--method=fsr", "--queue_metric=margin"], known)[0]
+    ['--method=fsr']
+    >>> accepted(["--epochs", "100"], known)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ieg.errors.InputError: ...type: python -m ieg.main --max_epoch=100 (see ...
     """
     found = list(_read(words, known))
     others = [flag for flag in found if _is_foreign(flag, known)]

@@ -1,7 +1,7 @@
 """Options as absl flags: their definition, their parsing and the text of --help."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from absl import flags
@@ -10,12 +10,19 @@ from ieg import backbones, config, networks, options
 from ieg.data import sources
 from ieg.losses import REGISTRY as LOSSES
 from ieg.methods import REGISTRY as METHODS
+from ieg.registry import Registry
 
 _DEFINE: dict[type, Callable[..., Any]] = {
     int: flags.DEFINE_integer,
     float: flags.DEFINE_float,
     bool: flags.DEFINE_bool,
     str: flags.DEFINE_string,
+}
+_REGISTRIES: dict[str, Registry] = {
+    "backbone": backbones.REGISTRY,
+    "loss": LOSSES,
+    "method": METHODS,
+    "network_name": networks.REGISTRY,
 }
 
 
@@ -32,21 +39,27 @@ def define_flags(flag_values: flags.FlagValues) -> None:
             defined[field.name] = kind
             _DEFINE[kind](field.name, None, field.metadata["help"], flag_values=flag_values)
             flag = flag_values[field.name]
-            flag.parser = _ClearParser(flag.parser, options.KINDS[kind])
+            registry = _REGISTRIES.get(field.name)
+            names = registry.names() if registry else field.metadata["choices"] or ()
+            flag.parser = _ClearParser(flag.parser, options.KINDS[kind], names)
 
 
 class _ClearParser(flags.ArgumentParser):
-    """absl's parser of a flag, with an error that says which values are right."""
+    """absl's parser of a flag, which takes names in either case and says which values are right."""
 
-    def __init__(self, parser: flags.ArgumentParser, wanted: str) -> None:
+    def __init__(self, parser: flags.ArgumentParser, wanted: str, names: Collection[str]) -> None:
         self._parser = parser
         self._wanted = wanted
+        self._names = names
 
     def parse(self, argument: Any) -> Any:
         try:
-            return self._parser.parse(argument)
+            value = self._parser.parse(argument)
         except (TypeError, ValueError):
             raise ValueError(f"must be {self._wanted}") from None
+        if value in self._names:
+            return value
+        return next((name for name in self._names if name.lower() == str(value).lower()), value)
 
 
 def help_text() -> str:

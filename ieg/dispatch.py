@@ -8,7 +8,7 @@ import ieg.quiet  # noqa: F401
 from absl import flags
 from rich.console import Console
 
-from ieg import command_line, config, own_code
+from ieg import command_line, config, originals, own_code
 from ieg.commands import (
     audit,
     embed,
@@ -42,12 +42,17 @@ def run(argv: Sequence[str]) -> int:
         if any(word.lstrip("-") in ("help", "helpshort", "helpfull") for word in argv[1:]):
             print(command_line.help_text())
             return 0
-        words = values(list(argv))[1:]
+        given = values.read_flags_from_files(list(argv[1:]))
+        accepted, notes = originals.accepted(given, values)
+        words = values([argv[0], *accepted])[1:]
         if words:
             raise InputError(f"{words[0]!r} is no flag; flags look like --dataset=digits")
         typed = {name: values[name].value for name in values if values[name].present}
         resolved = config.resolve(typed)
-        return COMMANDS[resolved.run.mode](resolved, Console())
+        console = Console()
+        for note in notes:
+            console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+        return COMMANDS[resolved.run.mode](resolved, console)
     except (InputError, flags.Error) as error:
         message = spelled(str(error).removeprefix("ERROR:: "), as_flag)
         print(f"error: {message}", file=sys.stderr)

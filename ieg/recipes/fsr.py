@@ -76,7 +76,13 @@ RECIPES.register("run_fsr_cifar_longtail_noise")(
         datasets=tuple(
             f"cifar{size}_imbal_0.02_{ratio}" for size in (10, 100) for ratio in (0.2, 0.4)
         ),
-        flags={**_LONG_TAIL, "meta_start_epoch": 160, "queue_capacity": 2000, "queue_bs": 200},
+        flags={
+            **_LONG_TAIL,
+            "label_smoothing": 0.1,
+            "meta_start_epoch": 160,
+            "queue_capacity": 2000,
+            "queue_bs": 200,
+        },
         runs="runs/fsr_longtail_noise",
         cost="1 to 3 hours a run on one V100: an estimate, never run",
         remarks=(
@@ -142,8 +148,8 @@ RECIPES.register("digits_longtail")(
         },
         remarks=(
             "The settings that tell a long tail from a long tail with wrong labels are those of "
-            "run_fsr_cifar_longtail and run_fsr_cifar_longtail_noise; supervised training has all "
-            "that apply to it."
+            "run_fsr_cifar_longtail and run_fsr_cifar_longtail_noise, but for label smoothing, "
+            "which both have there; supervised training has all that apply to it."
         ),
     )
 )

@@ -11,7 +11,8 @@ epoch       last or best; empty where it is not stated which was measured
 value       top-1 accuracy in percent
 spread      ± in percent; empty where there is none
 definition  how noise or imbalance differ from what our name means; empty: they are the same
-source      where the number was read
+source      where the number is from
+read        how it was read, see `READ`
 """
 
 import csv
@@ -24,6 +25,16 @@ from typing import Any
 
 #: Values of the column `epoch`.
 EPOCHS = ("last", "best", "")
+
+#: Value of the column `read` → what is said of the number.
+READ = {
+    "source": "",
+    "quoted": "as another source quotes it",
+    "aggregator": "from an aggregator's page, not read in the paper",
+    "memory": "from memory, not read in the paper",
+}
+#: Those of them whose numbers nobody has read in a paper.
+UNVERIFIED = ("aggregator", "memory")
 
 
 @dataclass(frozen=True)
@@ -45,17 +56,20 @@ class Published:
     spread: Decimal | None
     definition: str
     source: str
+    read: str
 
     def number(self) -> str:
-        """Value and spread with the digits of the source, and how its noise differs."""
+        """Value and spread with the digits of the source, and what limits a comparison."""
         spread = "" if self.spread is None else f" ± {self.spread}"
-        definition = f" ({self.definition})" if self.definition else ""
-        return f"{self.value}{spread}{definition}"
+        unverified = "unverified" if self.read in UNVERIFIED else ""
+        limits = ", ".join(filter(None, (self.definition, unverified)))
+        return f"{self.value}{spread}{f' ({limits})' if limits else ''}"
 
     def origin(self) -> str:
-        """Origin of the number: source, setting and network."""
+        """Origin of the number: source, setting, network and how it was read."""
         network = self.network or "network not stated"
-        return f"{self.source}: {self.setting}, {network}"
+        read = f"; {READ[self.read]}" if READ[self.read] else ""
+        return f"{self.source}: {self.setting}, {network}{read}"
 
 
 @functools.cache
@@ -100,6 +114,7 @@ def _parse(line: Mapping[str, str]) -> Published:
         spread=Decimal(line["spread"]) / 100 if line["spread"] else None,
         definition=line["definition"],
         source=line["source"],
+        read=line["read"],
     )
 
 

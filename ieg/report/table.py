@@ -241,7 +241,19 @@ def _legend(rows: Sequence[Row], titles: Sequence[str]) -> list[str]:
         lines.append(
             "- published numbers come from other code, and often from another network and length"
         )
+        if any(_is_other_l2r(row.first) for row in rows):
+            lines.append(
+                "- published numbers of l2r are without epochs of equal weights and without "
+                "averaged weights: l2r_warmup_epochs=0, use_ema=False"
+            )
     return lines
+
+
+def _is_other_l2r(result: Result) -> bool:
+    """True for L2R with a warm-up or averaged weights, which its published numbers have not."""
+    settings = result.get("settings") or {}
+    changed = settings.get("l2r_warmup_epochs", 0) or settings.get("use_ema", False)
+    return result["method"] == "l2r" and bool(changed) and bool(published.beside(result))
 
 
 def _escaped(cell: str) -> str:

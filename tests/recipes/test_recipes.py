@@ -181,7 +181,7 @@ PAPERS: dict[str, dict[str, object]] = {
         "clip_meta_weight": False, "queue_capacity": 3000, "queue_bs": 800,
     },
     "run_fsr_cifar_longtail_noise": {
-        **FSR_LONG_TAIL, "label_smoothing": 0.0, "use_mixup": True,
+        **FSR_LONG_TAIL, "label_smoothing": 0.1, "use_mixup": True,
         "use_pseudo_loss": "all_1_0.1_2", "clip_meta_weight": True, "queue_capacity": 2000,
         "queue_bs": 200,
     },

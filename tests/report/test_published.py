@@ -28,6 +28,7 @@ def test_every_line_can_be_used() -> None:
     assert len(lines) > 300
     for line in lines:
         assert line.method and line.setting and line.source, line
+        assert line.read in published.READ, line
         assert line.epoch in published.EPOCHS, line
         assert 0 < line.value < 1, line
         assert line.spread is None or 0 < line.spread < Decimal("0.05"), line
@@ -78,7 +79,7 @@ LOW_TEMPERATURE = {"proselflc_trust_mode": "max_p", "detach_target": True}
             {"loss": "proselflc", "proselflc_temperature": 1.0, "detach_target": False,
              "proselflc_trust_mode": "entropy", "proselflc_exp_base": 12.0},
             "ProSelfLC (CVPR",
-            ["0.685"],
+            ["0.679"],
         ),
         (
             "cifar100_symmetric_0.4",
@@ -96,10 +97,22 @@ LOW_TEMPERATURE = {"proselflc_trust_mode": "max_p", "detach_target": True}
         ),
         (
             "cifar100_symmetric_0.6",
-            {"loss": "dm", "dm_lambda": 0.5, "dm_beta": 12.0},
+            {"loss": "proselflc", "proselflc_temperature": 1.0, "detach_target": False,
+             "proselflc_trust_mode": "entropy", "proselflc_exp_base": 16.0},
+            "ProSelfLC (CVPR",
+            ["0.323"],
+        ),
+        (
+            "cifar100_symmetric_0.6",
+            {"loss": "dm", "dm_lambda": 0.5, "dm_beta": 8.0},
             "Derivative",
             ["0.529"],
         ),
+        ("cifar100_symmetric_0.6", {"loss": "dm", "dm_lambda": 0.5, "dm_beta": 12.0}, "", []),
+        ("cifar100_symmetric_0.4", {"loss": "imae", "imae_temperature": 8.0}, "IMAE",
+         ["0.5299", "0.5468"]),
+        ("cifar100", {"loss": "label_smoothing", "label_smoothing": 0.5, "l2_weight_decay": 5e-4},
+         "ProSelfLC (CVPR", ["0.684"]),
         ("cifar100_symmetric_0.4", {"loss": "label_smoothing", "label_smoothing": 0.5},
          "DeepCritical", ["0.5765", "0.6475", "0.5606", "0.5964"]),
         ("cifar100_imbal_0.01", {"loss": "ldam", "train_rule": "drw"}, "Weight", ["0.4204"]),
@@ -128,6 +141,13 @@ def test_spread_and_definition_stand_beside_the_number() -> None:
         "CIFAR-100 uniform 0.8, 10 trusted images a class, WRN-28-10"
     )
     assert published.beside(result | {"settings": {"probe_dataset_hold_ratio": 0.1}}) == []
+
+
+def test_clamped_weights_of_isic_are_not_those_of_clipped_runs() -> None:
+    for clip, expected in ((0.0, ["0.6"]), (0.25, [])):
+        settings = {"weight_mode": "clamp", "clip_norm": clip}
+        result = {"method": "l2r", "dataset": "isic2019_symmetric_0.4", "settings": settings}
+        assert [f"{p.value:g}" for p in published.beside(result)] == expected
 
 
 @pytest.mark.slow

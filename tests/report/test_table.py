@@ -185,8 +185,31 @@ def test_published_numbers_of_something_else_are_not_shown(change):
 
 def test_what_two_sources_say_alike_stands_once():
     settings = {"label_smoothing": 0.0, "loss": "ce", "train_rule": "none"}
-    plain = result(dataset="cifar10_imbal_0.01", method="supervised", settings=settings)
-    assert rows(plain)[0][L2R_40] == "0.7036 [1] [2]"
+    plain = result(dataset="cifar100_imbal_0.01", method="supervised", settings=settings)
+    assert rows(plain)[0][L2R_40] == "0.3832 [1] [2]"
+
+
+def test_a_number_that_nobody_read_in_its_paper_is_marked():
+    drw = {"loss": "ldam", "train_rule": "drw"}
+    tail = result(dataset="cifar10_imbal_0.01", method="supervised", settings=drw)
+    assert rows(tail)[0][L2R_40] == "0.7703 (unverified) [1]"
+    assert (
+        "- [1] LDAM (NeurIPS 2019): long-tailed CIFAR-10, imbalance 100, network not stated; from "
+        "memory, not read in the paper"
+    ) in notes(tail)
+
+
+@pytest.mark.parametrize(
+    ("settings", "other"),
+    [
+        ({"l2r_warmup_epochs": 2, "use_ema": False}, True),
+        ({"l2r_warmup_epochs": 0, "use_ema": True}, True),
+        ({"l2r_warmup_epochs": 0, "use_ema": False}, False),
+    ],
+)
+def test_another_setting_than_that_of_the_published_l2r_is_said(settings, other):
+    run = result(dataset="cifar100_uniform_0.4", settings={"weight_mode": "clamp"} | settings)
+    assert any("l2r_warmup_epochs=0, use_ema=False" in note for note in notes(run)) is other
 
 
 def test_the_same_seed_twice_is_refused():

@@ -3,6 +3,7 @@
 No pyplot: figures can be made from any thread, and nothing is left open.
 """
 
+import logging
 import textwrap
 import warnings
 from collections.abc import Iterable
@@ -13,7 +14,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, fontManager, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Text
 from matplotlib.ticker import EngFormatter, MaxNLocator
 from numpy.typing import NDArray
 
@@ -132,5 +135,36 @@ def save(figure: Figure, path: Path | str) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot write {target}: {error.strerror}") from None
-    with atomic.replacing(target) as unfinished:
+    _show_as_written(figure)
+    with atomic.replacing(target) as unfinished, warnings.catch_warnings():
+        # A box for a letter that no font here has, and panels that long names push together, are
+        # seen in the figure.
+        logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+        for problem in ("Glyph .* missing from", "constrained_layout not applied"):
+            warnings.filterwarnings("ignore", problem, UserWarning)
         figure.savefig(unfinished, format=image_format, dpi=DPI)
+
+
+def _show_as_written(figure: Figure) -> None:
+    """Show names as they are: a $ begins no formula, and another font has what the usual lacks."""
+    # Labels of logarithmic axes are formulas, and empty until they are drawn.
+    texts = [text for text in figure.findobj(Text) if text.get_text()]
+    written = [text for text in texts if r"\mathdefault" not in text.get_text()]
+    for text in written:
+        text.set_parse_math(False)
+    usual = findfont("DejaVu Sans")
+    letters = {
+        ord(letter) for text in written for letter in text.get_text() if letter.isprintable()
+    }
+    lacking = letters - get_font(usual).get_charmap().keys()
+    if not lacking:
+        return
+    found: dict[str, set[int]] = {}
+    for entry in fontManager.ttflist:
+        if not entry.name.startswith("Last Resort"):  # which has a box for everything
+            known = lacking & get_font(entry.fname).get_charmap().keys()
+            found.setdefault(entry.name, set()).update(known)
+    best = max(found, key=lambda name: len(found[name]))
+    if found[best]:
+        for text in written:
+            text.set_fontfamily(["DejaVu Sans", best])

@@ -47,6 +47,18 @@ class TestSave:
             canvas.save(figure, tmp_path)
         assert list(tmp_path.iterdir()) == []
 
+    @pytest.mark.filterwarnings("error")
+    def test_names_of_any_letters_are_drawn_as_they_are(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        figure, (axes,) = canvas.panels(1, "\u732b")
+        axes.set_yscale("log")
+        axes.set_xticks(range(3), [r"$\frac{$", "a$b$", "x" * 400], rotation=90, weight="bold")
+        canvas.save(figure, tmp_path / "names.png")
+        assert not caplog.records
+        assert [label.get_parse_math() for label in axes.get_xticklabels()] == [False] * 3
+        assert all(label.get_parse_math() for label in axes.get_yticklabels())
+
 
 def test_a_grid_shares_its_axes_and_hides_surplus_panels() -> None:
     figure, panels = canvas.grid(7, 5, (2.0, 2.0), "title")

@@ -6,6 +6,7 @@
 - With `--audit_folds`: networks that have not trained on what they vote on.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -154,9 +155,11 @@ def _by_own_features(
 
     def features(inputs: Images) -> NDArray[np.float32]:
         # A network that has diverged says nothing.
-        return np.nan_to_num(predict(inputs), nan=0.0, posinf=0.0, neginf=0.0)
+        found = np.nan_to_num(predict(inputs), nan=0.0, posinf=0.0, neginf=0.0)
+        return found.reshape(len(found), -1)
 
-    number = min(len(rows), _CELLS // parts.classifier(experiment.model).input.shape[-1])
+    width = math.prod(parts.classifier(experiment.model).input.shape[1:])
+    number = min(len(rows), max(_CELLS // width, 1))
     some = np.linspace(0, len(rows) - 1, number).astype(np.int64)
     raw = features(dataset.train.inputs[rows[some]])
     standardize = Standardization.of(raw, np.arange(number))

@@ -6,13 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 from PIL import Image
 
 from ieg.audit import condition
 from ieg.audit.condition import Measurement
-from ieg.data.files import UNREADABLE
 from ieg.features.pictures import Pictures
 
 #: Side in pixels of the small gray pictures.
@@ -54,8 +52,8 @@ def _one(
     pictures: Pictures, content: np.ndarray | bytes
 ) -> tuple[Measurement | None, NDArray[np.uint8], bytes]:
     try:
-        pixels = pictures.decode(tf.constant(content)).numpy()
-    except UNREADABLE:
+        pixels = pictures.pixels(content)
+    except (OSError, ValueError):
         return None, np.zeros([SIDE, SIDE], np.uint8), b""
     gray = Image.fromarray(pixels).convert("L")
     small = gray.resize((SIDE, SIDE), Image.Resampling.BILINEAR)

@@ -180,7 +180,7 @@ def list_images(path: Path) -> tuple[Path, list[str]]:
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return path.parent, [path.name]
     paths = _path_column(path)
-    if not any((path.parent / name).is_file() for name in paths):
+    if not any(os.path.isfile(path.parent / name) for name in paths):
         named = f", such as {path.parent / paths[0]}" if paths else ""
         raise InputError(f"{path} names no file that exists{named}")
     return path.parent, paths

@@ -14,6 +14,7 @@ import struct
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,14 @@ SUFFIX = ".npz"
 #: Ending of a file that is being written.
 UNFINISHED = ".part"
 _DAY = 24 * 3600.0
+#: Errors of NumPy and zipfile for what is no whole archive; RuntimeError is one that asks for a
+#: password, or for a later version of zipfile.
+_DAMAGED = (
+    *(OSError, ValueError, KeyError, EOFError, RuntimeError),
+    *(struct.error, zlib.error, zipfile.BadZipFile),
+)
+#: Bytes that are read at once for a checksum.
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -81,16 +90,16 @@ def write(path: Path, shard: Shard) -> None:
 
 
 def read(path: Path) -> Shard:
-    """Open a shard; its features are read when they are looked at.
+    """Open a shard: its checksums are compared, and its features mapped.
 
     Raises:
-      Damaged: it is truncated, or something else.
+      Damaged: it is truncated, a bit of it has changed, or it is something else.
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
             keys, views = arrays["keys"], [str(view) for view in arrays["views"]]
         features = _mapped(path, "features.npy")
-    except (OSError, ValueError, KeyError, EOFError, struct.error, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         raise Damaged(str(error)) from None
     if features.shape[:2] != (len(keys), len(views)) or features.dtype != np.float16:
         raise Damaged("its arrays do not fit together")
@@ -100,6 +109,9 @@ def read(path: Path) -> Shard:
 def _mapped(path: Path, member: str) -> np.ndarray:
     """An array that is stored in an archive without compression, mapped from the file."""
     with zipfile.ZipFile(path) as archive, open(path, "rb") as file:
+        with archive.open(member) as stream:
+            while stream.read(_BLOCK):  # to its end, where the checksum is compared
+                pass
         entry = archive.getinfo(member)
         file.seek(entry.header_offset)
         lengths = struct.unpack("<26x2H", file.read(30))  # of the name and of the extra field

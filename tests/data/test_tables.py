@@ -1,4 +1,4 @@
-"""Tables with flipped, cut and inserted bytes: read, or refused in one line."""
+"""Tables with changed, cut, swapped and inserted bytes: read, or refused in one line."""
 
 from pathlib import Path
 
@@ -7,16 +7,7 @@ import numpy as np
 from ieg.data import corrections, listing
 from ieg.data.sources import REGISTRY, Request
 from ieg.errors import InputError
-
-INSERTED = [b'"', b",", b";", b"\t", b"\n", b"\r", b"\0", b"\xff", b"../" * 2000, b"\xef\xbb\xbf"]
-
-
-def corrupted(content: bytes, draws: np.random.Generator) -> bytes:
-    place, kind = int(draws.integers(len(content))), draws.integers(3)
-    if kind == 0:
-        return content[:place]
-    added = bytes([draws.integers(256)]) if kind == 1 else INSERTED[draws.integers(len(INSERTED))]
-    return content[:place] + added + content[place + (kind == 1) :]
+from tests.corruption import corrupted
 
 
 def test_corrupted_tables_are_read_or_refused_in_one_line(tmp_path: Path) -> None:

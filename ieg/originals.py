@@ -250,7 +250,7 @@ def _instead(found: Sequence[_Flag], others: Sequence[_Flag]) -> str:
             base = typed.get(name, "=BASE")[1:]
             typed[name] = equals + value.replace("BASE", base)
     if any(flag.key == "imb_type" and flag.value == "step" for flag in others):
-        typed["--dataset"] = typed["--dataset"].replace("_imbal_", "_imbalstep_")
+        typed = {name: value.replace("_imbal_", "_imbalstep_") for name, value in typed.items()}
     return shlex.join([*before, "python", "-m", "ieg.main", *map("".join, typed.items())])
 
 

@@ -220,6 +220,7 @@ def test_a_value_that_means_something_else_is_refused(word: str, reason: str) ->
     ("words", "command"),
     [
         ("--imb_factor 0.1 --dataset=cifar10 --imb_type step", "--dataset=cifar10_imbalstep_0.1"),
+        ("--imb_type step --lr 0.1", "--learning_rate=0.1"),
         ("--train_rule Resample", "--sampler=resample"),
         ("--symmetric-noise-rate=0.4", "--dataset=BASE_symmetric_0.4"),
         ("--nouse_ema --b 32 --ds_include_metadata", "--nouse_ema --batch_size=32"),

@@ -4,8 +4,6 @@ import dataclasses
 import os
 import signal
 import warnings
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -22,7 +20,6 @@ from ieg.experiment import Experiment, build
 from ieg.exporting import card, inference
 from ieg.exporting.network import full_network
 from ieg.report import judgment
-from ieg.report.judgment import Judgment
 from ieg.training.trainer import Interrupted
 
 
@@ -85,15 +82,21 @@ def fitted(experiment: Experiment, prepared: Prepared) -> Fitted:
     everything = np.arange(prepared.size)
     rows = everything if prepared.in_order and not folds_trained else dataset.train_indices
     usable = np.flatnonzero(readable(dataset.train.inputs[rows]))
-    judged = _judged(experiment, rows, usable)
+    tested = experiment.test(predict) if len(dataset.evaluation.labels) else None
+    if folds_trained:
+        judged = judgment.by_folds(experiment)
+    else:
+        logits = predict(dataset.train.inputs[rows[usable]])
+        counts = tested["confusion"] if tested else np.zeros([dataset.num_classes] * 2)
+        judged = judgment.of_examples(experiment, rows[usable], logits, counts)
     found = judged.estimate
     # A folder or a table in the order of its list, others in that of the caller.
     places = rows[usable] if prepared.in_order else usable
     suggested = dataset.given_labels[everything if prepared.in_order else rows].copy()
     quality = np.full(len(suggested), np.nan)
     quality[places], suggested[places] = 1 - found.score, found.suggested
-    tested = experiment.test(predict) if len(dataset.evaluation.labels) else None
-    facts = {"noise_rate": found.noise_rate, **judged.facts(), **_agreement(experiment, tested)}
+    reliability = agreement.measure(judged.confusion)._asdict()
+    facts = {"noise_rate": found.noise_rate, **judged.facts(), **reliability}
     if problem := agreement.warning(facts):
         warnings.warn(problem, stacklevel=4)
     noise = f"The label audit estimates that {found.noise_rate:.1%} of the labels are wrong"
@@ -124,21 +127,3 @@ def fitted(experiment: Experiment, prepared: Prepared) -> Fitted:
         feature_names=prepared.feature_names,
         paths=paths,
     )
-
-
-def _judged(experiment: Experiment, rows: np.ndarray, usable: np.ndarray) -> Judgment:
-    """Judgment of the readable ones of these training examples, by the best evidence there is."""
-    dataset = experiment.dataset
-    if experiment.config.evaluation.audit_folds:
-        return judgment.by_folds(experiment)
-    predict = experiment.predictor(experiment.state.evaluated_weights())
-    logits = predict(dataset.train.inputs[rows[usable]])
-    none = np.zeros([dataset.num_classes] * 2)  # the agreement is measured by the caller
-    return judgment.of_examples(experiment, rows[usable], logits, none)
-
-
-def _agreement(experiment: Experiment, tested: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Reliability of the audit, see `agreement.measure`; empty without examples to tell from."""
-    if experiment.config.evaluation.audit_folds:
-        return experiment.folder.read_audit() or {}
-    return agreement.measure(tested["confusion"])._asdict() if tested else {}

@@ -129,7 +129,7 @@ class FileImages:
 
     def places(self) -> np.ndarray:
         """[N] bytes, paths relative to the root: they stay the same when all of it is moved."""
-        paths = [path if _is_plain(path) else self._relative(path) for path in self.paths.tolist()]
+        paths = [path if _is_direct(path) else self._relative(path) for path in self.paths.tolist()]
         return np.array(paths, dtype=bytes)
 
     def sizes(self) -> np.ndarray:
@@ -307,7 +307,7 @@ def _by_python(function: Callable[[bytes], Any], content: tf.Tensor, dtype: tf.D
     return tf.numpy_function(call, [content], dtype, stateful=False)
 
 
-def _is_plain(path: bytes) -> bool:
+def _is_direct(path: bytes) -> bool:
     """True for a relative path without "." and "..", which need not be looked into further."""
     return not path.startswith(b"/") and not {b"", b".", b".."} & set(path.split(b"/"))
 

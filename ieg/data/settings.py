@@ -63,6 +63,7 @@ class DataSettings:
     background: str = option(
         "white",
         "color behind transparent pixels of image files, by its name or as #rrggbb",
+        before="white",
     )
     dataset_dir: str = option("./data", "folder that holds the data sets", experiment=False)
     eval_split: str = option(

@@ -10,9 +10,6 @@ from ieg import replicas
 #: Decay d of the running means, which cover about 1 / (1 - d) visits of an example.
 DECAY = 0.9
 
-#: Visits until a mean is settled: what it was before them then has an eighth of the weight.
-SETTLED = 20
-
 
 class Ledger(tf.Module):
     """Running means over visits, a[i] ← d a[i] + (1 - d) x_i for example i, equal on all replicas.
@@ -52,11 +49,3 @@ class Ledger(tf.Module):
         with np.errstate(divide="ignore", invalid="ignore"):
             means = self.means.numpy() / (1 - DECAY ** visits[:, np.newaxis])
         return {"visits": visits, **dict(zip(self.columns, means.T, strict=True))}
-
-    def settled_loss(self) -> np.ndarray:
-        """[N] running mean of the loss; nan for examples with fewer than `SETTLED` visits.
-
-        For the label audit: the mean of few visits would depend on the untrained network.
-        """
-        found = self.read()
-        return np.where(found["visits"] < SETTLED, np.nan, found["loss"])

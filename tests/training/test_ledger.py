@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from ieg.training import devices
-from ieg.training.ledger import DECAY, SETTLED, Ledger
+from ieg.training.ledger import DECAY, Ledger
 
 
 def record(ledger: Ledger, index: Sequence[int], **values: Sequence[float]) -> None:
@@ -46,15 +46,6 @@ def test_an_example_never_visited_is_unknown() -> None:
     assert np.isnan(read["loss"][1])
     assert not np.isnan(read["loss"][[0, 2]]).any()
     np.testing.assert_array_equal(read["visits"], [1, 0, 1])
-
-
-def test_a_loss_of_few_visits_is_not_settled() -> None:
-    assert SETTLED == 20
-    ledger = Ledger(3, ("loss",))
-    record(ledger, [0, 1], loss=[2.0, 2.0])
-    for _ in range(19):
-        record(ledger, [1], loss=[2.0])
-    np.testing.assert_allclose(ledger.settled_loss(), [np.nan, 2.0, np.nan], rtol=1e-6)
 
 
 def test_whole_numbers_and_booleans_may_be_recorded() -> None:

@@ -193,6 +193,15 @@
     return thumbnails[row];
   }
 
+  function image(row) {
+    const source = picture(row);
+    if (!source) return null;
+    const made = make('img', audit.pixelated ? 'pixelated' : '');
+    made.src = source;
+    made.alt = called(row);
+    return made;
+  }
+
   function heading(title) {
     const made = make('div', 'group', title);
     made.setAttribute('role', 'presentation');
@@ -204,15 +213,7 @@
     option.id = `row-${row}`;
     option.setAttribute('role', 'option');
     option.tabIndex = -1;
-    const source = picture(row);
-    if (source) {
-      const image = make('img', audit.pixelated ? 'pixelated' : '');
-      image.src = source;
-      image.alt = called(row);
-      option.append(image);
-    } else {
-      option.append(make('span', 'blank', called(row)));
-    }
+    option.append(image(row) ?? make('span', 'blank', called(row)));
     option.append(make('span', 'labels'), make('span', 'score', shownScore(row)), make('span', 'mark'));
     return option;
   }
@@ -220,13 +221,7 @@
   // A similar image: why a label is suspected.
   function neighbor(row) {
     const made = make('span', audit.given[row] === audit.given[rows[chosen]] ? 'same' : 'other');
-    const source = picture(row);
-    if (source) {
-      const image = make('img', audit.pixelated ? 'pixelated' : '');
-      image.src = source;
-      image.alt = called(row);
-      made.append(image);
-    }
+    made.append(image(row) ?? '');
     const label = make('span', '', name(audit.given[row]));
     label.title = name(audit.given[row]);
     made.append(label);

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ieg.errors import InputError
+from ieg.evaluation import thresholds
 from ieg.options import option
 
 
@@ -45,6 +46,13 @@ class EvaluationSettings:
         at_least=0,
         experiment=False,
     )
+    audit_thresholds: str | None = option(
+        None,
+        "thresholds of findings on images as NAME=NUMBER,...: copy (correlation), outlier "
+        "(interquartile ranges), constant, dark, overexposed, blurred, grey, size, shape, common; "
+        "docs/audit.md says what they are",
+        experiment=False,
+    )
     nearest_centroid: bool = option(
         False,
         "for --mode=evaluation: also classify by the nearest class centroid (the direction of the "
@@ -65,3 +73,9 @@ class EvaluationSettings:
                 option="few_shot_below",
                 value=self.few_shot_below,
             )
+        try:
+            thresholds.parse(self.audit_thresholds)
+        except ValueError as error:
+            raise InputError(
+                str(error), option="audit_thresholds", value=self.audit_thresholds
+            ) from None

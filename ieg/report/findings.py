@@ -18,6 +18,7 @@ from ieg.audit.copies import CopyGroup, find_copies
 from ieg.audit.outliers import find_outliers
 from ieg.data.dataset import Dataset
 from ieg.data.files import FileImages
+from ieg.evaluation import thresholds
 from ieg.experiment import Experiment
 from ieg.features import inspection
 from ieg.features.cached import CachedImages
@@ -189,15 +190,17 @@ def gather(experiment: Experiment) -> Findings | None:
     digests = [digest for look in looks for digest in look.digests]
     # Damaged files have neither features nor pixels.
     whole = np.flatnonzero([measurement is not None for measurement in measurements])
+    limits = thresholds.parse(experiment.config.evaluation.audit_thresholds)
     copies = find_copies(
         table[whole],
         thumbnails[whole],
         digests=[digests[row] for row in whole],
         labels=given[whole],
         split=np.arange(len(given))[whole] >= len(used),
+        least_correlation=limits.copy,
         seed=experiment.config.run.seed,
     )
-    scored = find_outliers(table[whole], given[whole])
+    scored = find_outliers(table[whole], given[whole], fence=limits.outlier)
     odd = np.flatnonzero(scored.outlier)
     odd = odd[np.argsort(-scored.score[odd], kind="stable")]
     path = [path for images, _, rows in parts for path in outcome.paths(images, rows)]
@@ -213,7 +216,7 @@ def gather(experiment: Experiment) -> Findings | None:
             for group in copies
         ],
         outliers={int(whole[row]): float(scored.score[row]) for row in odd},
-        condition=condition.find(measurements),
+        condition=condition.find(measurements, limits.condition),
         damage={row: reasons[name] for row, name in enumerate(path) if name in reasons},
     )
 

@@ -121,6 +121,17 @@ def test_an_audit_needs_no_run(
     assert (run / "result.json").exists()
 
 
+def test_thresholds_are_settable(photos: Path, tmp_path: Path) -> None:
+    """A copy at half its size is none, nor is a dark image of brightness 9/255 without contrast."""
+    limits = "copy=1,outlier=1e6,constant=0,dark=0.03,blurred=0,grey=0"
+    command(photos, tmp_path, "--mode=audit", f"--audit_thresholds={limits}")
+    (copies,) = tmp_path.rglob("copies.csv")
+    assert {row["kind"] for row in table(copies)} == {"exact"}
+    assert not table(copies.with_name("outliers.csv"))
+    bad = {row["path"]: row["problem"] for row in table(copies.with_name("condition.csv"))}
+    assert bad == {"train/bee/torn.jpg": "damaged"}
+
+
 @pytest.mark.parametrize("flag", ["--method=fsr", "--audit_folds=2", "--finetune_epochs=1"])
 def test_other_audits_need_a_run(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], flag: str

@@ -70,7 +70,7 @@ def without(values: dict, name: str) -> dict:
 
 
 NAMES = [
-    ("--dataset=mnist", "unknown data set", "BASE cifar10,", "digits"),
+    ("--dataset=svhn", "unknown data set", "BASE cifar10,", "digits"),
     ("--dataset=digits_foggy_0.4", "unknown noise type 'foggy'", "superpair|symmetric|uniform"),
     ("--dataset=digits_uniform", "noise ratio is missing", "BASE_NOISE_RATIO"),
     ("--dataset=digits_uniform_1.2", "must be in [0, 1], not 1.2"),

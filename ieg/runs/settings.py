@@ -29,6 +29,12 @@ class RunSettings:
         "for --mode=predict: a folder of images, one image, or a CSV file with a column path",
         experiment=False,
     )
+    export_format: str = option(
+        "keras,saved_model",
+        "for --mode=export: formats of the model, comma separated: keras, saved_model, litert, "
+        "onnx (which needs ieg[onnx])",
+        experiment=False,
+    )
     shard: str | None = option(
         None,
         "for --mode=embed: i/n for the i-th of n equal parts of the images, so that n processes "

@@ -12,6 +12,7 @@ _LAZY = {
     "RobustClassifier": "ieg.classifier",
     "TrainingStopped": "ieg.errors",
     "audit": "ieg.audit",
+    "keras": "ieg.keras",
     "losses": "ieg.losses",
     "meta": "ieg.meta",
 }
@@ -19,7 +20,7 @@ _LAZY = {
 #: Those that TensorFlow is not loaded for.
 _LIGHT = {"ieg.audit", "ieg.errors"}
 
-__all__ = ["InputError", "RobustClassifier", "TrainingStopped", "audit", "losses", "meta"]
+__all__ = ["InputError", "RobustClassifier", "TrainingStopped", "audit", "keras", "losses", "meta"]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,6 +11,7 @@ from rich.console import Console
 from ieg import command_line, config, originals, own_code
 from ieg.commands import (
     audit,
+    clean,
     embed,
     evaluation,
     export,
@@ -30,6 +31,7 @@ COMMANDS = {
     "predict": predict.run,
     "show_data": show_data.run,
     "embed": embed.run,
+    "clean": clean.run,
 }
 
 

@@ -136,6 +136,9 @@ def test_an_export_replaces_an_older_one(commands: dict[str, list[str]]) -> None
     assert main([*commands["digits"], "--mode=export", "--restore_step=2"]) == 0
     assert "after 2 steps" in (run / "export" / "README.md").read_text()
     assert len(json.loads((run / "export" / "classes.json").read_text())) == 10
+    assert main([*commands["digits"], "--mode=export", "--export_format=litert,keras"]) == 0
+    written = sorted(path.name for path in (run / "export").iterdir())
+    assert written == ["README.md", "classes.json", "model.keras", "model.tflite"]
     assert main([*commands["digits"], "--mode=export"]) == 0
     assert not list(run.glob(".export*"))
 
@@ -222,6 +225,11 @@ def test_a_table_gives_a_row_for_each_of_its_rows(
         ("digits", ["--mode=predict", "--input={photos}"], "reads color images from files, and"),
         ("photos", ["--mode=export", "--restore_step=3"], "--restore_step=3: no such checkpoint"),
         ("photos", ["--mode=export", "--seed=7"], "no run in "),
+        (
+            "photos",
+            ["--mode=export", "--export_format=keras,tflite"],
+            "--export_format: 'tflite' is no format; there are keras, saved_model, litert, onnx",
+        ),
         ("photos", ["--mode=predict", "--input={empty}"], "has no image"),
         ("photos", ["--mode=predict", "--input={csv}"], "lacks the column path; its first line"),
         ("photos", ["--mode=predict", "--input={gone}"], "names no file that exists, such as "),

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from ieg.main import main
 from ieg.methods import REGISTRY as METHODS
@@ -215,6 +216,20 @@ def test_tensorboard_gets_the_same_numbers(l2r: tuple[Path, str]) -> None:
     }
     rows = table(l2r[0] / "metrics.csv")
     assert logged == {row["step"]: float(np.float32(row["top1"])) for row in rows}
+
+
+def test_tensorboard_gets_the_settings(l2r: tuple[Path, str]) -> None:
+    (events,) = (l2r[0] / "events").iterdir()
+    (content,) = (
+        value.metadata.plugin_data.content
+        for event in tf.compat.v1.train.summary_iterator(str(events))
+        for value in event.summary.value
+        if value.metadata.plugin_data.plugin_name == "hparams"
+    )
+    shown = HParamsPluginData.FromString(content).session_start_info.hparams
+    assert shown["method"].string_value == "l2r" and shown["seed"].number_value == 12345
+    assert shown["learning_rate"].number_value == 0.1
+    assert "checkpoint_path" not in shown and "max_epoch" not in shown  # which is unset
 
 
 def test_params_csv_is_one_row_with_every_setting(l2r: tuple[Path, str]) -> None:

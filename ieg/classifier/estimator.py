@@ -2,7 +2,7 @@
 
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +31,7 @@ from ieg.data.settings import DataSettings
 from ieg.data.sources import Request, arrays
 from ieg.errors import InputError
 from ieg.exporting import inference, package
+from ieg.exporting.formats import chosen
 from ieg.features import preset
 from ieg.methods import REGISTRY as METHODS
 
@@ -277,22 +278,25 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         return float(right / weights.sum())
 
     @python_spelling()
-    def export(self, folder: str | Path) -> None:
-        """Write the model as files that load without this package: Keras, SavedModel, model card.
+    def export(self, folder: str | Path, formats: Sequence[str] = ("keras", "saved_model")) -> None:
+        """Write the model as files that load without this package, and a model card.
 
         The exported model takes images as uint8; if the classifier was fitted on files, of any
         size.
 
         Args:
           folder: folder to write; an older export in it is replaced.
+          formats: of "keras", "saved_model", "litert" and "onnx".
         Raises:
-          InputError: the folder cannot be written.
+          InputError: the folder cannot be written, the network not in one of the formats, or a
+            package for it is not installed.
         """
         check_is_fitted(self, "model_")
+        wanted = chosen(",".join(formats))
         raw = data.raw_input(self.form_, exported=True)
         model = inference.probability_model(self.network_, raw)
         names = [str(label) for label in self.classes_]
-        package.write(Path(folder).expanduser(), model, names, self.card_)
+        package.write(Path(folder).expanduser(), model, names, self.card_, wanted)
 
     @python_spelling()
     def save(self, folder: str | Path) -> None:

@@ -156,11 +156,13 @@ def is_path(values: Any) -> bool:
 
 
 def listed_paths(values: Any) -> list[str] | None:
-    """Paths of files in a list, an array or a column of a table; None for anything else.
+    """Paths of files in a list, an array or a table's only column; None for anything else.
 
     >>> listed_paths(["a.jpg", "b.jpg"]), listed_paths([[0.5, 1.0]]), listed_paths("photos")
     (['a.jpg', 'b.jpg'], None, None)
     """
+    if hasattr(values, "columns") and values.shape[1] == 1:
+        values = np.asarray(values)[:, 0]
     if is_path(values) or not hasattr(values, "__len__") or getattr(values, "ndim", 1) != 1:
         return None
     rows = list(values)

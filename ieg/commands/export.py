@@ -1,5 +1,6 @@
 """`--mode=export`: a checkpoint as files that others load without this package."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from ieg.audit import agreement
 from ieg.config import Config
 from ieg.data.files import FileImages
 from ieg.experiment import Experiment
-from ieg.exporting import card, inference, package
+from ieg.exporting import card, formats, inference, package
 from ieg.exporting.inference import RawInput
 from ieg.exporting.network import full_network
 from ieg.report.announce import announce
@@ -23,12 +24,13 @@ def run(config: Config, console: Console) -> int:
     """Write `export/` into the run folder; returns the exit status.
 
     Raises:
-      InputError: see `restored`.
+      InputError: see `formats.chosen` and `restored`.
     """
+    names = formats.chosen(config.run.export_format)
     experiment, step = restored(config, console)
     announce(experiment, console, step)
     tested = experiment.test(experiment.predictor(experiment.state.evaluated_weights()))
-    write(experiment, experiment.folder.path / FOLDER, step, tested)
+    write(experiment, experiment.folder.path / FOLDER, step, tested, names)
     console.print(
         f"top-1 {tested['top1']:.4f}; saved as {experiment.folder.path / FOLDER}",
         highlight=False,
@@ -38,7 +40,9 @@ def run(config: Config, console: Console) -> int:
     return 0
 
 
-def write(experiment: Experiment, folder: Path, step: int, tested: dict[str, Any]) -> None:
+def write(
+    experiment: Experiment, folder: Path, step: int, tested: dict[str, Any], names: Sequence[str]
+) -> None:
     """Export the weights that count.
 
     Args:
@@ -46,6 +50,7 @@ def write(experiment: Experiment, folder: Path, step: int, tested: dict[str, Any
       folder: where to.
       step: of the weights.
       tested: their measures, see `evaluate.on_split`.
+      names: of the formats.
     """
     model = inference.probability_model(full_network(experiment), raw_input(experiment))
     text = card.of_run(
@@ -58,7 +63,7 @@ def write(experiment: Experiment, folder: Path, step: int, tested: dict[str, Any
         noise=_noise(experiment),
         backbone=None if experiment.backbone is None else experiment.backbone.card,
     )
-    package.write(folder, model, experiment.dataset.class_names, text)
+    package.write(folder, model, experiment.dataset.class_names, text, names)
 
 
 def raw_input(experiment: Experiment) -> RawInput:

@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 from rich.console import Console
+from tensorboard.plugins.hparams import api as hparams
 
 from ieg import construction, finetuning, folds, memory
 from ieg.config import Config
@@ -187,6 +188,10 @@ class _Run:
             self.folder.write_table(SPLIT, self.experiment.dataset.made_split)
         outcome.keep_corrections(self.experiment)
         self.events = tf.summary.create_file_writer(str(self.folder.events))
+        with self.events.as_default(0):  # for the tab HParams, which compares runs
+            settings = self.experiment.config.experiment()
+            shown = {k: x for k, x in settings.items() if isinstance(x, bool | int | float | str)}
+            hparams.hparams(shown)
         if self.experiment.fold is None:
             self.findings = findings.report(self.experiment, self.console)
 

@@ -7,6 +7,8 @@ training, and drop does that to an image whatever its label. Fine and unsure lab
 decision relabel sets the new label whatever the old one was; in a file without the column decision
 every new_label is one.
 
+Exports of Label Studio and cleanlab's tables of issues are read too, see `foreign`.
+
 Rows are applied in order, so decisions on a corrected run may be appended to those that corrected
 it. The last decision on an image counts.
 """
@@ -20,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ieg.data import tables
+from ieg.data import foreign, tables
 from ieg.data.files import first_few
 from ieg.errors import InputError
 
@@ -37,12 +39,14 @@ class Decision:
     """Row of a file of decisions; "" for an empty cell or a missing column.
 
     Attributes:
-      line: number of its line, for error messages.
+      line: number of its line, or of its task in JSON, for error messages.
       index: example in the training split, as text.
       path: image file, which goes before `index`.
       given_label: class name before the decision.
       decision: "wrong", "fine", "unsure", "drop", "relabel" or "".
       new_label: class name after the decision.
+      foreign: True for a row of another tool, which `translated` brings to the paths and class
+        names of a data set.
     """
 
     line: int
@@ -51,6 +55,7 @@ class Decision:
     given_label: str
     decision: str
     new_label: str
+    foreign: bool = False
 
 
 class Corrections(NamedTuple):
@@ -95,9 +100,17 @@ def read(path: Path) -> list[Decision]:
     """Read the rows of a file of decisions.
 
     Raises:
-      InputError: the file is missing, no CSV file or without a needed column, or a line is wrong.
+      InputError: the file is missing, in no known format or without a needed column, or a line is
+        wrong.
     """
+    text = content(str(path)).removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text.startswith((b"[", b"{")):
+        return [_of_other_tool(row) for row in foreign.label_studio_json(path, text)]
     table = tables.read(path, option="label_corrections", errors="surrogateescape")
+    if table.column("decision") is None and table.column("new_label") is None:
+        others = foreign.of_table(table)
+        if others is not None:
+            return [_of_other_tool(row) for row in others]
     found = {name: table.column(name) for name in COLUMNS}
     columns = {name: column for name, column in found.items() if column is not None}
     if not ({"index", "path"} & set(columns) and {"decision", "new_label"} & set(columns)):
@@ -109,12 +122,65 @@ def read(path: Path) -> list[Decision]:
     return [_decision(path, columns, number, cells) for number, cells in table.rows]
 
 
+def _of_other_tool(row: foreign.Labelled) -> Decision:
+    decision = _RELABEL if row.new_label else ""
+    return Decision(
+        row.number, row.example, row.path, row.given_label, decision, row.new_label, foreign=True
+    )
+
+
+def translated(
+    rows: Sequence[Decision], class_names: Sequence[str], files: np.ndarray | None
+) -> list[Decision]:
+    """Rows of other tools with the paths and class names of a data set; others as they are.
+
+    Class numbers, where no class is called by one, become names if the given labels are numbers
+    too: `apply` then compares each with the label that the image has.
+
+    Args:
+      rows: from `read`.
+      class_names: K names.
+      files: [N] paths of the images, as bytes; None for images in memory.
+    Raises:
+      InputError: an address may mean several images.
+    """
+    names = [] if files is None else [os.fsdecode(name) for name in files]
+    others = [row for row in rows if row.foreign]
+    labels = {x for row in others for x in (row.given_label, row.new_label) if x}
+    numbers = {str(k): name for k, name in enumerate(class_names)}
+    numbered = labels <= numbers.keys() - set(class_names) and all(r.given_label for r in others)
+    called = numbers if numbered else {}
+    found = []
+    for row in rows:
+        if row.foreign:
+            row = replace(
+                row,
+                path=_file(row, names) if row.path else "",
+                given_label=called.get(row.given_label, row.given_label),
+                new_label=called.get(row.new_label, row.new_label),
+            )
+        found.append(row)
+    return found
+
+
+def _file(row: Decision, names: Sequence[str]) -> str:
+    """Path of a row's image; an unknown one as it stands."""
+    meant = foreign.file_of(row.path, names)
+    if len(meant) > 1:
+        raise InputError(
+            f"{row.path} may be any of {first_few(meant)}: give files names of their own",
+            option="label_corrections",
+        )
+    return meant[0] if meant else row.path
+
+
 def _decision(
     path: Path, columns: Mapping[str, int], number: int, cells: Sequence[str]
 ) -> Decision:
     where = _where(path, number)
     values = {name: cells[column] for name, column in columns.items()}
-    row = Decision(number, *(values.get(name, "") for name in COLUMNS))
+    index, image, given, decision, new = (values.get(name, "") for name in COLUMNS)
+    row = Decision(number, index, image, given, decision, new)
     if not row.index and not row.path:
         raise InputError(f"{where}: index or path must name an image, and both are empty")
     if "decision" not in columns and row.new_label:
@@ -158,7 +224,7 @@ def apply(
       InputError: the file is malformed, or names an image, label or class that is not there. The
         message names the first such line.
     """
-    rows = read(path)
+    rows = translated(read(path), class_names, files)
     examples = _Examples(in_use, probe, class_names, files)
     corrected, dropped, changed = given.copy(), dict[int, int](), dict[int, int]()
     last, on_probe = dict[int, str](), 0

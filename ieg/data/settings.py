@@ -27,8 +27,9 @@ class DataSettings:
     )
     label_corrections: str | None = option(
         None,
-        "CSV file of decisions on given labels (index or path, decision, new_label), applied "
-        "before training; a run is identified by the content of the file, not by its path",
+        "CSV file of decisions on given labels (index or path, decision, new_label), an export of "
+        "Label Studio, or cleanlab's table of label issues, applied before training; a run is "
+        "identified by the content of the file, not by its path",
         experiment=False,
     )
     image_size: int = option(

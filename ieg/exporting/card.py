@@ -1,5 +1,6 @@
 """Model card: the origin, the training data and the accuracy of an exported model."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -29,7 +30,7 @@ class Facts(NamedTuple):
       measured_on: the examples that it was measured on, in words.
       noise: share of wrong labels as known or estimated, in words.
       takes: input of the model, in words.
-      example: Python expression for one such input.
+      task: Hugging Face's name of it, such as "image-classification".
       settings: name → value of each setting of the run that is not None.
       note: remark on the data, or None.
     """
@@ -46,7 +47,7 @@ class Facts(NamedTuple):
     measured_on: str
     noise: str
     takes: str
-    example: str
+    task: str
     settings: Mapping[str, Any]
     note: str | None = None
     backbone: str = ""
@@ -73,7 +74,6 @@ def of_run(
       raw: input of the model.
       backbone: facts about the pretrained network in front, or None.
     """
-    takes, example = _takes(raw)
     measured_on = "Not measured: there were no examples to test on."
     if tested is not None:
         measured_on = (
@@ -99,8 +99,8 @@ def of_run(
         accuracy={m.title: tested[m.key] for m in shown} if tested else {},
         measured_on=measured_on,
         noise=noise,
-        takes=takes,
-        example=example,
+        takes=_takes(raw),
+        task=_task(raw),
         settings={name: value for name, value in settings.items() if value is not None},
     )
     return text(facts)
@@ -117,19 +117,24 @@ def _in_words(backbone: backbones.Card | None, settings: Mapping[str, Any]) -> s
     )
 
 
-def _takes(raw: RawInput) -> tuple[str, str]:
-    """Input of a model, in words and as an example in Python."""
+def _takes(raw: RawInput) -> str:
+    """Input of a model, in words."""
     shape = ", ".join(map(str, raw.shape))
     if raw.any_size:
         side = raw.square or raw.shape[0]
-        sides = f"{side}x{side}"
         return (
             "images of any size as whole numbers from 0 to 255, `uint8` [B, H, W, 3] (one size "
-            f"in a batch; {_WHOLE}), looks at the middle of each and brings that to {sides} pixels",
-            "tf.zeros([1, 200, 300, 3], tf.uint8)",
+            f"in a batch; {_WHOLE}), looks at the middle of each and brings that to {side}x{side} "
+            "pixels"
         )
     kind = f"images as whole numbers from 0 to 255 ({_WHOLE})" if raw.is_image else "examples"
-    return f"{kind}, `{raw.dtype}` [B, {shape}],", f"tf.zeros([1, {shape}], tf.{raw.dtype})"
+    return f"{kind}, `{raw.dtype}` [B, {shape}],"
+
+
+def _task(raw: RawInput) -> str:
+    if raw.is_image:
+        return "image-classification"
+    return "tabular-classification" if len(raw.shape) == 1 else "other"
 
 
 def text(facts: Facts) -> str:
@@ -148,6 +153,7 @@ def text(facts: Facts) -> str:
     settings = [f"| {name} | {_cell(value)} |" for name, value in shown.items()]
     return "\n".join(
         [
+            *_header(facts),
             "# Model card",
             "",
             f"A classifier with {len(facts.class_names)} classes, trained by ieg {ieg.__version__} "
@@ -157,15 +163,7 @@ def text(facts: Facts) -> str:
             "## Use",
             "",
             f"It takes {facts.takes} and gives one probability for each class, in the order of",
-            "`classes.json`. Neither file needs ieg.",
-            "",
-            "```python",
-            "import keras, tensorflow as tf",
-            f"examples = {facts.example}",
-            'probabilities = keras.models.load_model("model.keras")(examples)',
-            'served = tf.saved_model.load("saved_model").signatures["serving_default"](examples)',
-            'served["probabilities"], served["class_names"]',
-            "```",
+            "`classes.json`. No file needs ieg.",
             "",
             "## Data",
             "",
@@ -192,6 +190,40 @@ def text(facts: Facts) -> str:
             "",
         ]
     )
+
+
+def _header(facts: Facts) -> list[str]:
+    """YAML that Hugging Face reads; strings in JSON's quotes, which are YAML's too."""
+
+    def quoted(value: str) -> str:
+        return json.dumps(value, ensure_ascii=False)
+
+    data = quoted(facts.data)
+    results = [
+        "model-index:",
+        f"- name: {quoted(f'{facts.method} on {facts.data}')}",
+        "  results:",
+        "  - task:",
+        f"      type: {facts.task}",
+        "    dataset:",
+        f"      type: {data}",
+        f"      name: {data}",
+        "    metrics:",
+    ]
+    for title, value in facts.accuracy.items():
+        kind = "accuracy" if title == "top-1 accuracy" else title.replace(" ", "_")
+        results += [f"    - type: {kind}", f"      name: {quoted(title)}", f"      value: {value}"]
+    return [
+        "---",
+        "library_name: keras",
+        f"pipeline_tag: {facts.task}",
+        "tags:",
+        "- ieg",
+        "- label-noise",
+        *(results if facts.accuracy else []),
+        "---",
+        "",
+    ]
 
 
 def _cell(value: Any) -> str:

@@ -6,6 +6,7 @@ Files of such a model load wherever Keras or TensorFlow are installed, without t
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from ieg.augment.area import WHOLE
@@ -57,9 +58,9 @@ def probability_model(network: keras.Model, raw: RawInput) -> keras.Model:
         x = middle_square(x, raw.shape[0]) if raw.any_size else x
         x = _scaled(x, raw.mean)
     if raw.scaling is not None:
-        mean, deviation = raw.scaling
-        variance = [value**2 for value in deviation]
-        x = keras.layers.Normalization(mean=mean, variance=variance)(x)
+        # Not by a Normalization layer, whose constants are lost on the way to ONNX.
+        mean, deviation = np.array(raw.scaling, np.float32)
+        x = (x - mean) / deviation
     probabilities = keras.layers.Softmax(name="probabilities", dtype="float32")(network(x))
     return keras.Model(inputs, probabilities, name="classifier")
 

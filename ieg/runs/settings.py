@@ -17,16 +17,32 @@ class RunSettings:
         "copies, outliers and images in bad condition, of a run or without training); "
         "export (write a model that loads without this package); predict (label the images of "
         "--input); show_data (draw a sheet of training images); embed (compute the features of "
-        "--backbone)",
+        "--backbone); clean (write the data set with the decisions of --label_corrections applied)",
         choices=(
             *("train", "evaluation", "visualize", "audit", "export", "predict", "show_data"),
-            "embed",
+            *("embed", "clean"),
         ),
         experiment=False,
     )
     input: str | None = option(
         None,
         "for --mode=predict: a folder of images, one image, or a CSV file with a column path",
+        experiment=False,
+    )
+    output: str | None = option(
+        None,
+        "for --mode=clean: a new folder (SPLIT/CLASS/FILE), or a table if the name ends with .csv",
+        experiment=False,
+    )
+    copy_files: bool = option(
+        False,
+        "for --mode=clean: fill the folder with copies of the images, not symbolic links",
+        experiment=False,
+    )
+    export_format: str = option(
+        "keras,saved_model",
+        "for --mode=export: formats of the model, comma separated: keras, saved_model, litert, "
+        "onnx (which needs ieg[onnx])",
         experiment=False,
     )
     shard: str | None = option(

@@ -15,7 +15,7 @@ from PIL import Image
 import ieg
 from ieg import RobustClassifier
 from ieg.classifier.datasets import collected
-from ieg.classifier.examples import pixels
+from ieg.classifier.examples import listed_paths, pixels
 from ieg.classifier.labels import checked_labels
 
 COLORS = {"ant": (200, 60, 60), "bee": (60, 60, 200)}
@@ -287,3 +287,18 @@ def test_images_on_another_scale_than_in_fit_are_refused(
 def test_black_images_have_every_scale() -> None:
     for form in (EIGHT_BITS, UNIT):
         assert not pixels(np.zeros([1, 8, 8, 3]), form)[0].any()
+
+
+def test_columns_of_pandas() -> None:
+    pandas = pytest.importorskip("pandas")
+    names, numbers = pandas.Series(["b", "a", "b"], index=[7, 3, 5]), pandas.Series([2, 0, 2])
+    for column in (names, names.astype("category"), names.astype("string"), names.to_frame()):
+        assert checked_labels(column, 3).tolist() == ["b", "a", "b"]
+    assert checked_labels(numbers.astype("Int64"), 3).tolist() == [2, 0, 2]
+    assert checked_labels(pandas.get_dummies(numbers), 3).tolist() == [1, 0, 1]
+    with pytest.raises(ieg.InputError, match="every example needs a label"):
+        checked_labels(numbers.astype("Int64").where(numbers > 0), 3)
+    table = pandas.DataFrame({"path": ["x.jpg", "y.jpg", "z.jpg"]}, index=names.index)
+    for column in (table, table["path"], table["path"].astype("string")):
+        assert listed_paths(column) == ["x.jpg", "y.jpg", "z.jpg"]
+    assert listed_paths(numbers.to_frame()) is None

@@ -2,36 +2,20 @@
 
 The folder has train/<class>/* and test/<class>/*, and perhaps validation/<class>/* and
 probe/<class>/* with images whose labels have been checked; or train/<class>/* or <class>/* alone,
-of which a fifth becomes the test split. See `split_names` for other spellings of the splits.
+of which a fifth becomes the test split. See `split_names` for other spellings of the splits. Labels
+in metadata.csv or metadata.jsonl go before class folders, see `metadata`.
 """
 
 from pathlib import Path
 
-from ieg.data import listing
+from ieg.data import listing, metadata
 from ieg.data.files import first_few
 from ieg.data.left_out import LeftOut
 from ieg.data.listing import Listed
-from ieg.data.sources import REGISTRY, Request, Source, SourceEntry
+from ieg.data.sources import REGISTRY, Request, Source, SourceEntry, csv_file
+from ieg.data.sources.csv_file import PRESET, SIDE
 from ieg.data.split_names import split_of
 from ieg.errors import InputError
-
-SIDE = 64
-
-# For some hundred to some thousand photographs on a CPU: a small network, images of 64 pixels, and
-# the method that needs no clean examples. The network has a batch norm in front of its last
-# pooling: without one, as in resnet20, 600 photographs diverge as soon as FSR's pseudo labels make
-# the gradient three times as large.
-PRESET = {
-    "method": "fsr",
-    "network_name": "resnet29",
-    "batch_size": 50,
-    "max_epoch": 60,
-    "learning_rate": 0.03,
-    "lr_schedule": "cosine_one",
-    "eval_freq": 200,
-    "meta_start_epoch": 10,
-    "queue_bs": 50,
-}
 
 
 def load(request: Request) -> Source:
@@ -44,7 +28,12 @@ def load(request: Request) -> Source:
     if not root.is_dir():
         problem = "is no folder" if root.exists() else "there is no such folder"
         raise InputError(problem, option="dataset", value=f"folder:{request.path}")
-    left_out, splits = LeftOut(), _splits(root)
+    left_out = LeftOut()
+    if files := metadata.find(root):
+        table = metadata.read(root, files, left_out)
+        if table is not None:
+            return csv_file.of_table(request, table, root, left_out)
+    splits = _splits(root)
     if splits:
         listing.note_unplaced(root, "", splits.values(), left_out)
     classes = _classes(root, splits.get("train", ""), left_out)

@@ -10,6 +10,7 @@ import numpy as np
 
 from ieg.audit import FIRST, THRESHOLD, agreement
 from ieg.data import corrections, images
+from ieg.data.files import FileImages
 from ieg.drawing import canvas
 from ieg.drawing.panels import Columns
 from ieg.evaluation import measures, shots
@@ -107,7 +108,12 @@ def _earlier(experiment: Experiment) -> list[dict[str, str]]:
     """The decisions that the labels of the run were corrected by."""
     if experiment.config.data.label_corrections is None:
         return []
-    rows = corrections.read(experiment.folder.path / LABEL_CORRECTIONS)
+    files = experiment.dataset.train.images
+    rows = corrections.translated(
+        corrections.read(experiment.folder.path / LABEL_CORRECTIONS),
+        experiment.dataset.class_names,
+        files.paths if isinstance(files, FileImages) else None,
+    )
     return [
         {name: getattr(row, name) for name in corrections.COLUMNS} for row in rows if row.decision
     ]

@@ -49,7 +49,7 @@ def prepared(tfds: Any, name: str, folder: Path) -> Any:
     if os.path.isdir(usual.data_dir):
         return usual
     builder = tfds.builder(name, data_dir=str(folder))
-    if not os.path.isdir(builder.data_dir):
+    if not os.path.isdir(builder.data_dir) and not builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
         _require_hosts(builder, folder)
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()
@@ -73,7 +73,7 @@ def _require_hosts(builder: Any, folder: Path) -> None:
     """
     if any((folder / "downloads").rglob("*.INFO")):  # written after a download: perhaps all is here
         return
-    hosts = {urlsplit(url).netloc: url for url in builder.url_infos}
+    hosts = {urlsplit(url).netloc: url for url in builder.url_infos or ()}
     for url in hosts.values():
         problem = _unreachable(url)
         if problem is not None:

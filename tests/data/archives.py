@@ -117,6 +117,7 @@ class StandIn:
         return SimpleNamespace(
             data_dir=str(folder),
             download_and_prepare=download_and_prepare,
+            MANUAL_DOWNLOAD_INSTRUCTIONS=None,
             url_infos=dict.fromkeys(self.urls),
             as_dataset=lambda split, batch_size: self.batches(split, splits[split], batch_size),
             info=SimpleNamespace(

@@ -54,6 +54,10 @@ RECIPES.register("proselflc_cifar100_shufflenetv2")(
     _cifar100("shufflenetv2", "ShuffleNetV2", temperature=0.4, exp_base=8, decay=0.001)
 )
 
+RECIPES.register("proselflc_cifar100_label_smoothing")(
+    _cifar100("shufflenetv2", "ShuffleNetV2", decay=0.001, loss="label_smoothing", own=_SMOOTHING)
+)
+
 _PROTEINS: Flags = {"accumulation_steps": 10, "classes_per_batch": 2}
 
 RECIPES.register("proselflc_deeploc")(

@@ -20,6 +20,7 @@ from ieg.networks.blocks import (
 )
 from ieg.networks.layers import batch_norm_relu, conv
 
+
 @register("resnet32", weight_decay=5e-4)
 def resnet32(
     input_shape: tuple[int, int, int], num_classes: int, *, dropout_rate: float

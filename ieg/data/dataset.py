@@ -233,7 +233,7 @@ def _load(settings: DataSettings, name: DatasetName, entry: SourceEntry, seed: i
     source = entry.load(
         Request(
             settings.dataset_dir,
-            name.path,
+            name.path or name.listed,
             seed,
             settings.image_size,
             settings.use_imagenet_as_eval,

@@ -8,7 +8,6 @@ so an interrupted command goes on where it stopped.
 """
 
 import argparse
-import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from typing import Any
 import ieg.quiet  # noqa: F401
 
 from ieg.data.sources.imagenet import FOLDER
+from ieg.data.tfds import package
 from ieg.errors import InputError
 
 #: Folder of the tree → split of TensorFlow Datasets.
@@ -32,7 +32,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--tfds_dir", help="where imagenet2012 is prepared, if not as usual")
     arguments = parser.parse_args(argv)
     try:
-        tfds = _package()
+        tfds = package()
         builder = tfds.builder("imagenet2012", data_dir=arguments.tfds_dir)
         if not os.path.isdir(builder.data_dir):
             raise InputError(
@@ -71,16 +71,6 @@ def write(builder: Any, tfds: Any, split: str, root: Path) -> int:
         os.replace(temporary, path)
         written += 1
     return written
-
-
-def _package() -> Any:
-    try:
-        return importlib.import_module("tensorflow_datasets")
-    except ImportError:
-        raise InputError(
-            "TensorFlow Datasets is not installed: pip install tensorflow-datasets "
-            "importlib_resources"
-        ) from None
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ class DatasetName:
       ratio: in [0, 1], noise ratio: share of the labels to hit.
       profile: class sizes between the largest and the smallest, see `imbalance.PROFILES`.
       path: whole path of the user's own data, "" for a data set with a name.
+      listed: name in a catalogue, "mnist" of "tfds:mnist"; "" for any other data set.
       text: the name itself, with that path.
       noise_words: noise and imbalance beside a path, as typed.
       run_name: name of the folder of results of a run that was begun on another path of the same
@@ -34,6 +35,7 @@ class DatasetName:
     ratio: float = 0.0
     profile: str = "imbal"
     path: str = ""
+    listed: str = ""
     text: str = ""
     noise_words: str | None = None
     run_name: str = ""
@@ -47,7 +49,8 @@ class DatasetName:
         """Name of the folder of results: the name, or a slug of its path.
 
         "folder:/home/me/my photos" becomes "folder_my-photos-" and eight digits of a digest of the
-        whole path. Corrected labels add "_corrected-" and eight digits of a digest of the file.
+        whole path, and "tfds:a/b:1.0.0" becomes "tfds_a-b-1.0.0". Corrected labels add
+        "_corrected-" and eight digits of a digest of the file.
 
         Args:
           label_corrections: path of a file of decisions, or None.
@@ -57,9 +60,10 @@ class DatasetName:
         if self.run_name:
             return self.run_name
         corrected = "" if label_corrections is None else f"_corrected-{digest(label_corrections)}"
-        if not self.path:
+        if not self.path and not self.listed:
             return self.text + corrected
-        parts = filter(None, (self.base, of_path(self.path), self.noise_words))
+        slug = of_path(self.path) if self.path else re.sub("[/:]", "-", self.listed)
+        parts = filter(None, (self.base, slug, self.noise_words))
         return "_".join(parts) + corrected
 
 
@@ -70,8 +74,8 @@ def parse(name: str, noise_words: str | None = None) -> DatasetName:
     "digits_imbal_0.1_prior_0.4".
 
     Args:
-      name: such a name, or "folder:PATH" or "csv:PATH" for data of the user's own.
-      noise_words: noise and imbalance for such a path, for example "uniform_0.4".
+      name: such a name; "folder:PATH" or "csv:PATH" for data of the user's own; or "tfds:NAME".
+      noise_words: noise and imbalance for one with a colon, for example "uniform_0.4".
     Raises:
       InputError: the name does not fit the grammar; the message shows the grammar.
 
@@ -79,20 +83,22 @@ def parse(name: str, noise_words: str | None = None) -> DatasetName:
     >>> found.base, found.imbalance, found.noise, found.ratio
     ('digits', 0.1, 'uniform', 0.2)
     """
-    kind, colon, path = name.partition(":")
-    if colon and kind in _with_path():
+    kind, colon, rest = name.partition(":")
+    if colon and kind in _with_colon():
         words = noise_words.split("_") if noise_words else []
         # In an error both options are shown, each in backquotes.
         shown = f"{name}` `noise={noise_words}" if noise_words else name
-        if not path:
-            raise _error(name, "the path is missing")
-        asked, path = _meaning(shown, kind, words), _whole(path)
-        text = f"{kind}:{path}"
-        return dataclasses.replace(asked, path=path, text=text, noise_words=noise_words)
+        if not rest:
+            raise _error(name, f"the {_with_colon()[kind].lower()} is missing")
+        asked = dataclasses.replace(_meaning(shown, kind, words), noise_words=noise_words)
+        if kind not in _with_path():
+            return dataclasses.replace(asked, listed=rest, text=name)
+        path = _whole(rest)
+        return dataclasses.replace(asked, path=path, text=f"{kind}:{path}")
     if noise_words is not None:
         raise InputError(
-            f"for {', '.join(f'{k}:PATH' for k in _with_path())}; of other data sets it is a part "
-            f"of the name: `dataset={name}_{noise_words}`",
+            f"for {', '.join(_forms())}; of other data sets it is a part of the name: "
+            f"`dataset={name}_{noise_words}`",
             option="noise",
             value=noise_words,
         )
@@ -120,6 +126,8 @@ def without_folders(name: str) -> str:
     ('folder:photos', 'digits_uniform_0.4')
     """
     kind, colon, path = absolute(name).partition(":")
+    if kind not in _with_path():
+        return name
     return f"{kind}{colon}{os.path.basename(path)}"
 
 
@@ -145,6 +153,21 @@ def _kind_of_path(name: str) -> str:
 
 def _with_path() -> list[str]:
     return [name for name in sources.REGISTRY.names() if sources.REGISTRY.get(name).takes_path]
+
+
+def _with_colon() -> dict[str, str]:
+    """What follows the colon, "PATH" or "NAME", by the name in front of it."""
+    entries = {name: sources.REGISTRY.get(name) for name in sources.REGISTRY.names()}
+    return {
+        name: "PATH" if entry.takes_path else "NAME"
+        for name, entry in entries.items()
+        if entry.takes_path or entry.takes_name
+    }
+
+
+def _forms() -> list[str]:
+    """Names with a colon: "folder:PATH" and the like."""
+    return [f"{name}:{rest}" for name, rest in _with_colon().items()]
 
 
 def _meaning(name: str, base: str, words: list[str]) -> DatasetName:
@@ -177,8 +200,9 @@ def _base(name: str) -> str:
     if not matches:
         raise _error(name, "unknown data set")
     base = max(matches, key=len)
-    if base in _with_path():
-        raise _error(name, f"{base} takes a path: {base}:PATH")
+    follows = _with_colon().get(base)
+    if follows is not None:
+        raise _error(name, f"{base} takes a {follows.lower()}: {base}:{follows}")
     return base
 
 
@@ -204,20 +228,20 @@ def _number(name: str, text: str, quantity: str) -> float:
 
 
 def _error(name: str, problem: str) -> InputError:
-    paths, kind = _with_path(), _kind_of_path(name)
+    kind = _kind_of_path(name)
     if kind:
         return InputError(
             f"`dataset={kind}:{name}` is what to type for images of your own; `dataset={name}` "
             "would be the name of a data set that ieg knows"
         )
-    bases = ", ".join(base for base in sources.REGISTRY.names() if base not in paths)
+    bases = ", ".join(base for base in sources.REGISTRY.names() if base not in _with_colon())
     kinds = "|".join(noise.REGISTRY.names())
     return InputError(
         f"{problem}; a name is BASE, BASE_NOISE_RATIO, BASE_imbal_FACTOR, "
         "BASE_imbal_FACTOR_RATIO (uniform noise) or BASE_imbal_FACTOR_NOISE_RATIO "
         "(imbalstep for two class sizes instead of a long tail) with BASE "
         f"{bases}; NOISE {kinds}; RATIO in [0, 1]; FACTOR (smallest over largest class) in (0, 1]; "
-        f"or {' or '.join(f'{kind}:PATH' for kind in paths)}, with `noise` for what follows BASE",
+        f"or {' or '.join(_forms())}, with `noise` for what follows BASE",
         option="dataset",
         value=name,
     )

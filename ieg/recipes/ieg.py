@@ -67,6 +67,36 @@ RECIPES.register("ieg_cifar10_resnet29")(
     )
 )
 
+RECIPES.register("ieg_webvision")(
+    Recipe(
+        "IEG on WebVision mini, tested on ImageNet: resnet50, 1,000,000 steps of 8 images a GPU",
+        source="README of the original",
+        rows={"ieg": Row("ieg")},
+        datasets=("webvisionmini",),
+        flags={
+            "network_name": "resnet50",
+            "batch_size": 8,
+            "use_imagenet_as_eval": True,
+            "ce_factor": 4.0,
+            "consistency_factor": 8.0,
+            "val_batch_size": 50,
+            "eval_freq": 10000,
+            "max_iteration": 1000000,
+            "warmup_epochs": 0.0,
+            "cos_t_mul": 1.5,
+            "l2_weight_decay": 4e-4,
+        },
+        runs="runs/ieg_webvision",
+        cost="a million steps of 8 plain ones each, for 8 GPUs: never run",
+        remarks=(
+            "Ten probe images a class come from ImageNet's training images, the test images from "
+            "its validation images, so both are needed beside WebVision. `batch_size` counts per "
+            "GPU: the original had 8. Schedule and weight decay are the defaults of its release. "
+            "No number is verified."
+        ),
+    )
+)
+
 #: L2R as in its paper and in the release: no epochs of equal weights, no averaged weights.
 _L2R = Row("l2r", {"l2r_warmup_epochs": 0, "use_ema": False})
 _BESIDE = {"supervised": Row("supervised"), "l2r": _L2R}

@@ -100,6 +100,7 @@ class StandIn:
         self._default_dir = default_dir
         self._online = online
         self.downloaded: list[str] = []
+        self.urls: list[str] = []
 
     def builder(self, name: str, data_dir: str | None = None) -> Any:
         folder = Path(data_dir or self._default_dir) / name / "3.0.2"
@@ -116,6 +117,8 @@ class StandIn:
         return SimpleNamespace(
             data_dir=str(folder),
             download_and_prepare=download_and_prepare,
+            MANUAL_DOWNLOAD_INSTRUCTIONS=None,
+            url_infos=dict.fromkeys(self.urls),
             as_dataset=lambda split, batch_size: self.batches(split, splits[split], batch_size),
             info=SimpleNamespace(
                 splits={k: SimpleNamespace(num_examples=len(s.labels)) for k, s in splits.items()},
@@ -139,6 +142,10 @@ class StandIn:
                 "label": part.labels[index],
                 "coarse_label": part.superlabels[index],
             }
+
+    @staticmethod
+    def disable_progress_bar() -> None:
+        """Nothing: there is none."""
 
     @staticmethod
     def as_numpy(dataset: Any) -> Any:

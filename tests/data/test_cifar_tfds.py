@@ -1,5 +1,6 @@
 """CIFAR through TensorFlow Datasets: the images of the archive in the order of the archive."""
 
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ieg.data import sources
+from ieg.data import sources, tfds
 from ieg.data.cifar import CIFAR10, CIFAR100, Layout, catalogue
 from ieg.data.sources import Request, Source
 from ieg.errors import InputError
@@ -71,15 +72,19 @@ def test_a_download_goes_to_the_data_folder(
     assert standin.downloaded == [str(tmp_path / "data" / "cifar100" / "3.0.2")]
 
 
+CURL = "curl -L --create-dirs -o {folder}/{archive} https://www.cs.toronto.edu/~kriz/{archive}"
+
+
 @both
-def test_without_data_both_ways_are_named(
+def test_without_data_and_package_both_ways_are_named(
     layout: Layout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     with pytest.raises(InputError, match=f"^{layout.title} is not in .*`dataset_dir`") as raised:
         load(layout, tmp_path)
     line = str(raised.value)
-    assert layout.archive in line and "pip install tensorflow-datasets" in line
+    assert "pip install tensorflow-datasets" in line
+    assert line.endswith(CURL.format(folder=tmp_path, archive=layout.archive))
     assert "\n" not in line and not list(tmp_path.iterdir())
 
 
@@ -89,8 +94,32 @@ def test_a_failed_download_names_the_reason_and_the_other_way(
     package(online=False)
     with pytest.raises(InputError, match=r"\(OSError: no route to host and more of it\)") as raised:
         load(CIFAR10, tmp_path)
-    assert "put the official archive cifar-10-binary.tar.gz there" in str(raised.value)
-    assert "\n" not in str(raised.value)
+    line = str(raised.value)
+    assert line.endswith(CURL.format(folder=tmp_path, archive="cifar-10-binary.tar.gz"))
+    assert "\n" not in line
+
+
+def test_a_host_that_is_not_there_is_told_before_any_download(
+    package: Callable[..., StandIn], tmp_path: Path
+) -> None:
+    standin = package()
+    standin.urls = ["http://127.0.0.1:9/cifar-10-binary.tar.gz"]  # nobody listens at port 9
+    with pytest.raises(InputError, match="http://127.0.0.1:9/.* cannot be reached") as raised:
+        load(CIFAR10, tmp_path)
+    assert "curl -L" in str(raised.value) and not standin.downloaded
+    (tmp_path / "downloads").mkdir()
+    (tmp_path / "downloads" / "archive.INFO").touch()  # it has been downloaded before
+    assert len(load(CIFAR10, tmp_path).train.labels) == 120
+
+
+def test_a_host_that_keeps_silent_costs_seconds(
+    package: Callable[..., StandIn], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tfds, "PATIENCE", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as server:  # takes the call and says nothing
+        package().urls = [f"http://127.0.0.1:{server.getsockname()[1]}/archive"]
+        with pytest.raises(InputError, match="cannot be reached"):
+            load(CIFAR10, tmp_path)
 
 
 class TwiceTheSame(StandIn):

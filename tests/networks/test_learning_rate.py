@@ -8,8 +8,8 @@ from ieg import config, networks
 
 SMALL = ("cnn", "resnet20")
 OTHERS = (
-    *("resnet18", "resnet29", "resnet32", "resnet32_skip", "resnet34", "resnet50"),
-    *("resnet50_v15", "shufflenetv2", "wrn28-10"),
+    *("resnet18", "resnet29", "resnet32", "resnet32_skip", "resnet34", "resnet44"),
+    *("resnet50", "resnet50_v15", "resnet56", "shufflenetv2", "wrn28-10"),
 )
 
 

@@ -20,8 +20,10 @@ ANY_SIZE = (
     "resnet29",
     "resnet32_skip",
     "resnet34",
+    "resnet44",
     "resnet50",
     "resnet50_v15",
+    "resnet56",
     "shufflenetv2",
 )
 SIDES_OF_4 = ("resnet20", "resnet32", "wrn28-10")
@@ -44,8 +46,10 @@ STARTS = {
     "resnet32": (HE, HE),
     "resnet32_skip": (HE, HE),
     "resnet34": (PYTORCH, PYTORCH),
+    "resnet44": (HE, HE),
     "resnet50": (FAN_IN, GLOROT),
     "resnet50_v15": (FAN_OUT, PYTORCH),
+    "resnet56": (HE, HE),
     "shufflenetv2": (PYTORCH, PYTORCH),
     "wrn28-10": (FAN_OUT, lambda n_in, n_out: (3 * n_out) ** -0.5),
 }

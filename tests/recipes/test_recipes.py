@@ -120,6 +120,10 @@ NUMBERS = {
         ("supervised", "cifar100_symmetric_0.4", value)
         for value in ("0.4957", "0.584", "0.6155", "0.6194")
     ],
+    "proselflc_cifar100_label_smoothing": [
+        ("supervised", "cifar100_symmetric_0.4", value)
+        for value in ("0.4957", "0.584", "0.5606", "0.5964")
+    ],
     "proselflc_deeploc": [
         ("supervised", "", value) for value in ("0.887", "0.924", "0.842", "0.922")
     ],
@@ -158,11 +162,14 @@ ISIC = {
     "backbone": "keras:ResNet50", "train_backbone": True, "batch_size": 32, "max_epoch": 200,
     "learning_rate": 1e-3, "momentum": 0, "decay_rate": 0.5,
 }  # fmt: skip
-PROSELFLC = {
-    "loss": "proselflc", "proselflc_trust_mode": "max_p", "detach_target": True,
+RECORDS_OF_PROSELFLC = {
     "max_iteration": 39000, "batch_size": 128, "accumulation_steps": 10, "classes_per_batch": 64,
     "weak_rotation": 15, "learning_rate": 0.2, "momentum": 0.9, "lr_schedule": "custom_step",
     "decay_steps": "20000,30000", "decay_rate": 0.1, "use_ema": False, "eval_freq": 500,
+}  # fmt: skip
+PROSELFLC = {
+    "loss": "proselflc", "proselflc_trust_mode": "max_p", "detach_target": True,
+    **RECORDS_OF_PROSELFLC,
 }  # fmt: skip
 PAPERS: dict[str, dict[str, object]] = {
     "ieg_cifar100": {"network_name": "wrn28-10", "probe_dataset_hold_ratio": 0.02, **CIFAR_RUN},
@@ -192,6 +199,23 @@ PAPERS: dict[str, dict[str, object]] = {
     "proselflc_cifar100_shufflenetv2": {
         "network_name": "shufflenetv2", "proselflc_temperature": 0.4, "proselflc_exp_base": 8,
         "l2_weight_decay": 1e-3, **PROSELFLC,
+    },
+    "proselflc_cifar100_label_smoothing": {
+        "network_name": "shufflenetv2", "loss": "label_smoothing", "label_smoothing": 0.5,
+        "l2_weight_decay": 1e-3, **RECORDS_OF_PROSELFLC,
+    },
+    "ieg_webvision": {
+        "network_name": "resnet50", "batch_size": 8, "max_iteration": 1000000,
+        "use_imagenet_as_eval": True, "val_batch_size": 50, "eval_freq": 10000, "ce_factor": 4,
+        "consistency_factor": 8, "lr_schedule": "cosine", "warmup_epochs": 0, "cos_t_mul": 1.5,
+        "learning_rate": 0.1, "l2_weight_decay": 4e-4,
+    },
+    "dynamic_loss_cifar10": {
+        "network_name": "resnet32_skip", "batch_size": 512, "max_epoch": 325, "momentum": 0.9,
+        "learning_rate": 0.1, "lr_schedule": "cosine_epoch", "warmup_epochs": 5, "use_ema": False,
+        "l2_weight_decay": 5e-4, "dynamic_learning_rate": 3e-3, "dynamic_ranks": 100,
+        "dynamic_width": 64, "dynamic_warmup_epochs": 5, "dynamic_random_ratio": 0.5,
+        "dynamic_low_loss_ratio": 0.5, "dynamic_classwise": True, "dynamic_meta_epochs": 1,
     },
     "proselflc_deeploc": {
         "batch_size": 32, "accumulation_steps": 10, "max_epoch": 40, "classes_per_batch": 2,
@@ -255,6 +279,13 @@ def test_deeploc_has_the_settings_of_proselflc() -> None:
     }
     last = found["proselflc", "deeploc_unknown"]
     assert (last["proselflc_trust_mode"], last["proselflc_temperature"]) == ("entropy", 0.2)
+
+
+def test_dynamic_loss_has_the_data_of_its_three_configurations() -> None:
+    found = [dataset for _, dataset in values_of("dynamic_loss_cifar10")]
+    assert found == [
+        f"cifar10_imbal_{imb}_prior_{cor}" for cor, imb in ((0.2, 0.1), (0.4, 0.1), (0.4, 0.01))
+    ]
 
 
 def test_supervised_digits_have_the_settings_of_fsr_that_apply() -> None:

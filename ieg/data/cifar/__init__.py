@@ -17,7 +17,7 @@ class Layout:
     Attributes:
       name: "cifar10" or "cifar100", which is also its name in TensorFlow Datasets.
       title: name in messages.
-      archive: file name of the official binary archive.
+      url: address of the official binary archive.
       folder: folder of all files in the archive.
       train_files, test_files: files of records, in the order of the records' numbers.
       names_file: file of class names, one a line.
@@ -27,13 +27,18 @@ class Layout:
 
     name: str
     title: str
-    archive: str
+    url: str
     folder: str
     train_files: tuple[str, ...]
     test_files: tuple[str, ...]
     names_file: str
     num_classes: int
     num_superclasses: int = 0
+
+    @property
+    def archive(self) -> str:
+        """File name of the archive."""
+        return self.url.rpartition("/")[2]
 
     @property
     def label_bytes(self) -> int:
@@ -49,7 +54,7 @@ class Layout:
 CIFAR10 = Layout(
     name="cifar10",
     title="CIFAR-10",
-    archive="cifar-10-binary.tar.gz",
+    url="https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
     folder="cifar-10-batches-bin",
     train_files=tuple(f"data_batch_{k}.bin" for k in range(1, 6)),
     test_files=("test_batch.bin",),
@@ -59,7 +64,7 @@ CIFAR10 = Layout(
 CIFAR100 = Layout(
     name="cifar100",
     title="CIFAR-100",
-    archive="cifar-100-binary.tar.gz",
+    url="https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
     folder="cifar-100-binary",
     train_files=("train.bin",),
     test_files=("test.bin",),

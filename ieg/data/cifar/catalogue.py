@@ -4,14 +4,13 @@ The package shuffles, but every example has an id such as "train_00042": the num
 archive's records from 0, over the files in the order of their names.
 """
 
-import importlib
-import os
-import textwrap
+import shlex
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ieg.data import tfds
 from ieg.data.cifar import IMAGE_SHAPE, Contents, Layout, Records
 from ieg.errors import InputError
 
@@ -22,58 +21,39 @@ def load(layout: Layout, folder: Path) -> Contents:
     """Load a data set from the usual place of TensorFlow Datasets, else download it into `folder`.
 
     Raises:
-      InputError: that package is not installed or cannot provide the data. The message tells the
-        two ways to get them.
+      InputError: that package is not installed or cannot provide the data. The message tells how to
+        get the archive without it.
     """
-    missing = f"{layout.title} is not in {folder} (`dataset_dir`)"
-    archive = f"put the official archive {layout.archive} there"
     try:
-        tfds = importlib.import_module("tensorflow_datasets")
-    except ImportError:
+        package = tfds.package()
+        builder = tfds.prepared(package, layout.name, folder)
+    except InputError as error:
         raise InputError(
-            f"{missing}: {archive}, or pip install tensorflow-datasets importlib_resources on a "
-            "machine that may download it"
+            f"{layout.title} is not in {folder} (`dataset_dir`), and {error}. To have the archive "
+            "there, where there is a network: curl -L --create-dirs -o "
+            f"{shlex.quote(str(folder / layout.archive))} {layout.url}"
         ) from None
-    try:
-        return read(layout, _prepared(tfds, layout, folder), tfds)
-    except InputError:
-        raise
-    except Exception as error:  # which ones, without a network, depends on the version
-        reason = textwrap.shorten(f"{type(error).__name__}: {error}", 200)
-        raise InputError(
-            f"{missing}, and TensorFlow Datasets cannot provide it ({reason}): {archive}, or try "
-            "again where it may be downloaded"
-        ) from None
+    return read(layout, builder, package)
 
 
-def read(layout: Layout, builder: Any, tfds: Any) -> Contents:
+def read(layout: Layout, builder: Any, package: Any) -> Contents:
     """Read a data set in the order of its ids.
 
     Args:
       layout: CIFAR10 or CIFAR100.
       builder: a `tfds.core.DatasetBuilder` whose data are prepared.
-      tfds: the module `tensorflow_datasets`.
+      package: the module `tensorflow_datasets`.
     Raises:
       InputError: the ids are not those of the archive's records.
     """
-    train, test = (_split(layout, builder, tfds, split) for split in ("train", "test"))
+    train, test = (_split(layout, builder, package, split) for split in ("train", "test"))
     return Contents(train, test, tuple(builder.info.features["label"].names))
 
 
-def _prepared(tfds: Any, layout: Layout, folder: Path) -> Any:
-    """Builder of the data in the package's usual place if they are there, else in the folder."""
-    usual = tfds.builder(layout.name)
-    if os.path.isdir(usual.data_dir):
-        return usual
-    builder = tfds.builder(layout.name, data_dir=str(folder))
-    builder.download_and_prepare()
-    return builder
-
-
-def _split(layout: Layout, builder: Any, tfds: Any, split: str) -> Records:
+def _split(layout: Layout, builder: Any, package: Any, split: str) -> Records:
     size = builder.info.splits[split].num_examples
     records, seen = Records.empty(size), np.zeros(size, np.int64)
-    for batch in tfds.as_numpy(builder.as_dataset(split=split, batch_size=_BATCH)):
+    for batch in package.as_numpy(builder.as_dataset(split=split, batch_size=_BATCH)):
         place = np.array([_number(name.decode(), split) for name in batch["id"]])
         if place.min() < 0 or place.max() >= size or batch["image"].shape[1:] != IMAGE_SHAPE:
             break

@@ -168,7 +168,7 @@ class Request:
 
     Attributes:
       dataset_dir: folder of data sets.
-      path: path of a data set that is named by one, otherwise "".
+      path: path, or name in a catalogue, of a data set that is named by one; otherwise "".
       seed: of a test split that has to be made, and of drawn labels and probe sets.
       image_size: side of images from files in pixels; 0 for the data set's own.
       imagenet_as_eval: True to test on ImageNet's validation images.
@@ -196,6 +196,7 @@ class SourceEntry:
         no noise can be added to those. None for a data set without.
       files: True for image files, which `image_size` brings to another size.
       takes_path: True if a path follows the name, as in "folder:/path".
+      takes_name: True if the name in a catalogue follows, as in "tfds:mnist".
       imagenet_eval: True if it can be tested on ImageNet's validation images.
       method_presets: method → settings for that method alone, which go before `preset`.
       backbone: name of the pretrained network that suits the data, or "none"; `preset` is for
@@ -209,6 +210,7 @@ class SourceEntry:
     own_noise: str | None = None
     files: bool = False
     takes_path: bool = False
+    takes_name: bool = False
     imagenet_eval: bool = False
     method_presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     backbone: str = "none"

@@ -44,6 +44,8 @@ PRESET = {
     "queue_capacity": 5000,
     "use_pseudo_loss": "all_1_0.1_1",
 }
+# The preset is FSR's; IEG was released with another schedule and weight decay.
+METHOD_PRESETS = {"ieg": {"warmup_epochs": 0.0, "cos_t_mul": 1.5, "l2_weight_decay": 4e-4}}
 
 
 def load(request: Request) -> Source:
@@ -148,5 +150,12 @@ def _probe(everything: Listed, seed: int) -> Listed:
 
 
 REGISTRY.register("webvisionmini")(
-    SourceEntry(load, PRESET, own_noise="labels of a web search", files=True, imagenet_eval=True)
+    SourceEntry(
+        load,
+        PRESET,
+        own_noise="labels of a web search",
+        files=True,
+        imagenet_eval=True,
+        method_presets=METHOD_PRESETS,
+    )
 )

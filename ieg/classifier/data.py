@@ -15,7 +15,7 @@ from ieg.augment.area import MIDDLE, WHOLE
 from ieg.classifier.datasets import collected
 from ieg.classifier.examples import Form, are_images, is_path, listed_paths, one_line, pixels, sides
 from ieg.classifier.labels import MISSING_AS_TEXT, checked_labels, encoded
-from ieg.data import listing, sources
+from ieg.data import file_source, listing, sources
 from ieg.data.files import CHANNELS, FileImages, first_few
 from ieg.data.images import Images
 from ieg.data.listing import Listed
@@ -131,7 +131,7 @@ def from_files(pairs: list[Pair], request: Request) -> Prepared:
         Listed(paths, [] if labels is None else labels.tolist())
         for paths, labels in zip((x or [] for x in files), numbers, strict=True)
     )
-    source = listing.make_source(
+    source = file_source.make_source(
         request,
         _root(train.paths + probe.paths + test.paths),
         folder.SIDE,
@@ -139,8 +139,8 @@ def from_files(pairs: list[Pair], request: Request) -> Prepared:
         train=train,
         test=test,
         probe=probe,
-        true_labels=listing.unknown(train, probe),
-        views=listing.small_views,
+        true_labels=file_source.unknown(train, probe),
+        views=file_source.small_views,
     )
     entry = dataclasses.replace(
         sources.REGISTRY.get("folder"), load=lambda request: source, takes_path=False

@@ -1,24 +1,20 @@
-"""Lists of image files, from class folders or tables, and the data sets that they make."""
+"""Lists of image files, from class folders or tables."""
 
 import logging
 import os
 import stat
 import unicodedata
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 
 from ieg import keys
-from ieg.augment.area import MIDDLE, Middle, TrainingArea
-from ieg.augment.strong import StrongAugmentation
-from ieg.augment.weak import WeakAugmentation
+from ieg.augment.area import MIDDLE, Middle
 from ieg.data import tables
 from ieg.data.files import Damage, FileImages, first_few
 from ieg.data.left_out import LeftOut
-from ieg.data.sources import ProbeSet, Request, Source, Split
 from ieg.decoding import RGB, WHITE
 from ieg.errors import InputError
 
@@ -370,100 +366,3 @@ def split_off(
     ]
     words = ["test" if is_test else "train" for is_test in tested]
     return parts[0], parts[1], {"path": everything.paths, "split": words}
-
-
-class Views(NamedTuple):
-    """Augmentation of image files in training: first a random area, then a view of it."""
-
-    weak: WeakAugmentation
-    strong: StrongAugmentation
-    area: TrainingArea = TrainingArea()
-
-
-def small_views(side: int) -> Views:
-    """Views for some hundred images that fill the frame; strong ones have CIFAR's proportions.
-
-    The area is larger than ImageNet's, since so few images teach little of which part shows what.
-    """
-    strong = StrongAugmentation("imagenet", False, pad=side // 8, flip=True, cutout=side // 2)
-    return Views(WeakAugmentation(pad=0, flip=True), strong, TrainingArea(smallest=0.4))
-
-
-def imagenet_views(side: int) -> Views:
-    """Views of IEG on WebVision: AutoAugment v0 and a cutout of 16 of 224 pixels."""
-    strong = StrongAugmentation("imagenet", False, pad=0, flip=False, cutout=max(1, side // 14))
-    return Views(WeakAugmentation(pad=0, flip=True), strong)
-
-
-def unknown(*lists: Listed) -> np.ndarray:
-    """[N] true labels of listed files, none of which is known: -1 each."""
-    return np.full(sum(len(listed.paths) for listed in lists), -1)
-
-
-def make_source(
-    request: Request,
-    root: Path,
-    side: int,
-    class_names: Sequence[str],
-    *,
-    train: Listed,
-    test: Listed,
-    probe: Listed | None = None,
-    validation: Listed | None = None,
-    class_balanced: bool = True,
-    given_labels: np.ndarray | None = None,
-    true_labels: np.ndarray | None = None,
-    views: Callable[[int], Views],
-    **more: Any,
-) -> Source:
-    """Make a data set of listed files. The training split is `train`, then `probe`.
-
-    Args:
-      request: place, seed and image size.
-      root: folder that the paths are relative to.
-      side: side of the images in pixels, if the request does not name one.
-      class_names: K names.
-      train, test: files to train and to test on, with their best known labels.
-      probe: files of the probe set with their right labels, or None.
-      validation: files of the validation split, or None.
-      class_balanced: see `ProbeSet`.
-      given_labels: [N] given labels of the training split, where they differ from the listed ones.
-      true_labels: [N] true labels of the training split, see `Split`.
-      views: side → augmentation.
-      more: further fields of `Source`.
-    """
-    probe = probe or Listed()
-    side = request.image_size or side
-    augmentation = views(side)
-    trained = train.paths + probe.paths
-    everything = {*trained, *test.paths, *(validation.paths if validation else ())}
-    damage = Damage(len(everything), request.damaged_limit)
-
-    def images(paths: Sequence[str]) -> FileImages:
-        names = np.array([os.fsencode(path) for path in paths])
-        area, background = augmentation.area, request.background
-        return FileImages(str(root), names, side, damage, area, background=background)
-
-    def held_out(listed: Listed) -> Split:
-        return Split(images(listed.paths), np.array(listed.labels, np.int64))
-
-    labels = np.array(train.labels + probe.labels, np.int64)
-    probe_set = ProbeSet(
-        np.arange(len(train.paths), len(labels)), np.array(probe.labels, np.int64), class_balanced
-    )
-    return Source(
-        train=Split(
-            images(trained),
-            labels if given_labels is None else given_labels,
-            true_labels=true_labels,
-        ),
-        test=held_out(test),
-        validation=held_out(validation) if validation and validation.paths else None,
-        class_names=tuple(class_names),
-        confusion=None,
-        weak=augmentation.weak,
-        strong=augmentation.strong,
-        probe=probe_set if probe.paths else None,
-        damage=damage,
-        **more,
-    )

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ieg.audit import annotators
-from ieg.data import listing, tables
+from ieg.data import file_source, listing, tables
 from ieg.data.files import first_few
 from ieg.data.left_out import LeftOut
 from ieg.data.listing import Listed
@@ -123,7 +123,7 @@ def of_table(request: Request, table: Table, root: Path, left_out: LeftOut) -> S
         classes.index(row.true_label) if row.true_label and row.split == "train" else -1
         for row in trained
     ]
-    return listing.make_source(
+    return file_source.make_source(
         request,
         root,
         SIDE,
@@ -134,7 +134,7 @@ def of_table(request: Request, table: Table, root: Path, left_out: LeftOut) -> S
         validation=_listed(parts["validation"], classes),
         given_labels=np.array([classes.index(row.label) for row in trained]),
         true_labels=np.array(true_labels),
-        views=listing.small_views,
+        views=file_source.small_views,
         made_split=made_split,
         annotations=people if len(set(people.annotator)) > 1 else None,
     )

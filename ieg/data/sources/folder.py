@@ -8,7 +8,7 @@ in metadata.csv or metadata.jsonl go before class folders, see `metadata`.
 
 from pathlib import Path
 
-from ieg.data import listing, metadata
+from ieg.data import file_source, listing, metadata
 from ieg.data.files import first_few
 from ieg.data.left_out import LeftOut
 from ieg.data.listing import Listed
@@ -54,7 +54,7 @@ def load(request: Request) -> Source:
         left_out.note_validation(splits["validation"], is_test=test is validation)
     left_out.warn()
     probe = others.get("probe", Listed())
-    return listing.make_source(
+    return file_source.make_source(
         request,
         root,
         SIDE,
@@ -63,8 +63,8 @@ def load(request: Request) -> Source:
         test=test,
         probe=probe,
         validation=validation,
-        true_labels=listing.unknown(train, probe),
-        views=listing.small_views,
+        true_labels=file_source.unknown(train, probe),
+        views=file_source.small_views,
         made_split=made_split,
     )
 

@@ -8,7 +8,7 @@ arXiv 1409.0575.
 
 from pathlib import Path
 
-from ieg.data import listing
+from ieg.data import file_source, listing
 from ieg.data.left_out import LeftOut
 from ieg.data.listing import Listed
 from ieg.data.sources import REGISTRY, Request, Source, SourceEntry
@@ -45,14 +45,14 @@ def load(request: Request) -> Source:
     left_out.warn()
     sizes = (len(classes), len(train.paths), len(test.paths))
     note = f"imagenet-like ({sizes[1]:,} images in {sizes[0]} classes, {sizes[2]:,} to test)"
-    return listing.make_source(
+    return file_source.make_source(
         request,
         root,
         SIDE,
         classes,
         train=train,
         test=test,
-        views=listing.imagenet_views,
+        views=file_source.imagenet_views,
         note=None if sizes == _OFFICIAL_SIZES else note,
     )
 

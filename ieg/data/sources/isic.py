@@ -20,11 +20,12 @@ import numpy as np
 from ieg import keys
 from ieg.augment.area import TrainingArea
 from ieg.augment.weak import WeakAugmentation
-from ieg.data import isic_tables, listing
+from ieg.data import file_source, isic_tables, listing
+from ieg.data.file_source import Views
 from ieg.data.files import first_few
 from ieg.data.isic_tables import CLASSES, Row
 from ieg.data.left_out import LeftOut
-from ieg.data.listing import Listed, Views
+from ieg.data.listing import Listed
 from ieg.data.sources import REGISTRY, Request, Source, SourceEntry
 from ieg.errors import InputError
 
@@ -152,7 +153,7 @@ def _source(
     probe: Sequence[Row],
     **more: Any,
 ) -> Source:
-    return listing.make_source(
+    return file_source.make_source(
         request,
         Path(request.dataset_dir).expanduser(),
         SIDE,
@@ -168,7 +169,7 @@ def _source(
 
 def _views(side: int) -> Views:
     """Rotated by any angle, 30 to 100 % of the area, mirrored; the standard deviation stays 1."""
-    return listing.imagenet_views(side)._replace(
+    return file_source.imagenet_views(side)._replace(
         weak=WeakAugmentation(pad=0, flip=True, mean=(0.485, 0.456, 0.406)),
         area=TrainingArea(smallest=0.3, rotation=180),
     )

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ieg import atomic
-from ieg.data import listing, tfds
+from ieg.data import file_source, listing, tfds
 from ieg.data.files import first_few
 from ieg.data.left_out import LeftOut
 from ieg.data.listing import Listed
@@ -58,7 +58,7 @@ def load(request: Request) -> Source:
         train, test, made_split = listing.split_off(train, classes, request.seed, left_out)
         left_out.notes.append("there is no test split: a fifth of the images of each class is one")
     left_out.warn()
-    return listing.make_source(
+    return file_source.make_source(
         request,
         root,
         SIDE,
@@ -66,8 +66,8 @@ def load(request: Request) -> Source:
         train=train,
         test=test,
         validation=validation,
-        true_labels=listing.unknown(train),
-        views=listing.small_views,
+        true_labels=file_source.unknown(train),
+        views=file_source.small_views,
         made_split=made_split,
         note=f"{index['full_name']} of TensorFlow Datasets",
     )

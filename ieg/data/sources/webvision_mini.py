@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ieg import keys
-from ieg.data import listing
+from ieg.data import file_source, listing
 from ieg.data.files import first_few
 from ieg.data.left_out import LeftOut
 from ieg.data.listing import Listed
@@ -73,7 +73,7 @@ def load(request: Request) -> Source:
         clean = imagenet.some_classes(root, place, wnids, left_out, every_class=False)
         probe = _probe(clean, request.seed)
     left_out.warn()
-    return listing.make_source(
+    return file_source.make_source(
         request,
         root,
         SIDE,
@@ -81,8 +81,8 @@ def load(request: Request) -> Source:
         train=train,
         test=test,
         probe=probe,
-        true_labels=listing.unknown(train, probe),
-        views=listing.imagenet_views,
+        true_labels=file_source.unknown(train, probe),
+        views=file_source.imagenet_views,
         note=_note(request, len(train.paths), len(test.paths)),
     )
 

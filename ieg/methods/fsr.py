@@ -42,6 +42,7 @@ from ieg.methods.lookahead import (
     partial_level,
     relative,
     remember,
+    stepsize,
 )
 from ieg.methods.monitoring import WEIGHT_CURVES, clean_and_wrong, share_of_mean, weight_scalars
 from ieg.networks import parts
@@ -289,7 +290,7 @@ class FSR(Method):
         inner = InnerProblem(
             predict,
             weighted_loss,
-            stepsize=self.options.meta_stepsize,
+            stepsize=stepsize(self.options, state),
             decay=self.context.update.decay,
             momentum=self.options.meta_momentum,
             buffers=state.buffers,

@@ -163,7 +163,8 @@ PROSELFLC = {
     "max_iteration": 39000, "batch_size": 128, "accumulation_steps": 10, "classes_per_batch": 64,
     "weak_pad": 4, "weak_rotation": 15, "pixel_mean": "0.50708,0.48655,0.44092",
     "pixel_std": "0.26733,0.25644,0.27615", "learning_rate": 0.2, "momentum": 0.9,
-    "lr_schedule": "custom_step", "decay_steps": "20000,30000", "decay_rate": 0.1, "use_ema": False, "eval_freq": 500,
+    "lr_schedule": "custom_step", "decay_steps": "20000,30000", "decay_rate": 0.1,
+    "use_ema": False, "eval_freq": 500,
 }  # fmt: skip
 PAPERS: dict[str, dict[str, object]] = {
     "ieg_cifar100": {"network_name": "wrn28-10", "probe_dataset_hold_ratio": 0.02, **CIFAR_RUN},

@@ -85,6 +85,11 @@ class Config:
         defining = [(group, f.name) for group, f in self._fields() if f.metadata["experiment"]]
         return {name: getattr(group, name) for group, name in defining} | dict(self.facts)
 
+    def values_before(self) -> dict[str, Any]:
+        """Values in effect in runs that are older than an option, by its name."""
+        fields = (f for _, f in self._fields() if "before" in f.metadata)
+        return {f.name: f.metadata["before"] for f in fields}
+
     def _fields(self) -> list[tuple[Any, dataclasses.Field]]:
         groups = [*(getattr(self, name) for name in GROUPS), self.options]
         return [(group, f) for group in groups for f in dataclasses.fields(group)]
@@ -101,12 +106,6 @@ def option_classes() -> dict[str, type]:
     for who, cls in {**methods, **losses}.items():
         _refuse_common_names(who, cls)
     return {**GROUPS, **{f"--{who}": cls for who, cls in {**methods, **losses}.items()}}
-
-
-def values_before() -> dict[str, Any]:
-    """Values in effect in runs that are older than an option, by its name."""
-    fields = [f for cls in GROUPS.values() for f in dataclasses.fields(cls)]
-    return {f.name: f.metadata["before"] for f in fields if f.metadata["before"] is not None}
 
 
 def resolve(
@@ -215,6 +214,11 @@ def _adapt(values: dict[str, Any], origins: dict[str, str], highest_rate: float 
     if origins.get("meta_stepsize") == "default" and values["meta_stepsize"] != rate:
         # A virtual step that is longer than the real ones says nothing about them.
         values["meta_stepsize"], origins["meta_stepsize"] = rate, "the learning rate"
+    if values.get("meta_schedule") == "learning_rate" and values["meta_stepsize"] != rate:
+        raise InputError(
+            f"`meta_schedule=learning_rate` `meta_stepsize={values['meta_stepsize']:g}`: the one "
+            "takes the learning rate of each step, the other a constant; leave one of them out"
+        )
     if values["sync_batch_norm"] and "meta_gradient" in values:
         _keep_collectives_from_forward_mode(values, origins)
     if values.get("meta_low_memory") and values["meta_gradient"] != "forward":

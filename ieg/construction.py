@@ -23,6 +23,7 @@ from ieg.data.files import FileImages
 from ieg.data.holdout import Fold
 from ieg.data.images import kind, readable
 from ieg.data.pipeline import Pipeline
+from ieg.data.settings import DataSettings
 from ieg.data.sources import Split
 from ieg.errors import InputError
 from ieg.features import gaussian, whole
@@ -235,21 +236,36 @@ def _as_pixels(split: Split) -> Split:
 
 def weak_view(config: Config, dataset: Dataset) -> WeakAugmentation | None:
     """The weak view for the settings and the method; None for examples that are no pictures."""
-    plain, rotation = config.method.needs.plain, config.data.weak_rotation
-    weak = None if dataset.train.features is not None else dataset.weak
-    if rotation and (weak is None or plain):
-        who = (
-            f"{dataset.name} has no images"
-            if weak is None
-            else (f"`method={config.run.method}` takes its first view of an image as it is")
-        )
-        raise InputError(f"{who}; leave it out", option="weak_rotation", value=f"{rotation:g}")
-    if weak is None:
+    plain, settings = config.method.needs.plain, config.data
+    if dataset.train.features is not None or dataset.weak is None:
+        _refuse(settings, f"{dataset.name} has no images", *_MOVES, *_SCALE)
         return None
-    weak = weak._replace(rotation=rotation)
-    if config.trains_backbone:  # which has a scale of its own
+    weak = dataset.weak._replace(rotation=settings.weak_rotation)
+    if settings.weak_pad is not None:
+        weak = weak._replace(pad=settings.weak_pad)
+    scale = settings.normalization(channels=dataset.train.inputs.shape[-1])
+    if scale is not None:
+        weak = weak._replace(mean=scale.mean, deviation=scale.deviation)
+    if config.trains_backbone:
+        _refuse(settings, "the backbone has a scale of its own", *_SCALE)
         weak = weak._replace(mean=None)
-    return weak._replace(pad=0, flip=False) if plain else weak
+    if plain:
+        _refuse(settings, f"`method={config.run.method}` takes an image as it is", *_MOVES)
+        weak = weak._replace(pad=0, flip=False)
+    return weak
+
+
+#: Settings of the weak view, and of the scale of all views.
+_MOVES, _SCALE = ("weak_rotation", "weak_pad"), ("pixel_mean", "pixel_std")
+
+
+def _refuse(settings: DataSettings, why: str, *names: str) -> None:
+    """Raise InputError for the first of these settings that was given."""
+    for name in names:
+        value = getattr(settings, name)
+        if value:
+            shown = value if isinstance(value, str) else f"{value:g}"
+            raise InputError(f"{why}; leave it out", option=name, value=shown)
 
 
 def strong_view(
@@ -276,7 +292,10 @@ def strong_view(
     }[kind]
     cutout = 0 if kind == "default" else dataset.strong.cutout
     per_batch = kind == "randaug" if shared is None else shared
-    return dataset.strong._replace(policy=policy, per_batch=per_batch, cutout=cutout)
+    strong = dataset.strong._replace(policy=policy, per_batch=per_batch, cutout=cutout)
+    if config.data.strong_crop == "none":
+        return strong._replace(pad=0, flip=False)
+    return strong._replace(crop_first=config.data.strong_crop == "before")
 
 
 def pipeline(config: Config, dataset: Dataset, replicas: int) -> Pipeline:

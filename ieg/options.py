@@ -24,7 +24,7 @@ def option(
     at_most: float | None = None,
     below: float | None = None,
     experiment: bool = True,
-    before: Any = None,
+    before: Any = dataclasses.MISSING,
 ) -> Any:
     """A dataclass field that becomes a flag.
 
@@ -44,8 +44,9 @@ def option(
         "choices": choices,
         "limits": {word: limit for word, limit in limits.items() if limit is not None},
         "experiment": experiment,
-        "before": before,
     }
+    if before is not dataclasses.MISSING:
+        metadata["before"] = before
     return dataclasses.field(default=default, metadata=metadata)
 
 

@@ -144,7 +144,7 @@ def stored_config(config: Config, fold: Fold | None = None) -> dict[str, Any] | 
     if stored is None:
         return None
     asked, values = config.experiment(), stored["values"]
-    for name, before in configuration.values_before().items():  # options that are younger
+    for name, before in config.values_before().items():  # options that are younger
         values.setdefault(name, before)
     if config.dataset.run_name:  # and so are the files, elsewhere
         values["dataset"] = config.data.dataset

@@ -324,6 +324,16 @@ def test_a_longer_run_goes_on_and_ends_like_one_of_that_length(tmp_path: Path) -
     assert read_json(shorter, "config.json")["max_iteration"] == 30
 
 
+def test_a_run_that_is_older_than_some_options_goes_on(copied: Path, tmp_path: Path) -> None:
+    content = read_json(copied, "config.json")
+    for name in ("background", "weak_pad", "pixel_mean", "strong_crop", "meta_schedule"):
+        del content["values"][name]  # of the data, also where unset, and of the method
+    (copied / "config.json").write_text(json.dumps(content))
+    status, printed = command(tmp_path, *L2R)
+    assert status == 0 and "finished already" in printed
+    assert command(tmp_path, *L2R, "--weak_pad=4")[0] == 2
+
+
 def assert_same_end(one: Path, other: Path, step: int) -> None:
     runs.assert_same_checkpoint(one, other, step)
     assert runs.rows(one) == runs.rows(other)

@@ -1,4 +1,4 @@
-"""Strong augmentation of a batch: AutoAugment or RandAugment, then crop, flip and Cutout.
+"""Strong augmentation of a batch: AutoAugment or RandAugment, crop and flip, and Cutout.
 
 Everything is a TensorFlow operation on the batch, with random numbers as arguments: no Python runs
 while images are made. The random numbers decide how many images take an operation, so shapes are
@@ -16,7 +16,7 @@ from ieg.errors import InputError
 
 
 class StrongAugmentation(NamedTuple):
-    """Augmentation that follows the weak one, in the order of the attributes.
+    """Augmentation that follows the weak one, in the order of the attributes unless `crop_first`.
 
     Attributes:
       policy: two operations of "cifar10" (AutoAugment with 95 sub-policies), "cifar10_25" (with the
@@ -29,6 +29,7 @@ class StrongAugmentation(NamedTuple):
       pad: gray pixels added on every side before a crop of the original size.
       flip: True to mirror half of the images left to right.
       cutout: side in pixels of a square that is made gray; 0 for none.
+      crop_first: True to crop and mirror before the policy, with black pixels at the edges.
     """
 
     policy: str
@@ -36,6 +37,7 @@ class StrongAugmentation(NamedTuple):
     pad: int
     flip: bool
     cutout: int
+    crop_first: bool = False
 
 
 class Draws(NamedTuple):
@@ -124,7 +126,7 @@ def draw(seed: tf.Tensor, batch_size: int, strong: StrongAugmentation) -> Draws:
 def augment(images: tf.Tensor, draws: Draws, strong: StrongAugmentation) -> tf.Tensor:
     """Strong view of weakly augmented images.
 
-    Pixels from outside the image, or cut out of it, are 0: mid-gray.
+    Pixels from outside the image, or cut out of it, are 0: mid-gray; those of a first crop are -1.
 
     Args:
       images: [B, H, W, C] float32 in [-1, 1].
@@ -134,16 +136,24 @@ def augment(images: tf.Tensor, draws: Draws, strong: StrongAugmentation) -> tf.T
       [B, H, W, C] float32 in [-1, 1].
     """
     height, width, channels = images.shape[1:]
+    if strong.crop_first:
+        images = _cropped(images + 1, draws, strong) - 1
     if strong.policy != "none":
         images = _through_policy(images, draws, policies.get(strong.policy, channels))
-    # The offset 2·pad is never drawn, as in the published code.
-    offsets = tf.cast(draws.offset * (2 * strong.pad), tf.int32)
-    mirrored = draws.flip < (0.5 if strong.flip else 0.0)
-    images = crop.crop(images, offsets, mirrored, pad=strong.pad)
+    if not strong.crop_first:
+        images = _cropped(images, draws, strong)
     if strong.cutout:
         outside = crop.outside_square(draws.cutout, strong.cutout, height, width)
         images *= tf.cast(outside, tf.float32)
     return images
+
+
+def _cropped(images: tf.Tensor, draws: Draws, strong: StrongAugmentation) -> tf.Tensor:
+    """Shifted and mirrored images; pixels from outside are 0."""
+    # The offset 2·pad is never drawn, as in the published code.
+    offsets = tf.cast(draws.offset * (2 * strong.pad), tf.int32)
+    mirrored = draws.flip < (0.5 if strong.flip else 0.0)
+    return crop.crop(images, offsets, mirrored, pad=strong.pad)
 
 
 def to_bytes(images: tf.Tensor) -> tf.Tensor:

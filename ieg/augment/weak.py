@@ -17,12 +17,15 @@ class WeakAugmentation(NamedTuple):
       rotation: largest angle in degrees, at least 0; each image is turned either way.
       mean: mean of each channel in [0, 1], subtracted from pixels in [0, 1]; None scales pixels to
         [-1, 1] instead.
+      deviation: standard deviation of each channel, above 0, by which the difference is divided;
+        None for 1.
     """
 
     pad: int
     flip: bool
     rotation: float = 0.0
     mean: tuple[float, ...] | None = None
+    deviation: tuple[float, ...] | None = None
 
 
 #: No augmentation; pixels in [-1, 1].
@@ -63,18 +66,23 @@ def scale(images: tf.Tensor) -> tf.Tensor:
     return tf.cast(images, tf.float32) * (2 / 255) - 1
 
 
-def center(images: tf.Tensor, weak: WeakAugmentation | None) -> tf.Tensor:
-    """Subtract the mean of the data set, where it has one.
+def normalize(images: tf.Tensor, weak: WeakAugmentation | None) -> tf.Tensor:
+    """Subtract the mean and divide by the standard deviation of each channel, if they are given.
 
     Args:
       images: [B, H, W, C] float32 pixels in [-1, 1]; anything else without a `weak`.
       weak: of the data set; None if examples are no images.
     Returns:
-      Network inputs: x - `mean` with x in [0, 1], or `images` as they are.
+      Network inputs: (x - `mean`) / `deviation` with x in [0, 1], or `images` as they are.
+
+    >>> weak = WeakAugmentation(0, False, mean=(0.5,), deviation=(0.25,))
+    >>> normalize(tf.constant([[[[-1.0], [1.0]]]]), weak).numpy().ravel().tolist()  # black, white
+    [-2.0, 2.0]
     """
     if weak is None or weak.mean is None:
         return images
-    return (images + 1) / 2 - tf.constant(weak.mean)
+    centered = (images + 1) / 2 - tf.constant(weak.mean)
+    return centered if weak.deviation is None else centered / tf.constant(weak.deviation)
 
 
 def network_input(values: tf.Tensor, weak: WeakAugmentation | None) -> tf.Tensor:
@@ -84,11 +92,13 @@ def network_input(values: tf.Tensor, weak: WeakAugmentation | None) -> tf.Tensor
       values: [B, H, W, C] pixels in 0 .. 255; anything else without a `weak`.
       weak: of the data set; None if examples are no images.
     """
-    return values if weak is None else center(scale(values), weak)
+    return values if weak is None else normalize(scale(values), weak)
 
 
 def to_pixels(images: tf.Tensor, weak: WeakAugmentation) -> tf.Tensor:
     """Convert network inputs back to pixels, uint8 in [0, 255]."""
+    if weak.deviation is not None:
+        images *= tf.constant(weak.deviation)
     if weak.mean is not None:
         images = (images + tf.constant(weak.mean)) * 2 - 1
     return tf.cast(tf.round((images + 1) * 127.5), tf.uint8)

@@ -74,7 +74,8 @@ def raw_input(experiment: Experiment) -> RawInput:
         return RawInput(images.shape[1:], "uint8", is_image=True, any_size=files, square=square)
     if weak is None:
         return RawInput(images.shape[1:], str(np.asarray(images).dtype), is_image=False)
-    return RawInput(images.shape[1:], "uint8", is_image=True, any_size=files, mean=weak.mean)
+    raw = RawInput(images.shape[1:], "uint8", is_image=True, any_size=files)
+    return raw._replace(mean=weak.mean, deviation=weak.deviation)
 
 
 def _noise(experiment: Experiment) -> str:

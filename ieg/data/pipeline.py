@@ -36,9 +36,9 @@ class Batch(NamedTuple):
 
     Attributes:
       index: [B] int32 into the whole training split.
-      image: [B, H, W, C] float32 in [-1, 1] (less the mean color for a data set that has one),
-        weakly augmented, or plain for a method that wants that. Other examples come unchanged, as
-        [B, L] int32 tokens or [B, D] float32 features.
+      image: [B, H, W, C] float32 in [-1, 1], or normalized by mean and standard deviation where
+        they are given; weakly augmented, or plain for a method that wants that. Other examples come
+        unchanged, as [B, L] int32 tokens or [B, D] float32 features.
       label: [B] int32, given labels.
       true_label: [B] int32, -1 where unknown. For monitoring, and for an upper bound that trains on
         true labels and says so (`mixup_variant=upper_bound`); a method that competes never looks at
@@ -167,17 +167,17 @@ class Pipeline:
             if self._strong_probe:
                 purpose = "strong probe view"
                 images = self._strong_view(chosen, images, step, purpose, replica, replicas)
-            images = weak_views.center(images, self._weak)
+            images = weak_views.normalize(images, self._weak)
             probe = Probe(images, tf.gather(self._given, chosen))
         image = self._weak_view(index, step, "weak view", replica, replicas)
         strong = self._strong_view(index, image, step, "strong view", replica, replicas)
         return Batch(
             index=index,
-            image=weak_views.center(image, self._weak),
+            image=weak_views.normalize(image, self._weak),
             label=tf.gather(self._given, index),
             true_label=tf.gather(self._true, index),
             probe=probe,
-            strong_image=None if strong is None else weak_views.center(strong, self._weak),
+            strong_image=None if strong is None else weak_views.normalize(strong, self._weak),
         )
 
     def _train_rows(self, step: tf.Tensor, plan: EpochPlan) -> tf.Tensor:

@@ -1,6 +1,8 @@
 """Settings of the data: which examples, labels, splits, views and batches."""
 
+import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ieg import decoding
 from ieg.data import samplers
@@ -8,6 +10,13 @@ from ieg.data.samplers import Sampling
 from ieg.decoding import RGB
 from ieg.errors import InputError
 from ieg.options import option
+
+
+class Normalization(NamedTuple):
+    """Mean [C] in [0, 1] and standard deviation [C] above 0 of the color channels of pixels."""
+
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -95,6 +104,32 @@ class DataSettings:
         "draw the strong augmentation once per batch instead of once per image; unset: true for "
         "randaug, as released, otherwise false",
     )
+    strong_crop: str = option(
+        "after",
+        "random crop and flip of the strong view, beside those of the weak view that it is made "
+        "of: after AutoAugment or RandAugment with gray edges, before it with black ones, or none",
+        choices=("after", "before", "none"),
+        before="after",
+    )
+    weak_pad: int | None = option(
+        None,
+        "black pixels around an image of which the weak view is a random crop; unset: as the data "
+        "set suggests, for CIFAR 2",
+        at_least=0,
+        before=None,
+    )
+    pixel_mean: str | None = option(
+        None,
+        "mean of each color channel, comma separated, that is subtracted from pixels in [0, 1]; "
+        "needs --pixel_std; unset: as the data set suggests, mostly pixels in [-1, 1]",
+        before=None,
+    )
+    pixel_std: str | None = option(
+        None,
+        "standard deviation of each color channel, comma separated, that pixels less their mean "
+        "are divided by; needs --pixel_mean",
+        before=None,
+    )
     weak_rotation: float = option(
         0.0, "largest rotation of the weak view, in degrees either way", at_least=0, at_most=180
     )
@@ -130,6 +165,24 @@ class DataSettings:
                 value=self.background,
             ) from None
 
+    def normalization(self, *, channels: int) -> Normalization | None:
+        """Mean and standard deviation that pixels are normalized by, if they are given.
+
+        Args:
+          channels: C of the images.
+        Raises:
+          InputError: one of the two is missing, or not C numbers in its range.
+        """
+        if self.pixel_mean is None and self.pixel_std is None:
+            return None
+        mean = _channel_values("pixel_mean", self.pixel_mean, channels)
+        deviation = _channel_values("pixel_std", self.pixel_std, channels)
+        if not all(0 <= value <= 1 for value in mean):
+            raise InputError("must be in [0, 1]", option="pixel_mean", value=self.pixel_mean)
+        if not all(0 < value < math.inf for value in deviation):
+            raise InputError("must be above 0", option="pixel_std", value=self.pixel_std)
+        return Normalization(mean, deviation)
+
     def sampling(self) -> Sampling:
         """Choice of the sampler.
 
@@ -145,3 +198,17 @@ class DataSettings:
                 "sampler, takes a number of classes, such as `classes_per_batch=10`"
             )
         return Sampling(sampler, classes, self.images_in_a_row)
+
+
+def _channel_values(name: str, text: str | None, channels: int) -> tuple[float, ...]:
+    """The numbers of an option, one for each channel."""
+    if text is None:
+        raise InputError("`pixel_mean` and `pixel_std` go together; give both", option=name)
+    try:
+        values = tuple(map(float, text.split(",")))
+    except ValueError:
+        values = ()
+    if len(values) != channels:
+        wanted = "a number" if channels == 1 else f"{channels} numbers separated by commas"
+        raise InputError(f"must be {wanted}, one per channel", option=name, value=text)
+    return values

@@ -24,6 +24,7 @@ class RawInput(NamedTuple):
       is_image: true if the values are pixels; others reach the network as they are.
       any_size: true for images of any size, whose middle is brought to H = W.
       mean: mean of each color in [0, 1], which is subtracted; None for pixels in [-1, 1].
+      deviation: standard deviation of each color that the difference is divided by; None for 1.
       scaling: mean and standard deviation of each feature, for standardization; None for features
         that reach the network as they are.
       square: side that the largest square in the middle of an image is brought to for a backbone;
@@ -35,6 +36,7 @@ class RawInput(NamedTuple):
     is_image: bool
     any_size: bool = False
     mean: tuple[float, ...] | None = None
+    deviation: tuple[float, ...] | None = None
     scaling: tuple[list[float], list[float]] | None = None
     square: int | None = None
 
@@ -56,7 +58,7 @@ def probability_model(network: keras.Model, raw: RawInput) -> keras.Model:
         x = square(x, raw.square)
     elif raw.is_image:
         x = middle_square(x, raw.shape[0]) if raw.any_size else x
-        x = _scaled(x, raw.mean)
+        x = _scaled(x, raw)
     if raw.scaling is not None:
         # Not by a Normalization layer, whose constants are lost on the way to ONNX.
         mean, deviation = np.array(raw.scaling, np.float32)
@@ -86,11 +88,14 @@ def checked(model: keras.Model) -> keras.Model:
     return keras.Model(pixels, p, name=model.name)
 
 
-def _scaled(pixels: Any, mean: tuple[float, ...] | None) -> Any:
+def _scaled(pixels: Any, raw: RawInput) -> Any:
     """Pixels in 0 .. 255 as networks that train on them see them."""
-    if mean is None:
+    if raw.mean is None:
         return keras.layers.Rescaling(2 / 255, -1.0, dtype="float32")(pixels)
-    return keras.layers.Rescaling(1 / 255, [-value for value in mean], dtype="float32")(pixels)
+    deviation = raw.deviation or (1.0,) * len(raw.mean)
+    scale = [1 / (255 * d) for d in deviation]
+    offset = [-m / d for m, d in zip(raw.mean, deviation, strict=True)]
+    return keras.layers.Rescaling(scale, offset, dtype="float32")(pixels)
 
 
 def square(pixels: Any, side: int) -> Any:

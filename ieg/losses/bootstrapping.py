@@ -46,7 +46,7 @@ def soft_bootstrapping(
     H(t, p),  t = (1 - ε) onehot(y) + ε softmax(z / T)
 
     With T = 1 and a constant target the gradient is (1 - ε)(p - q): cross entropy at a smaller
-    learning rate, no more.
+    learning rate, no more. The code released with ProSelfLC's successor always detaches the target.
 
     Source: Reed et al. 2015 (see above), soft form. At ε = 1 it is one step of Tanaka, Ikami,
     Yamasaki and Aizawa, "Joint Optimization Framework for Learning with Noisy Labels", CVPR 2018

@@ -24,7 +24,8 @@ def confidence_penalty(
 
     (1 - ε) H(q, p) - ε H(p) = H(t, p),  t = (1 - ε) onehot(y) - ε softmax(z / T)  (here T = 1)
 
-    With T = 1 and a constant target the gradient is (1 - ε)(p - q), as if there were no penalty.
+    With T = 1 and a constant target the gradient is (1 - ε)(p - q), as if there were no penalty. So
+    it is in the code released with ProSelfLC's successor, which always detaches the target.
 
     Source: Pereyra, Tucker, Chorowski, Kaiser and Hinton, "Regularizing Neural Networks by
     Penalizing Confident Output Distributions", ICLR 2017 workshop (arXiv 1701.06548).

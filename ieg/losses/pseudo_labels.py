@@ -1,5 +1,13 @@
 """FSR's pseudo labels, from a running average of each example's logits.
 
+In each step labels are made of the running logits e, which are then updated:
+
+    L = λ/B Σ_i ce(softmax(rms_normalize(e_i) / T), z_i)
+    e_i ← γ rms_normalize(e_i) + (1 - γ) z_i
+
+z_i are the logits that the step trains on. With MixUp they are those of a mixed image, and e_i
+belongs to the first of its two examples: pseudo labels are not mixed, as released.
+
 Zhang and Pfister, "Learning Fast Sample Re-weighting Without Reward Data", ICCV 2021 (arXiv
 2109.03216).
 """
@@ -75,7 +83,7 @@ def running_logits(
 
     Args:
       running: [B, K] running logits e.
-      logits: [B, K] newest logits z.
+      logits: [B, K] newest logits z, those of the training pass.
       momentum: γ in [0, 1).
       mean: mean over all entries of the global batch, [B, K] → scalar.
     Returns:

@@ -42,6 +42,7 @@ from ieg.methods.lookahead import (
     partial_level,
     relative,
     remember,
+    stepsize,
 )
 from ieg.methods.monitoring import WEIGHT_CURVES, clean_and_wrong, share_of_mean, weight_scalars
 from ieg.networks import parts
@@ -140,7 +141,7 @@ class FSR(Method):
                 "MixUp cannot mix tokens; give `use_mixup=False`", option="method", value="fsr"
             )
         self._moving = parts.lookahead_variables(context.model, options.meta_partial_level)
-        self._pseudo = _pseudo_loss(options.use_pseudo_loss)
+        self._pseudo = _parsed(options.use_pseudo_loss)
         self._draw = tf.function(self._dictionary_rows)  # eagerly, step by step, it is too slow
         self._capacity = _capacity(options, context)
 
@@ -193,9 +194,13 @@ class FSR(Method):
         return Variant(weighted, not end or epoch < end, step % self.options.meta_interval == 0)
 
     def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:
-        """L = Σ w_i ce(q_i, f(x_i; θ)) + pseudo-label loss, on mixed images x_i and labels q_i."""
+        """L = Σ w_i ce(q_i, f(x_i; θ)) + λ/B Σ ce(s_i, f(x_i; θ)).
+
+        With MixUp the images x_i and labels q_i are mixed; the pseudo labels s_i are not.
+        """
         assert isinstance(variant, Variant)
-        images, targets, pseudo = self._training_batch(batch, state)
+        images, targets = self._training_batch(batch, state)
+        pseudo = self._pseudo_labels(batch, state)
         scalars, gradient, after = {}, None, None
         if variant.looks_ahead:
             meta, after = self._look_ahead(batch, state, images, targets)
@@ -223,33 +228,35 @@ class FSR(Method):
             scalars["margin_wrong"] = share_of_mean(margins, wrong)
         else:
             margins = tf.gather(state.variables["margin"], batch.index)
-        # Logits of a mixed image belong to neither of its examples.
-        single = after if self.options.use_mixup else logits
-        self._run_logits(batch, state, single)
+        self._run_logits(batch, state, logits)
         return StepOutput(
             gradients=self.gradient(tape, loss, state.params),
             network_state=network_state,
             loss=loss,
-            logits=single,
+            # Logits of a mixed image belong to neither of its examples.
+            logits=after if self.options.use_mixup else logits,
             scalars=scalars | weight_scalars(weights, batch),
             per_example={"weight": weights, "margin": margins},
         )
 
-    def _training_batch(
-        self, batch: Batch, state: StepState
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
-        """Images, labels and pseudo labels; by MixUp, or otherwise with smoothed labels."""
-        pseudo = None
-        if self._pseudo is not None:
-            running = tf.gather(state.variables["running_logits"], batch.index)
-            pseudo = pseudo_labels(running, self._pseudo.temperature, replicas.global_mean)
+    def _training_batch(self, batch: Batch, state: StepState) -> tuple[tf.Tensor, tf.Tensor]:
+        """Images and labels, mixed by MixUp, or else as they are with smoothed labels."""
         if not self.options.use_mixup:
-            return batch.image, self._smoothed(batch.label), pseudo
+            return batch.image, self._smoothed(batch.label)
         given = tf.one_hot(batch.label, self.context.num_classes)
         seed = keys.stateless_seed(self.context.seed, "mix", state.step)
-        values = [batch.image, given] if pseudo is None else [batch.image, given, pseudo]
-        images, targets, *rest = mixup.mix_batch(seed, *values)
-        return images, targets, rest[0] if rest else None
+        images, targets = mixup.mix_batch(seed, batch.image, given)
+        return images, targets
+
+    def _pseudo_labels(self, batch: Batch, state: StepState) -> tf.Tensor | None:
+        """Pseudo labels [B, K], or None if they are not used.
+
+        As released they are not mixed: an image mixed by MixUp has that of its first example.
+        """
+        if self._pseudo is None:
+            return None
+        running = tf.gather(state.variables["running_logits"], batch.index)
+        return pseudo_labels(running, self._pseudo.temperature, replicas.global_mean)
 
     def _smoothed(self, labels: tf.Tensor) -> tf.Tensor:
         return label_smoothing(labels, self.context.num_classes, self.context.label_smoothing)
@@ -283,7 +290,7 @@ class FSR(Method):
         inner = InnerProblem(
             predict,
             weighted_loss,
-            stepsize=self.options.meta_stepsize,
+            stepsize=stepsize(self.options, state),
             decay=self.context.update.decay,
             momentum=self.options.meta_momentum,
             buffers=state.buffers,
@@ -356,7 +363,7 @@ class FSR(Method):
             remember(variables["margin"], batch.index, margins)
 
     def _run_logits(self, batch: Batch, state: StepState, logits: tf.Tensor) -> None:
-        """Update running logits by logits [B, K]."""
+        """Update running logits by logits [B, K], with MixUp those of the mixed images."""
         if self._pseudo is None:
             return
         memory, index = state.variables["running_logits"], replicas.gather(batch.index)
@@ -374,7 +381,7 @@ class FSR(Method):
         ).astype(np.int32)
 
 
-def _pseudo_loss(text: str) -> PseudoLoss | None:
+def _parsed(text: str) -> PseudoLoss | None:
     if text == "none":
         return None
     try:

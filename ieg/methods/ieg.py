@@ -34,6 +34,7 @@ from ieg.methods.lookahead import (
     probe_loss,
     relative,
     remember,
+    stepsize,
     weighing,
 )
 from ieg.methods.monitoring import WEIGHT_CURVES, clean_and_wrong, share_of_mean, weight_scalars
@@ -192,7 +193,7 @@ class IEG(Method):
         inner = InnerProblem(
             predict,
             inner_loss,
-            stepsize=self.options.meta_stepsize,
+            stepsize=stepsize(self.options, state),
             decay=self.context.update.decay,
             momentum=self.options.meta_momentum,
             buffers=state.buffers,

@@ -56,6 +56,13 @@ class LookaheadOptions(GradientOptions):
     meta_stepsize: float = option(
         0.1, "step size of the virtual (look-ahead) step; unless given, the learning rate", above=0
     )
+    meta_schedule: str = option(
+        "constant",
+        "step size of the virtual (look-ahead) step in the course of the run: constant "
+        "(--meta_stepsize) or learning_rate (that of the step, by --lr_schedule)",
+        choices=("constant", "learning_rate"),
+        before="constant",
+    )
     meta_partial_level: int = partial_level(-1)
     meta_low_memory: bool = option(
         False,
@@ -149,6 +156,12 @@ def normalized(values: tf.Tensor, scope: str) -> tf.Tensor:
     return replicas.shares(weights, scope)
 
 
+def stepsize(options: LookaheadOptions, state: StepState) -> float | tf.Tensor:
+    """Step size α of the virtual step."""
+    follows = options.meta_schedule == "learning_rate"
+    return state.learning_rate if follows else options.meta_stepsize
+
+
 def probe_loss(
     method: Method, network_state: Tensors, probe: Probe
 ) -> Callable[[Tensors], tuple[tf.Tensor, tf.Tensor]]:
@@ -211,7 +224,7 @@ def gradient_of_weights(
     inner = InnerProblem(
         predict,
         weighted_loss,
-        stepsize=method.options.meta_stepsize,
+        stepsize=stepsize(method.options, state),
         decay=method.context.update.decay,
         moving=moving,
         loss_is_zero=True,

@@ -5,9 +5,15 @@ Samuel, Chechik, "Distributional Robustness Loss for Long-tail Learning", ICCV 2
 command go to stage 2.
 """
 
-from ieg.recipes import RECIPES, Citation, Recipe, Row, RunFolder
+from ieg.recipes import RECIPES, Citation, Flags, Recipe, Row, RunFolder
 
 _TABLE = "Weight Balancing (CVPR 2022), table 2"
+#: Released for CIFAR-100 too, whose own mean and deviation are others.
+_VIEW: Flags = {
+    "weak_pad": 4,
+    "pixel_mean": "0.4914,0.4822,0.4465",
+    "pixel_std": "0.2023,0.1994,0.2010",
+}
 
 RECIPES.register("dro_lt_cifar100")(
     Recipe(
@@ -18,6 +24,7 @@ RECIPES.register("dro_lt_cifar100")(
             "supervised": Row(
                 "supervised",
                 {
+                    **_VIEW,
                     "network_name": "resnet32_skip",
                     "batch_size": 128,
                     "max_epoch": 200,
@@ -34,6 +41,8 @@ RECIPES.register("dro_lt_cifar100")(
             "dro_lt": Row(
                 "dro_lt",
                 {
+                    **_VIEW,
+                    "strong_crop": "none",  # of its own: that of the weak view is the only one
                     "pretrained_ckpt": RunFolder("supervised"),
                     "eval_freq": 1000,
                     "dro_selection": "best",
@@ -49,8 +58,9 @@ RECIPES.register("dro_lt_cifar100")(
         ),
         remarks=(
             "As published, stage 2 trains the classifier on the features that are best on the TEST "
-            "images; `dro_selection=last` does without them. The same augmentation, batches and "
-            "phases without the robust loss, as a control: `feat_loss=ce_lt` and another folder."
+            "images; `dro_selection=last` does without them. Cutout leaves a black square there, a "
+            "gray one here. The same augmentation, batches and phases without the robust loss, as "
+            "a control: `feat_loss=ce_lt` and another folder."
         ),
     )
 )

@@ -30,7 +30,8 @@ RECIPES.register("ieg_cifar100")(
             "839 ms of L2R in FaMUS, table 1, over its 3 to 7), an IEG step 8 plain ones (7.2 "
             "measured on a CPU, 8.7 counted in convolutions); memory grows by 125 MB an image on a "
             "CPU. With G GPUs give a `batch_size` of 100/G, which counts per GPU. The README of "
-            "the original says that half the steps can reach the reported numbers."
+            "the original says that half the steps can reach the reported numbers. The release "
+            "averages weights but tests without: that is `top1_raw`, `top1` is with averages."
         ),
     )
 )

@@ -162,6 +162,23 @@ def both_applied(policy: str, *pair: tuple[str, int]) -> Draws:
     )
 
 
+def test_a_crop_before_the_policy_has_black_edges_that_it_changes() -> None:
+    images = tf.fill([1, 6, 6, 3], 0.5)
+    draws = draws_of_nothing()._replace(
+        sub_policy=sub_policy("cifar10_25", ("Invert", 7), ("Contrast", 6)),
+        applied=tf.constant([[0.0, 0.9999999]]),
+        offset=tf.zeros([1, 2]),
+        flip=tf.zeros([1]),
+    )
+    how = PLAIN._replace(pad=2, flip=True, crop_first=True)
+    view = augment(images, draws, how).numpy()
+    expected = np.full([1, 6, 6, 3], 0.5)
+    expected[:, :2] = expected[:, :, 4:] = -1  # shifted right and down, then mirrored
+    np.testing.assert_array_equal(view, expected)
+    inverted = augment(images, draws, how._replace(policy="cifar10_25")).numpy()
+    np.testing.assert_allclose(inverted, -expected, atol=0.01)
+
+
 WHITE = tf.ones([1, 32, 32, 3])
 
 

@@ -135,5 +135,9 @@ def test_networks_may_see_the_difference_from_a_mean_color() -> None:
     np.testing.assert_allclose(seen, [[[[-0.5, 0.0, 0.9]]]], atol=1e-6)
     np.testing.assert_array_equal(weak.to_pixels(seen, centered), pixels)
     np.testing.assert_allclose(weak.network_input(pixels, weak.PLAIN), [[[[-1, -0.6, 1]]]])
+    divided = centered._replace(deviation=(0.5, 0.4, 0.25))
+    seen = weak.network_input(pixels, divided)
+    np.testing.assert_allclose(seen, [[[[-1.0, 0.0, 3.6]]]], atol=1e-6)
+    np.testing.assert_array_equal(weak.to_pixels(seen, divided), pixels)
     tokens = tf.constant([[3, 0]])
     assert weak.network_input(tokens, None) is tokens

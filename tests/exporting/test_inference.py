@@ -112,12 +112,13 @@ def test_weights_are_replaced_by_their_averages() -> None:
     assert [p.numpy().tolist() for p in params] == [[4.0, 5.0], 6.0]
 
 
-def test_the_mean_color_is_taken_off() -> None:
+@pytest.mark.parametrize("deviation", [None, (0.2, 0.5, 1.0)])
+def test_pixels_are_normalized(deviation: tuple[float, ...] | None) -> None:
     inputs = keras.Input((2, 2, 3))
     network = keras.Model(inputs, keras.layers.Flatten()(inputs))
-    raw = RawInput((2, 2, 3), "uint8", is_image=True, mean=(0.1, 0.2, 0.3))
+    raw = RawInput((2, 2, 3), "uint8", is_image=True, mean=(0.1, 0.2, 0.3), deviation=deviation)
     image = pixels(1, 2, 2, 3)
-    seen = (image / 255 - [0.1, 0.2, 0.3]).reshape(1, -1)
+    seen = ((image / 255 - [0.1, 0.2, 0.3]) / (deviation or 1)).reshape(1, -1)
     found = inference.probability_model(network, raw)(image)
     np.testing.assert_allclose(found, tf.nn.softmax(seen), atol=1e-6)
 

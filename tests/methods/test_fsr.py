@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ieg import networks
+from ieg import keys, networks
+from ieg.augment import mixup
 from ieg.data.pipeline import Batch, Probe
 from ieg.errors import InputError
-from ieg.losses import running_logits
 from ieg.methods import fsr
 from tests import contexts
 
@@ -108,14 +108,37 @@ def test_weights_are_equal_at_first_but_scores_are_updated():
     assert later.scalars["pseudo_loss"] > 0
 
 
-def test_running_logits_of_the_batch_alone_change():
-    one = method()
-    variables = one.init_state()
-    output = step(one, variables)
-    running = variables["running_logits"].numpy()
-    index = batch().index.numpy()
-    np.testing.assert_allclose(running[index], 0.9 * output.logits.numpy(), rtol=1e-5)
-    assert not running[np.setdiff1d(np.arange(N), index)].any()
+def rms_normalized(values):
+    return values / np.sqrt(np.mean(values**2) + 1e-8)
+
+
+def log_softmax(logits):
+    return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("use_mixup", (True, False))
+def test_pseudo_labels_are_not_mixed_and_running_logits_are_those_of_the_mixed_images(use_mixup):
+    """As released, in NumPy: running logits are zero at first, and labels come before an update."""
+    temperature, momentum, weight = 0.5, 0.3, 2.0
+    one = method(use_mixup=use_mixup, use_pseudo_loss=f"all_{temperature}_{momentum}_{weight}")
+    model, variables, index = one.context.model, one.init_state(), batch().index.numpy()
+    running = np.zeros((N, K))
+    for number in range(3):
+        images = batch().image.numpy()
+        if use_mixup:
+            seed = keys.stateless_seed(one.context.seed, "mix", tf.constant(number, tf.int64))
+            share, partner = (x.numpy() for x in mixup.draw(seed, B))
+            share = share[:, None, None, None]
+            images = share * images + (1 - share) * images[partner]
+        logits = model(images, training=True).numpy().astype(float)
+        labels = np.exp(log_softmax(rms_normalized(running[index]) / temperature))
+        loss = -weight * np.mean(np.sum(labels * log_softmax(logits), axis=1))
+        state = contexts.start(model, number, variables=variables)
+        np.testing.assert_allclose(one._pseudo_labels(batch(), state), labels, atol=1e-5)
+        output = one.step(batch(), state, one.variant(number))
+        assert output.scalars["pseudo_loss"].numpy() == pytest.approx(loss, rel=1e-4)
+        running[index] = momentum * rms_normalized(running[index]) + (1 - momentum) * logits
+        np.testing.assert_allclose(variables["running_logits"], running, atol=1e-4)
 
 
 def test_class_averages_of_the_weights_stand_still_in_the_end():
@@ -137,15 +160,12 @@ def test_between_look_aheads_weights_and_margins_are_remembered(use_mixup):
     looked, wanted = step(one, variables), step(always, always.init_state())
     for name, values in wanted.per_example.items():
         np.testing.assert_array_equal(looked.per_example[name], values)
-    score, running = (variables[name].numpy() for name in ("score", "running_logits"))
+    score = variables["score"].numpy()
     after = step(one, variables, 1)
     weights = looked.per_example["weight"].numpy()
     np.testing.assert_allclose(after.per_example["weight"], weights / weights.sum(), rtol=1e-5)
     np.testing.assert_array_equal(after.per_example["margin"], looked.per_example["margin"])
     np.testing.assert_array_equal(variables["score"], score)
-    index = batch().index.numpy()
-    newer = running_logits(running[index], after.logits, 0.1)
-    np.testing.assert_allclose(variables["running_logits"].numpy()[index], newer, rtol=1e-5)
     assert {"queue_loss", "margin_clean"} <= looked.scalars.keys() - after.scalars.keys()
 
 

@@ -85,6 +85,16 @@ def test_sigmoid_weights_have_the_order_of_the_clamped_ones_and_less_spread():
     assert np.all(np.diff(clamped[order]) >= 0)
 
 
+def test_the_step_of_the_look_ahead_may_follow_the_schedule():
+    def weights(**options):  # at a learning rate of 0.1
+        l2r = method(l2r_warmup_epochs=0, weight_mode="sigmoid", **options)
+        return step(l2r, 0).per_example["weight"].numpy()
+
+    followed = weights(meta_schedule="learning_rate", meta_stepsize=0.4)
+    np.testing.assert_allclose(followed, weights(meta_stepsize=0.1), rtol=1e-6)
+    assert (followed != weights(meta_stepsize=0.4)).any()
+
+
 def test_a_level_that_the_network_does_not_have_is_refused_at_once():
     with pytest.raises(InputError, match="`meta_partial_level=9`"):
         method(meta_partial_level=9)

@@ -164,8 +164,10 @@ ISIC = {
 }  # fmt: skip
 RECORDS_OF_PROSELFLC = {
     "max_iteration": 39000, "batch_size": 128, "accumulation_steps": 10, "classes_per_batch": 64,
-    "weak_rotation": 15, "learning_rate": 0.2, "momentum": 0.9, "lr_schedule": "custom_step",
-    "decay_steps": "20000,30000", "decay_rate": 0.1, "use_ema": False, "eval_freq": 500,
+    "weak_pad": 4, "weak_rotation": 15, "pixel_mean": "0.50708,0.48655,0.44092",
+    "pixel_std": "0.26733,0.25644,0.27615", "learning_rate": 0.2, "momentum": 0.9,
+    "lr_schedule": "custom_step", "decay_steps": "20000,30000", "decay_rate": 0.1,
+    "use_ema": False, "eval_freq": 500,
 }  # fmt: skip
 PROSELFLC = {
     "loss": "proselflc", "proselflc_trust_mode": "max_p", "detach_target": True,
@@ -238,7 +240,7 @@ def test_isic_has_the_settings_of_its_study() -> None:
         clipped = row not in ("baseline", "clamp_5")
         assert values["clip_norm"] == (0.25 if clipped else 0)
         assert values["probe_batch_size"] == (None if row.startswith("baseline") else 5)
-        assert values.get("meta_stepsize", 1e-3) == 1e-3  # as long as the learning rate
+        assert values.get("meta_schedule", "learning_rate") == "learning_rate"
         assert values["checkpoint_path"] == f"runs/isic_2019/{row}"
     mode = {row: values.get("weight_mode") for (row, _), values in found.items()}
     assert (mode["clamp_5"], mode["sigmoid_5"], mode["sigmoid_125"]) == (
@@ -266,6 +268,10 @@ def test_both_stages_of_dro_lt_on_cifar() -> None:
     assert (two["max_epoch"], two["learning_rate"], two["l2_weight_decay"]) == (100, 0.005, 1e-4)
     assert (two["sampler"], two["images_in_a_row"], two["batch_size"]) == ("class_aware", 4, 128)
     assert (two["dro_selection"], two["network_name"]) == ("best", one["network_name"])
+    for stage in (one, two):
+        assert (stage["weak_pad"], stage["pixel_mean"]) == (4, "0.4914,0.4822,0.4465")
+        assert stage["pixel_std"] == "0.2023,0.1994,0.2010"
+    assert two["strong_crop"] == "none"
 
 
 def test_deeploc_has_the_settings_of_proselflc() -> None:

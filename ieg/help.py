@@ -3,9 +3,12 @@
 import dataclasses
 import difflib
 import inspect
+import platform
 import textwrap
 from collections.abc import Mapping, Sequence
+from importlib import metadata
 
+import ieg
 from ieg import backbones, config, networks
 from ieg.data import sources
 from ieg.errors import InputError
@@ -16,24 +19,35 @@ from ieg.runs.settings import MODES
 _USAGE = (
     "usage: python -m ieg.main [--flag=value ...]   (--flagfile=FILE reads flags from FILE)\n"
     "       python -m ieg.main --help=NAME   options of a method, a loss or a group alone\n"
-    "       python -m ieg.main --helpfull    all options"
+    "       python -m ieg.main --helpfull    all options; --version shows versions"
 )
 _WIDTH = 100
+#: Packages whose versions decide what a run does.
+_MATTER = ("tensorflow", "keras", "numpy")
 
 
 def asked(words: Sequence[str]) -> str | None:
-    """The text that words of a command line ask for by --help, --help=NAME or --helpfull, if any.
+    """The text that words of a command line ask for by --help, --helpfull or --version, if any.
 
     Raises:
       InputError: there is nothing of that name.
     """
     for word in words:
         name, _, topic = word.lstrip("-").partition("=")
+        if name == "version":
+            return version()
         if name == "helpfull":
             return everything()
         if name in ("help", "helpshort"):
             return on(topic) if topic else overview()
     return None
+
+
+def version() -> str:
+    """Version of the package, and of what matters beneath it, for reports of mistakes."""
+    python = f"Python {platform.python_version()}"
+    others = [f"{name} {metadata.version(name)}" for name in _MATTER]
+    return f"ieg {ieg.__version__} ({', '.join([python, *others])})"
 
 
 def overview() -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import ieg
+
 ROOT = Path(__file__).parent.parent
 MISSING = f"error: {sys.executable} has no module {{}}: use the Python that ieg is"
 CASES = {
@@ -19,6 +21,7 @@ CASES = {
 }
 ANSWERS = {
     "--help": (0, "usage: python -m ieg.main"),
+    "--version": (0, f"ieg {ieg.__version__} (Python 3."),
     "--help=fsr": (0, "for --method=fsr:\n"),
     "--no_such_flag=1": (2, "error: Unknown command line flag 'no_such_flag'"),
     "--method=fs": (2, "error: unknown method 'fs' (did you mean 'fsr'?)"),

@@ -181,8 +181,9 @@ def test_mlflow_and_wandb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     if "wandb" not in logged:
         import wandb
 
-        logged["wandb"] = {2: expected[2], wandb.run.step: wandb.run.summary["top1"]}
-        wandb.finish()
+        run, last = wandb.run, wandb.run.step
+        wandb.finish()  # which commits the last step
+        logged["wandb"] = {2: expected[2], last: run.summary["top1"]}
     assert logged["wandb"] == expected
 
 

@@ -21,9 +21,6 @@ def test_the_notebook_runs_and_finds_wrong_labels(
     if importlib.util.find_spec("IPython") is None:
         display = types.ModuleType("IPython.display")
         display.IFrame = lambda src, **size: src
-        package = types.ModuleType("IPython")
-        package.version_info = (9, 0)  # which Matplotlib reads
-        monkeypatch.setitem(sys.modules, "IPython", package)
         monkeypatch.setitem(sys.modules, "IPython.display", display)
     names: dict[str, Any] = {}
     cells = json.loads(NOTEBOOK.read_text())["cells"]

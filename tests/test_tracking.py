@@ -181,9 +181,10 @@ def test_mlflow_and_wandb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     if "wandb" not in logged:
         import wandb
 
-        run, last = wandb.run, wandb.run.step
-        wandb.finish()  # which commits the last step
-        logged["wandb"] = {2: expected[2], last: run.summary["top1"]}
+        last = wandb.run.step
+        wandb.run.log({}, step=last, commit=True)  # as its end would do
+        logged["wandb"] = {2: expected[2], last: wandb.run.summary["top1"]}
+        wandb.finish()
     assert logged["wandb"] == expected
 
 

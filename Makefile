@@ -23,7 +23,7 @@ OTHER_PYTHON := other-python
 endif
 endif
 
-.PHONY: help venv demo test test-all benchmark lint format clean other-python
+.PHONY: help venv demo test test-all benchmark lint format docs clean other-python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,10 @@ lint: venv ## ruff's rules, ruff's format, mypy's types
 format: venv ## let ruff rewrite the code
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
+
+docs: venv ## the site of all pages and of the docstrings, in build/site; its tools come into .venv
+	@$(PIP_INSTALL) --no-build-isolation -e '.[docs]' || $(PIP_FAILED)
+	$(BIN)/python -m mkdocs build --strict
 
 clean: ## remove .venv and caches; runs/ and data/ stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info

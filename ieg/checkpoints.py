@@ -1,5 +1,7 @@
 """Checkpoints by step, and clear errors for one that is missing, damaged or of another network."""
 
+from __future__ import annotations
+
 import contextlib
 import logging
 from collections.abc import Iterator
@@ -10,11 +12,13 @@ import tensorflow as tf
 
 from ieg.errors import InputError
 
-#: Errors of TensorFlow for a checkpoint that is damaged or cut off.
-DAMAGED = (ValueError, LookupError, RuntimeError, tf.errors.OpError)
-
 _MOST = 3
 _PREFIX = "step"
+
+
+def damage() -> tuple[type[Exception], ...]:
+    """Errors of TensorFlow for a checkpoint that is damaged or cut off."""
+    return (ValueError, LookupError, RuntimeError, tf.errors.OpError)
 
 
 def latest(folder: Path) -> str | None:
@@ -94,7 +98,7 @@ class Checkpoints:
             self._checkpoint.restore(path).assert_existing_objects_matched()
         except AssertionError:
             problem = "belongs to another network or method"
-        except DAMAGED:
+        except damage():
             problem = "is damaged, or belongs to another network"
         else:
             return wanted

@@ -1,4 +1,4 @@
-"""Options as absl flags: their definition, their parsing and the text of --help."""
+"""Options as absl flags: their definition and their parsing."""
 
 import dataclasses
 from collections.abc import Callable, Collection
@@ -7,7 +7,6 @@ from typing import Any
 from absl import flags
 
 from ieg import backbones, config, networks, options
-from ieg.data import sources
 from ieg.losses import REGISTRY as LOSSES
 from ieg.methods import REGISTRY as METHODS
 from ieg.registry import Registry
@@ -60,32 +59,3 @@ class _ClearParser(flags.ArgumentParser):
         if value in self._names:
             return value
         return next((name for name in self._names if name.lower() == str(value).lower()), value)
-
-
-def help_text() -> str:
-    """All flags with help and default: those of every method by group, then those of each."""
-    lines = [
-        "usage: python -m ieg.main [--flag=value ...]   (--flagfile=FILE reads flags from FILE)",
-        "A data set's preset, the method and the network change some of the defaults below.",
-    ]
-    lines += [f"methods: {', '.join(METHODS.names())}"]
-    lines += [f"losses:  {', '.join(LOSSES.names())}"]
-    lines += [f"data:    {', '.join(sources.REGISTRY.names())}", "", "networks:"]
-    for name in networks.REGISTRY.names():
-        lines.append(f"  {name:<14} {networks.REGISTRY.get(name).description}")
-    lines += ["", "backbones, frozen networks in front of the network:"]
-    for name in backbones.REGISTRY.names():
-        entry = backbones.REGISTRY.get(name)
-        typed = f"{name}:{entry.argument}" if entry.argument else name
-        lines.append(f"  {typed:<18} {entry.summary}")
-    for who, cls in config.option_classes().items():
-        title = f"{who}, for every method" if who in config.GROUPS else f"for {who}"
-        fields = dataclasses.fields(cls)
-        lines += ["", f"{title}:" if fields else f"{title}: none"]
-        for field in fields:
-            choices = field.metadata["choices"]
-            listed = f" [{'|'.join(choices)}]" if choices else ""
-            default = "unset" if field.default is None else field.default
-            lines.append(f"  --{field.name}{listed}  (default: {default})")
-            lines.append(f"      {field.metadata['help']}")
-    return "\n".join(lines)

@@ -1,38 +1,14 @@
 """The command line: flags become a configuration, and one command runs."""
 
+import importlib
 import sys
 from collections.abc import Sequence
-
-import ieg.quiet  # noqa: F401
 
 from absl import flags
 from rich.console import Console
 
-from ieg import command_line, config, originals, own_code
-from ieg.commands import (
-    audit,
-    clean,
-    embed,
-    evaluation,
-    export,
-    predict,
-    show_data,
-    train,
-    visualize,
-)
+from ieg import command_line, config, help, later, originals, own_code
 from ieg.errors import InputError, TrainingStopped, as_flag, spelled
-
-COMMANDS = {
-    "train": train.run,
-    "evaluation": evaluation.run,
-    "visualize": visualize.run,
-    "audit": audit.run,
-    "export": export.run,
-    "predict": predict.run,
-    "show_data": show_data.run,
-    "embed": embed.run,
-    "clean": clean.run,
-}
 
 
 def run(argv: Sequence[str]) -> int:
@@ -41,8 +17,9 @@ def run(argv: Sequence[str]) -> int:
     try:
         own_code.load(argv)
         command_line.define_flags(values)
-        if any(word.lstrip("-") in ("help", "helpshort", "helpfull") for word in argv[1:]):
-            print(command_line.help_text())
+        wanted = help.asked(argv[1:])
+        if wanted is not None:
+            print(wanted)
             return 0
         given = values.read_flags_from_files(list(argv[1:]))
         accepted, notes = originals.accepted(given, values)
@@ -54,7 +31,9 @@ def run(argv: Sequence[str]) -> int:
         console = Console()
         for note in notes:
             console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
-        return COMMANDS[resolved.run.mode](resolved, console)
+        later.load()
+        command = importlib.import_module(f"ieg.commands.{resolved.run.mode}")
+        return command.run(resolved, console)
     except (InputError, flags.Error) as error:
         message = spelled(str(error).removeprefix("ERROR:: "), as_flag)
         print(f"error: {message}", file=sys.stderr)

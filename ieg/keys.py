@@ -1,5 +1,7 @@
 """Random numbers as a function of (seed, purpose, step): no hidden state, nothing to restore."""
 
+from __future__ import annotations
+
 import zlib
 
 import numpy as np

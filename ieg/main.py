@@ -4,6 +4,8 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from ieg import later
+
 
 def main(argv: Sequence[str]) -> int:
     """Run one command.
@@ -15,14 +17,10 @@ def main(argv: Sequence[str]) -> int:
     """
     try:
         try:
-            from ieg import dispatch  # takes seconds, in which somebody may lose patience
+            later.postpone()
+            from ieg import dispatch  # takes a second, in which somebody may lose patience
         except ModuleNotFoundError as error:
-            print(
-                f"error: {sys.executable} has no module {error.name}: use the Python that ieg is "
-                "installed in, or install it with all that it needs, by pip install -e . in its "
-                "folder",
-                file=sys.stderr,
-            )
+            print(f"error: {later.missing(error.name)}", file=sys.stderr)
             return 2
         return dispatch.run(argv)
     except KeyboardInterrupt:

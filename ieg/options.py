@@ -11,6 +11,7 @@ from ieg.errors import InputError
 
 #: What to call a value of each type.
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+_BY_NAME = {kind.__name__: kind for kind in KINDS}
 _LARGEST = 2**31 - 1  # of whole numbers: they end up in 32 bits
 
 
@@ -84,7 +85,9 @@ def check(field: dataclasses.Field, value: Any) -> None:
 
 
 def _without_none(hint: Any) -> type:
-    """T of `T` and of `T | None`."""
+    """T of `T` and of `T | None`, also where a module keeps its annotations as text."""
+    if isinstance(hint, str):
+        return _BY_NAME[hint.removesuffix(" | None")]
     if isinstance(hint, types.UnionType):
         return next(t for t in typing.get_args(hint) if t is not type(None))
     return hint

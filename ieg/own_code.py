@@ -1,6 +1,7 @@
 """Python files of the user's own, which register losses, methods, networks, data sets and noise.
 
-They are imported before options are made of what is registered, and stay where they are.
+They are imported before options are made of what is registered, and stay where they are. A function
+`on_metrics` in one of them is told the metrics of a run as they come.
 """
 
 import contextlib
@@ -9,7 +10,7 @@ import importlib.util
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from absl import flags
@@ -27,6 +28,9 @@ REGISTRIES: tuple[Registry, ...] = (
     sources.REGISTRY,
     noise.REGISTRY,
 )
+
+#: Told the step and its metrics by name, at each evaluation; by the chief alone.
+OnMetrics = Callable[[int, Mapping[str, float]], None]
 
 #: Own files become modules of this name and a digest of their paths.
 _PREFIX = "ieg_own_code_"
@@ -67,6 +71,32 @@ def digest(paths: str | None) -> str | None:
     return content.hexdigest()[:16]
 
 
+def on_metrics(paths: str | None) -> list[OnMetrics]:
+    """The functions `on_metrics` of own files, whose errors are an InputError that names them.
+
+    Args:
+      paths: value of the option `own_code`, imported already.
+    """
+    found = []
+    for path in (paths or "").split(","):
+        place, module = _module(path.strip())
+        function = getattr(sys.modules.get(module), "on_metrics", None)
+        if function is not None:
+            found.append(_told(function, path.strip(), place))
+    return found
+
+
+def _told(function: OnMetrics, path: str, place: str) -> OnMetrics:
+    def told(step: int, metrics: Mapping[str, float]) -> None:
+        try:
+            function(step, metrics)
+        except Exception as error:
+            problem = f"on_metrics at step {step}: {_one_line(error, place)}"
+            raise InputError(problem, option="own_code", value=path) from error
+
+    return told
+
+
 def defines(cls: type) -> bool:
     """True if a class comes from an own file."""
     return cls.__module__.startswith(_PREFIX)
@@ -74,8 +104,7 @@ def defines(cls: type) -> bool:
 
 def _import(path: str) -> None:
     """Import one file once; if that fails, nothing of it stays behind."""
-    place = os.path.abspath(os.path.expanduser(path))
-    name = f"{_PREFIX}{hashlib.sha256(os.fsencode(place)).hexdigest()[:16]}"
+    place, name = _module(path)
     if name in sys.modules:
         return
     spec = importlib.util.spec_from_file_location(name, place)
@@ -92,6 +121,12 @@ def _import(path: str) -> None:
         except Exception as error:
             raise InputError(_one_line(error, place), option="own_code", value=path) from None
         undo.pop_all()
+
+
+def _module(path: str) -> tuple[str, str]:
+    """Whole path of a file, and the name of its module."""
+    place = os.path.abspath(os.path.expanduser(path))
+    return place, f"{_PREFIX}{hashlib.sha256(os.fsencode(place)).hexdigest()[:16]}"
 
 
 def _one_line(error: Exception, place: str) -> str:

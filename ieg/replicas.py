@@ -4,6 +4,8 @@ Called in replica context (inside `strategy.run`). Scalars that belong to a batc
 shares: each replica holds its part of a sum over the global batch, and `total` adds the parts.
 """
 
+from __future__ import annotations
+
 import contextlib
 import functools
 import threading

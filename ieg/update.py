@@ -1,11 +1,13 @@
 """Update of the network's weights: decay, clipping and SGD with momentum, as pure functions."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import tensorflow as tf
 
-Tensors = list[tf.Tensor]
+Tensors: TypeAlias = "list[tf.Tensor]"
 
 
 class UpdateRule(NamedTuple):

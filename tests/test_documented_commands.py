@@ -20,7 +20,7 @@ SMALL = ["--max_iteration=4", "--eval_freq=2", "--batch_size=20", "--train_eval_
 TINY = ["--network_name=cnn", "--probe_dataset_hold_ratio=0.25", "--batch_size=8"]
 TINY_FILES = ["--image_size=32", "--batch_size=6"]
 #: Pages whose commands run here; these others have tests of their own.
-ELSEWHERE = ("devices.md", "extending.md", "from_the_originals.md")
+ELSEWHERE = ("devices.md", "extending.md", "from_the_originals.md", "tracking.md")
 PAGES = sorted(
     str(path.relative_to(ROOT))
     for path in [*ROOT.glob("docs/*.md"), ROOT / "benchmarks/README.md", ROOT / "README.md"]

@@ -104,7 +104,7 @@ def test_the_module_itself_takes_them_from_a_file_of_flags_and_says_so_in_help(
 ) -> None:
     write_files(tmp_path)
     (tmp_path / "flags").write_text("--own_code=my_loss.py,my_method.py\n")
-    done = run(tmp_path, "-m", "ieg.main", "--loss", "poly", "--flagfile=flags", "--help")
+    done = run(tmp_path, "-m", "ieg.main", "--loss", "poly", "--flagfile=flags", "--helpfull")
     assert done.returncode == 0, done.stderr
     assert "--poly_epsilon" in done.stdout and "small_loss" in done.stdout
     done = run(tmp_path, *commands()[0].split()[1:], *SMALL.split())

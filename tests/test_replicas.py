@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from ieg import config, experiment, networks, replicas
 from ieg.methods import StepState
+from ieg.networks.own_layers.dropout import CountedDropout
 from ieg.training import devices
 
 STEPS = 20
@@ -23,7 +24,7 @@ def no_batch_norm(input_shape, num_classes, *, dropout_rate):
             keras.Input(input_shape),
             keras.layers.Conv2D(8, 3, activation="relu"),
             keras.layers.Flatten(),
-            networks.layers.CountedDropout(0.2),
+            CountedDropout(0.2),
             keras.layers.Dense(num_classes),
         ]
     )

@@ -24,8 +24,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy  # whose parts are imported at their first use
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse, stats
 
 from ieg.audit.scores import as_logits, log_softmax
 
@@ -286,7 +286,7 @@ def _fit(
     """Expectation maximization, from the shares of votes."""
     examples, people, labels = rows.T
     # [n, J K], 1 where person j labels example i as l: the sums of both steps are products with it.
-    given = sparse.csr_array(
+    given = scipy.sparse.csr_array(
         (np.ones(len(rows)), (examples, people * num_classes + labels)),
         (num_examples, num_people * num_classes),
     )
@@ -370,7 +370,7 @@ def _inaccurate(
         if not others.any() or skill[j] >= LEAST_SKILL * np.median(skill[others]):
             continue
         expected = float(chance[j] + np.median(kappa[others]) * scale[j])
-        p = stats.binom.cdf(agreed[j], compared[j], expected)
+        p = scipy.stats.binom.cdf(agreed[j], compared[j], expected)
         if p * len(names) < SIGNIFICANCE:
             value = float(agreed[j] / compared[j])
             found.append(Suspicion(names[j], "inaccurate", None, value, expected))
@@ -388,7 +388,7 @@ def _confusing(counts: FloatArray, names: Sequence[str | int]) -> list[Suspicion
         size, number = counts[j, k].sum(), counts[j, k, other]
         rest = together[k] - counts[j, k]
         expected = float((rest[other] + 1) / (rest.sum() + num_classes))
-        p = stats.binom.sf(number - 1, size, expected)
+        p = scipy.stats.binom.sf(number - 1, size, expected)
         if number > 2 * expected * size and p * tests < SIGNIFICANCE:
             share = float(number / size)
             found.append(Suspicion(names[j], "confuses", (k, other), share, expected))

@@ -10,10 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
+import scipy  # whose parts are imported at their first use
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from ieg.audit.alignment import aligned_correlation
 from ieg.audit.neighbors import nearest
@@ -213,8 +211,10 @@ def _stars(links: IntArray, equal: _Equal, verifier: _Verifier) -> Iterator[_Sta
     rows, ends = np.unique(links, return_inverse=True)
     ends = ends.reshape(-1, 2)
     shape = (len(rows), len(rows))
-    graph = coo_array((np.ones(len(ends), bool), (ends[:, 0], ends[:, 1])), shape=shape)
-    component = connected_components(graph, directed=False)[1]
+    graph = scipy.sparse.coo_array(
+        (np.ones(len(ends), bool), (ends[:, 0], ends[:, 1])), shape=shape
+    )
+    component = scipy.sparse.csgraph.connected_components(graph, directed=False)[1]
     degree = dict(zip(rows.tolist(), np.bincount(ends.ravel()).tolist(), strict=True))
     order = np.argsort(component, kind="stable")
     grouped = set[int]()
@@ -292,7 +292,9 @@ def _averaged(values: FloatArray, axis: int) -> FloatArray:
 
 
 def _blurred(pictures: NDArray[np.uint8]) -> FloatArray:
-    return ndimage.gaussian_filter(pictures.astype(np.float32), (0, _BLUR, _BLUR), mode="nearest")
+    return scipy.ndimage.gaussian_filter(
+        pictures.astype(np.float32), (0, _BLUR, _BLUR), mode="nearest"
+    )
 
 
 def _cosine(features: NDArray[np.floating], pairs: IntArray) -> FloatArray:

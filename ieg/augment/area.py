@@ -1,5 +1,7 @@
 """Areas of photographs: a random one for training, the middle square for evaluation."""
 
+from __future__ import annotations
+
 import math
 from typing import NamedTuple
 

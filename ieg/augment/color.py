@@ -5,12 +5,15 @@ that need none), and returns images of the same shape and dtype. Histograms and 
 image and channel, gray values per image: row i of the result depends on row i alone.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import TypeAlias
 
 import tensorflow as tf
 
 #: (images [n, H, W, C] uint8, amount [n] float32) → images.
-ColorOperation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+ColorOperation: TypeAlias = "Callable[[tf.Tensor, tf.Tensor], tf.Tensor]"
 
 
 def invert(images: tf.Tensor, _: tf.Tensor) -> tf.Tensor:

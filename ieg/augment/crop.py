@@ -1,5 +1,7 @@
 """Shifted crops with mirroring, and Cutout squares."""
 
+from __future__ import annotations
+
 import tensorflow as tf
 
 

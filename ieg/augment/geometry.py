@@ -9,6 +9,8 @@ functions below that return matrices follow the imaging library PIL, which shear
 of the image, half a pixel away from that center. They map amounts [n] to [n, 8] float32.
 """
 
+from __future__ import annotations
+
 import math
 
 import tensorflow as tf

@@ -4,6 +4,8 @@ Zhang, Cisse, Dauphin and Lopez-Paz, "mixup: Beyond Empirical Risk Minimization"
 arXiv 1710.09412; coefficients as in the IEG release, see `coefficient`.
 """
 
+from __future__ import annotations
+
 import tensorflow as tf
 
 from ieg import replicas

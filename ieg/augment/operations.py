@@ -6,6 +6,8 @@ published code (AutoContrast, Equalize, Invert, Solarize, SolarizeAdd, Posterize
 pixels into ordinary ones of that color; the others keep them invalid.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 

@@ -12,6 +12,8 @@ between the published programs: `_IEG`, `_TEN_STEPS` and `_IMAGENET`.
     search space", NeurIPS 2020, arXiv 1909.13719.
 """
 
+from __future__ import annotations
+
 import functools
 import itertools
 from typing import NamedTuple

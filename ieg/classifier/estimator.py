@@ -34,6 +34,7 @@ from ieg.exporting import inference, package
 from ieg.exporting.formats import chosen
 from ieg.features import preset
 from ieg.methods import REGISTRY as METHODS
+from ieg.own_code import OnMetrics
 
 _PREDICT_BATCH = 100
 #: For image files.
@@ -150,6 +151,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         *,
         X_test: Any = None,
         y_test: Any = None,
+        on_metrics: OnMetrics | None = None,
     ) -> "RobustClassifier":
         """Train on examples and their given labels, some of which may be wrong.
 
@@ -162,6 +164,8 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
             columns; None for a Dataset or a path.
           X_probe, y_probe: clean examples of every class, for methods that need a probe set.
           X_test, y_test: examples on which accuracy is measured, for `run_folder` and exports.
+          on_metrics: with `run_folder`, a function that is told the step and a dictionary of
+            metrics at each evaluation, the columns of metrics.csv. Its exceptions end the fit.
         Returns:
           the classifier itself.
         Raises:
@@ -200,7 +204,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
             config = self._config(chosen, prepared, seed, scratch)
             keep = self.run_folder is not None
             console = Console(quiet=not self.verbose)
-            experiment = training.train(config, console, keep=keep)
+            experiment = training.train(config, console, keep=keep, on_metrics=on_metrics)
             prepared = prepared.behind(experiment.square())
             self._set(training.fitted(experiment, prepared))
         return self

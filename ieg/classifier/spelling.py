@@ -17,6 +17,7 @@ _ARGUMENTS = {
     "method": "method",
     "network": "network",
     "network_name": "network",
+    "on_metrics": "on_metrics",
     "seed": "random_state",
 }
 

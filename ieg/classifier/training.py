@@ -19,17 +19,21 @@ from ieg.errors import InputError
 from ieg.experiment import Experiment, build
 from ieg.exporting import card, inference
 from ieg.exporting.network import full_network
+from ieg.own_code import OnMetrics
 from ieg.report import judgment
 from ieg.training.trainer import Interrupted
 
 
-def train(config: Config, console: Console, *, keep: bool) -> Experiment:
+def train(
+    config: Config, console: Console, *, keep: bool, on_metrics: OnMetrics | None = None
+) -> Experiment:
     """Train an experiment, or resume it.
 
     Args:
       config: the resolved configuration.
       console: prints progress.
       keep: True to evaluate and to write a run folder, as the command does.
+      on_metrics: told the step and the metrics of each evaluation, for `keep`.
     Returns:
       the trained experiment.
     Raises:
@@ -37,12 +41,17 @@ def train(config: Config, console: Console, *, keep: bool) -> Experiment:
       KeyboardInterrupt: Ctrl-C; with `keep` a checkpoint has been saved.
     """
     if keep:
-        experiment, status = train_command.trained(config, console)
+        told = [] if on_metrics is None else [on_metrics]
+        experiment, status = train_command.trained(config, console, told)
         if status:
             _stop(status - 128)
         if int(experiment.state.step.numpy()) < experiment.last_step:  # another process trained it
             experiment.checkpoints.restore()
         return experiment
+    if on_metrics is not None:
+        raise InputError(
+            "needs `checkpoint_path`: without it nothing is measured", option="on_metrics"
+        )
     if config.evaluation.audit_folds:
         raise InputError("needs `checkpoint_path`, where folds are saved", option="audit_folds")
     if config.training.finetune_epochs:

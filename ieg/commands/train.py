@@ -1,22 +1,24 @@
 """`--mode=train`: trains, or goes on where an earlier process stopped."""
 
+import math
 import os
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 from rich.console import Console
 from tensorboard.plugins.hparams import api as hparams
 
-from ieg import construction, finetuning, folds, memory
+from ieg import construction, finetuning, folds, memory, own_code
 from ieg.config import Config
 from ieg.errors import InputError, as_flag, spelled
 from ieg.evaluation import evaluate
 from ieg.experiment import Experiment, build
 from ieg.features import progress
 from ieg.moved import followed
+from ieg.own_code import OnMetrics
 from ieg.report import findings, judgment, label_audit, outcome, run_figures, spreadsheet
 from ieg.report.announce import announce
 from ieg.report.findings import Findings
@@ -42,11 +44,20 @@ def run(config: Config, console: Console) -> int:
       InputError: the settings do not fit together, or the folder belongs to another run.
       TrainingStopped: the loss is not finite.
     """
-    return trained(config, console)[1]
+    return trained(config, console, own_code.on_metrics(config.run.own_code))[1]
 
 
-def trained(config: Config, console: Console) -> tuple[Experiment, int]:
-    """Do the same, and return the experiment beside the exit status."""
+def trained(
+    config: Config, console: Console, on_metrics: Sequence[OnMetrics] = ()
+) -> tuple[Experiment, int]:
+    """Do the same, and return the experiment beside the exit status.
+
+    Args:
+      config: the resolved configuration.
+      console: where to print.
+      on_metrics: functions that are told the metrics of each evaluation: of the run itself, not of
+        the first stage of a fine-tuning or of folds.
+    """
     if config.run.write_xlsx:
         spreadsheet.require()
     config = followed(config, console)
@@ -66,7 +77,7 @@ def trained(config: Config, console: Console) -> tuple[Experiment, int]:
             first_fold = folds.build_one(config, asked[0])
             checked_result(first_fold)
         announce(experiment, console)
-        status = _train(experiment, command, console)
+        status = _train(experiment, command, console, on_metrics)
         if first_fold is not None and not status:
             status = folds.train(
                 first_fold, config, console, lambda fold: _train(fold, command, console)
@@ -97,7 +108,12 @@ def _train_head(command: Config, config: Config, console: Console) -> tuple[Expe
     return experiment, status
 
 
-def _train(experiment: Experiment, command: Config, console: Console) -> int:
+def _train(
+    experiment: Experiment,
+    command: Config,
+    console: Console,
+    on_metrics: Sequence[OnMetrics] = (),
+) -> int:
     """Train, or say that there is nothing left to do; returns the exit status.
 
     One of the workers runs it, of which the chief alone prints and writes.
@@ -106,6 +122,7 @@ def _train(experiment: Experiment, command: Config, console: Console) -> int:
       experiment: to be trained.
       command: configuration of the whole command, of which it may be a part.
       console: where to print.
+      on_metrics: functions that are told the metrics of each evaluation.
     """
     result = experiment.workers.from_chief(lambda: checked_result(experiment))
     going_back = experiment.config.run.restore_step > 0
@@ -117,7 +134,7 @@ def _train(experiment: Experiment, command: Config, console: Console) -> int:
             soft_wrap=True,
         )
         return 0
-    return _Run(experiment, command, console).execute()
+    return _Run(experiment, command, console, on_metrics).execute()
 
 
 def _audit_by_folds(experiment: Experiment, console: Console) -> None:
@@ -134,9 +151,16 @@ def _audit_by_folds(experiment: Experiment, console: Console) -> None:
 class _Run:
     """One process' part of a run."""
 
-    def __init__(self, experiment: Experiment, command: Config, console: Console) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        command: Config,
+        console: Console,
+        on_metrics: Sequence[OnMetrics],
+    ) -> None:
         self.experiment = experiment
         self.command = command
+        self.on_metrics = on_metrics
         self.workers = experiment.workers
         self.console = console
         self.folder = experiment.folder
@@ -274,6 +298,17 @@ class _Run:
         }
         if self.workers.is_chief:
             self._report(row)
+        if self.on_metrics:  # an error of theirs ends all workers
+            self.workers.from_chief(lambda: self._tell(step, row))
+
+    def _tell(self, step: int, row: Mapping[str, float | None]) -> None:
+        metrics = {
+            name: float(value)
+            for name, value in row.items()
+            if name != "step" and value is not None and not math.isnan(value)
+        }
+        for told in self.on_metrics:
+            told(step, metrics)
 
     def _report(self, row: Mapping[str, Any]) -> None:
         step = int(row["step"])

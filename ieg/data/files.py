@@ -5,6 +5,8 @@ cannot be decoded is not skipped on the way. It makes the pipeline fail; then `e
 and the batches begin anew at the step that failed.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 import re
@@ -23,8 +25,6 @@ from ieg.decoding import RGB, WHITE
 from ieg.errors import TrainingStopped
 
 CHANNELS = 3
-#: What `decode` raises for a damaged file when it is called outside of a graph.
-UNREADABLE = (tf.errors.OpError, ValueError)
 #: First bytes of a JPEG with the segment JFIF of 16 bytes, and where the next one begins.
 _JFIF = np.array([0xFF, 0xD8, 0xFF, 0xE0, 0, 16], np.uint8)
 _NEXT, _HEAD = 20, 512
@@ -124,7 +124,7 @@ class FileImages:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, indices: np.ndarray, /) -> "FileImages":
+    def __getitem__(self, indices: np.ndarray, /) -> FileImages:
         return self._with(paths=self.paths[indices])
 
     def places(self) -> np.ndarray:
@@ -144,11 +144,11 @@ class FileImages:
         root = os.fsencode(self.root)
         return os.path.relpath(os.path.join(root, path), root)
 
-    def whole_squares(self) -> "FileImages":
+    def whole_squares(self) -> FileImages:
         """The same images, of which a test sees the largest square in the middle."""
         return self._with(middle=area.WHOLE)
 
-    def loader(self) -> "FileLoader":
+    def loader(self) -> FileLoader:
         """Loader that decodes them."""
         return FileLoader(self)
 
@@ -156,7 +156,7 @@ class FileImages:
         """The whole image of one of the paths, [height, width, 3] uint8, in the graph."""
         return decode(self.root, path, self.background)
 
-    def _with(self, **changes: Any) -> "FileImages":
+    def _with(self, **changes: Any) -> FileImages:
         return type(self)(**{**vars(self), **changes})
 
 
@@ -204,7 +204,7 @@ class FileLoader:
         for path in paths if known is None else paths[~known]:
             try:
                 self._images.decode(tf.constant(path))
-            except UNREADABLE as found:
+            except (tf.errors.OpError, ValueError) as found:  # all for a damaged file
                 reasons[path] = _reason(found)
         if not reasons:
             raise error

@@ -7,6 +7,8 @@ Other examples are arrays in memory that networks see as they are: tokens [N, L]
 [N, D] float32.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -76,7 +78,7 @@ class Stored(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, indices: np.ndarray, /) -> "Stored":
+    def __getitem__(self, indices: np.ndarray, /) -> Stored:
         """Images with these indices, in this order."""
 
     def loader(self) -> Loader:

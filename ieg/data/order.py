@@ -1,5 +1,7 @@
 """Orders of examples as functions of the step: nothing to save, nothing to restore."""
 
+from __future__ import annotations
+
 import numpy as np
 import tensorflow as tf
 

@@ -4,6 +4,8 @@ A run that starts at step s sees exactly the batches that a run from 0 sees from
 of the pipeline needs saving. The sampler decides on the number of steps in an epoch.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple, cast

@@ -9,6 +9,8 @@ References:
   Label-Distribution-Aware Margin Loss", NeurIPS 2019, arXiv 1906.07413: resample.
 """
 
+from __future__ import annotations
+
 import math
 from typing import NamedTuple, Protocol
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from ieg.augment.area import WHOLE
 from ieg.exporting.middle import middle_square
 from ieg.features.standardization import Standardization
-from ieg.networks.layers import OwnLayer
+from ieg.networks.own_layers.base import OwnLayer
 
 
 class RawInput(NamedTuple):

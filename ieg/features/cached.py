@@ -1,5 +1,7 @@
 """Cached views of images in the place of their pixels, as `ieg.data.images.Stored` has them."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 import numpy as np
@@ -42,11 +44,11 @@ class CachedImages:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, indices: np.ndarray, /) -> "CachedImages":
+    def __getitem__(self, indices: np.ndarray, /) -> CachedImages:
         rows = self.rows[indices]
         return CachedImages(self.table, self.views, self.damaged, rows, self.standardization)
 
-    def standardized(self, by: Standardization) -> "CachedImages":
+    def standardized(self, by: Standardization) -> CachedImages:
         """The same, seen through a standardization."""
         return CachedImages(self.table, self.views, self.damaged, self.rows, by)
 
@@ -55,7 +57,7 @@ class CachedImages:
         values = self.table[self.rows, 0].astype(np.float32)
         return values if self.standardization is None else np.array(self.standardization(values))
 
-    def loader(self) -> "CachedLoader":
+    def loader(self) -> CachedLoader:
         """Gathers their features."""
         return CachedLoader(self)
 

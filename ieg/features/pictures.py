@@ -1,5 +1,7 @@
 """Images as a store of features takes them: a key for each content, and the whole image decoded."""
 
+from __future__ import annotations
+
 import hashlib
 import os
 from collections.abc import Iterable

@@ -10,6 +10,8 @@ F. Perronnin, J. Sánchez and T. Mensink, "Improving the Fisher Kernel for Large
 Classification", ECCV 2010.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +41,7 @@ class Standardization:
     deviation: NDArray[np.float32]
 
     @classmethod
-    def of(cls, features: np.ndarray, rows: np.ndarray) -> "Standardization":
+    def of(cls, features: np.ndarray, rows: np.ndarray) -> Standardization:
         """The one after which these rows have mean 0 and standard deviation 1.
 
         Args:

@@ -16,6 +16,8 @@ number of threads (measured; EfficientNet-Lite0 on TensorFlow 2.21, with oneDNN 
 Machines with other instructions, and GPUs, round differently in the last bits.
 """
 
+from __future__ import annotations
+
 import errno
 import json
 import logging
@@ -67,7 +69,7 @@ class FeatureStore:
         self._network = tf.function(lambda pixels: backbone.model(pixels, training=False))
 
     @classmethod
-    def open(cls, folder: str | Path, backbone: Backbone, views: Views) -> "FeatureStore":
+    def open(cls, folder: str | Path, backbone: Backbone, views: Views) -> FeatureStore:
         """The store in a folder, which is made where there is none.
 
         Args:

@@ -4,6 +4,8 @@ A view is a function of the image's content, the seed and its number, whatever e
 in whatever order. So a view that is kept stays right while a data set grows or is sorted anew.
 """
 
+from __future__ import annotations
+
 import hashlib
 from dataclasses import dataclass
 

@@ -1,5 +1,7 @@
 """Mean absolute error of a prediction, and the square of it."""
 
+from __future__ import annotations
+
 import tensorflow as tf
 
 from ieg.losses.registry import LossInput, LossOutput, register

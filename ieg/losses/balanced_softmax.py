@@ -1,5 +1,7 @@
 """Balanced softmax: the class sizes are part of the training softmax, not of the predictions."""
 
+from __future__ import annotations
+
 import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike

@@ -5,6 +5,8 @@ with Bootstrapping", ICLR 2015 workshop (arXiv 1412.6596). The soft form is regi
 `label_correction`, its name in the ProSelfLC paper and code.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import tensorflow as tf

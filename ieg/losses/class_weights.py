@@ -1,10 +1,12 @@
 """Class weights from class sizes, and losses weighted by them."""
 
+from __future__ import annotations
+
 import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from ieg.losses.label_guess import Mean
+from ieg.losses.label_guess import Mean, replica_mean
 
 
 def effective_number_weights(class_counts: ArrayLike, beta: float = 0.9999) -> np.ndarray:
@@ -45,7 +47,7 @@ def class_weighted(
     weights: np.ndarray | tf.Tensor,
     *,
     weighted_mean: bool = True,
-    mean: Mean = tf.reduce_mean,
+    mean: Mean = replica_mean,
 ) -> tf.Tensor:
     """Losses per example times the weights of their classes.
 

@@ -1,5 +1,7 @@
 """Confidence penalty: cross entropy less the entropy of the prediction."""
 
+from __future__ import annotations
+
 import tensorflow as tf
 
 from ieg.losses.registry import LossInput, LossOutput, register

@@ -1,5 +1,7 @@
 """Cross entropy with soft targets, and two kinds of soft targets."""
 
+from __future__ import annotations
+
 import tensorflow as tf
 
 from ieg.losses.registry import LossInput, LossOutput, register

@@ -6,11 +6,13 @@ Learning: Mean Absolute Error Does Not Treat Examples Equally and Gradient Magni
 Matters", 2019 (arXiv 1903.12141).
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import tensorflow as tf
 
-from ieg.losses.label_guess import Mean
+from ieg.losses.label_guess import Mean, replica_mean
 from ieg.losses.registry import LossInput, LossOutput, register
 from ieg.losses.targets import one_hot
 from ieg.options import option
@@ -76,7 +78,7 @@ def dm(
     lambda_: float = 0.5,
     beta: float = 12.0,
     *,
-    mean: Mean = tf.reduce_mean,
+    mean: Mean = replica_mean,
 ) -> tf.Tensor:
     """Derivative manipulation: cross entropy's derivative with the norm set by `emphasis`.
 
@@ -123,7 +125,7 @@ def imae(
     logits: tf.Tensor,
     temperature: float = 8.0,
     *,
-    mean: Mean = tf.reduce_mean,
+    mean: Mean = replica_mean,
 ) -> tf.Tensor:
     """Improved mean absolute error: `dm` with λ = 1 and β = T.
 

@@ -1,5 +1,7 @@
 """Divergence between two predictions."""
 
+from __future__ import annotations
+
 import tensorflow as tf
 
 

@@ -4,6 +4,8 @@ Samuel and Chechik, "Distributional Robustness Loss for Long-Tail Learning", ICC
 2104.03066), in the form of the released code.
 """
 
+from __future__ import annotations
+
 import tensorflow as tf
 
 _SMALLEST_SQUARE = 1e-12  # the root has no gradient at 0

@@ -1,5 +1,7 @@
 """Focal loss: well-fitted examples count less."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import tensorflow as tf

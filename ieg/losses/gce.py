@@ -1,5 +1,7 @@
 """Generalized cross entropy, between cross entropy and absolute error."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import tensorflow as tf

@@ -4,15 +4,27 @@ Zhang, Zhang, Arık, Lee and Pfister, "Distilling Effective Supervision from Sev
 (IEG), CVPR 2020 (arXiv 1910.00701).
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import tensorflow as tf
 
 #: Mean over all entries of a batch: of this replica alone, or of the global batch.
-Mean = Callable[[tf.Tensor], tf.Tensor]
+Mean: TypeAlias = "Callable[[tf.Tensor], tf.Tensor]"
 
 
-def rms_normalize(logits: tf.Tensor, mean: Mean = tf.reduce_mean) -> tf.Tensor:
+def replica_mean(values: tf.Tensor) -> tf.Tensor:
+    """Mean over all entries of the batch of this replica, a scalar.
+
+    >>> print(replica_mean(tf.constant([[1.0, 2.0], [3.0, 6.0]])).numpy())
+    3.0
+    """
+    return tf.reduce_mean(values)
+
+
+def rms_normalize(logits: tf.Tensor, mean: Mean = replica_mean) -> tf.Tensor:
     """Logits divided by their root mean square over all entries of the batch; couples its rows.
 
     v · rsqrt(mean(v²) + 1e-8)        as in the IEG release
@@ -56,7 +68,7 @@ def sharpen(probabilities: tf.Tensor, temperature: float) -> tf.Tensor:
 
 
 def label_guess(
-    views: Sequence[tf.Tensor], temperature: float = 0.5, mean: Mean = tf.reduce_mean
+    views: Sequence[tf.Tensor], temperature: float = 0.5, mean: Mean = replica_mean
 ) -> tf.Tensor:
     """Label guess: the sharpened mean of the predictions for several views of the same images.
 

@@ -4,6 +4,8 @@ Cao, Wei, Gaidon, Arechiga and Ma, "Learning Imbalanced Datasets with Label-Dist
 Margin Loss", NeurIPS 2019 (arXiv 1906.07413).
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np

@@ -4,6 +4,8 @@ From the ISIC-2019 experiments that were published as code (`learning-to-reweigh
 Cute77 on GitHub); there is no paper.
 """
 
+from __future__ import annotations
+
 import tensorflow as tf
 
 from ieg.losses.cross_entropy import soft_targets

@@ -6,6 +6,8 @@ sharpened predictions, "ProSelfLC: Progressive Self Label Correction Towards A L
 Entropy State", 2022 (arXiv 2207.00118).
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import NamedTuple
 

@@ -12,11 +12,13 @@ Zhang and Pfister, "Learning Fast Sample Re-weighting Without Reward Data", ICCV
 2109.03216).
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import tensorflow as tf
 
-from ieg.losses.label_guess import Mean, rms_normalize
+from ieg.losses.label_guess import Mean, replica_mean, rms_normalize
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class PseudoLoss:
     weight: float
 
     @classmethod
-    def parse(cls, text: str) -> "PseudoLoss":
+    def parse(cls, text: str) -> PseudoLoss:
         """Parse the released code's string `all_TEMPERATURE_MOMENTUM_WEIGHT`.
 
         Raises:
@@ -56,7 +58,7 @@ class PseudoLoss:
         return cls(temperature, momentum, weight)
 
 
-def pseudo_labels(running: tf.Tensor, temperature: float, mean: Mean = tf.reduce_mean) -> tf.Tensor:
+def pseudo_labels(running: tf.Tensor, temperature: float, mean: Mean = replica_mean) -> tf.Tensor:
     """Pseudo labels from running logits.
 
     softmax(rms_normalize(e) / T)        FSR (see above), as released
@@ -75,7 +77,7 @@ def pseudo_labels(running: tf.Tensor, temperature: float, mean: Mean = tf.reduce
 
 
 def running_logits(
-    running: tf.Tensor, logits: tf.Tensor, momentum: float, mean: Mean = tf.reduce_mean
+    running: tf.Tensor, logits: tf.Tensor, momentum: float, mean: Mean = replica_mean
 ) -> tf.Tensor:
     """Running logits after one more prediction.
 

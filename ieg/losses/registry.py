@@ -1,12 +1,14 @@
 """Registry of the losses that training can minimize, each in a file with its options."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from ieg.losses.label_guess import Mean
+from ieg.losses.label_guess import Mean, replica_mean
 from ieg.registry import Registry
 
 
@@ -32,7 +34,7 @@ class Course(NamedTuple):
     steps_per_epoch: int
     total_steps: int
     accumulation_steps: int
-    mean: Mean = tf.reduce_mean
+    mean: Mean = replica_mean
 
 
 class LossInput(NamedTuple):

@@ -1,5 +1,7 @@
 """Symmetric cross entropy: cross entropy plus its reverse, with label and prediction exchanged."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import tensorflow as tf

@@ -1,5 +1,7 @@
 """Parts that losses with corrected targets share: options, predictions, cross entropy."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import tensorflow as tf

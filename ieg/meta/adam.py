@@ -1,10 +1,13 @@
 """Adam as a pure function, for parameters that are learned beside the network."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import tensorflow as tf
 
-Tensors = list[tf.Tensor]
+Tensors: TypeAlias = "list[tf.Tensor]"
 
 
 def adam(

@@ -4,6 +4,8 @@ Zhang and Pfister, "Learning Fast Sample Re-weighting Without Reward Data", ICCV
 2109.03216).
 """
 
+from __future__ import annotations
+
 import numpy as np
 import tensorflow as tf
 

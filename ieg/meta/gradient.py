@@ -22,16 +22,18 @@ up; the result for per-example φ belongs to the examples of this replica, and f
 replicas have in common it is a share.
 """
 
+from __future__ import annotations
+
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import tensorflow as tf
 
 from ieg import replicas
 
-Tensors = list[tf.Tensor]
+Tensors: TypeAlias = "list[tf.Tensor]"
 
 
 @dataclass(frozen=True)
@@ -270,7 +272,7 @@ def scaled_gradient(
     value: tf.Tensor,
     sources: Any,
     scale: float,
-    unconnected: tf.UnconnectedGradients = tf.UnconnectedGradients.NONE,
+    unconnected: Literal["none", "zero"] = "none",
 ) -> Any:
     """Gradient ∂value/∂sources by way of ∂(scale · value)/∂sources, for networks in float16.
 
@@ -279,7 +281,7 @@ def scaled_gradient(
       value: tensor of any shape, whose sum is differentiated.
       sources: a tree of tensors.
       scale: above 0; a power of 2 changes no bit of a result that float16 can hold.
-      unconnected: gradient for sources on which `value` does not depend: None, or zeros.
+      unconnected: gradient for sources on which `value` does not depend: None or zeros.
     Returns:
       the tree of gradients, divided by `scale` again.
 
@@ -302,5 +304,5 @@ def _gradient(
     tape: tf.GradientTape, value: tf.Tensor, sources: Tensors, scale: float = 1.0
 ) -> Tensors:
     """Dense gradients, zero where `value` does not depend on a source."""
-    gradients = scaled_gradient(tape, value, sources, scale, tf.UnconnectedGradients.ZERO)
+    gradients = scaled_gradient(tape, value, sources, scale, "zero")
     return [tf.convert_to_tensor(g) for g in gradients]  # embeddings give IndexedSlices

@@ -1,5 +1,7 @@
 """Example weights and label trust from a meta-gradient."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -83,7 +85,7 @@ def label_trust(gradient: tf.Tensor) -> tf.Tensor:
 
 
 def standardized(
-    values: tf.Tensor, mean: Callable[[tf.Tensor], tf.Tensor] = tf.reduce_mean
+    values: tf.Tensor, mean: Callable[[tf.Tensor], tf.Tensor] = lambda x: tf.reduce_mean(x)
 ) -> tf.Tensor:
     """Values shifted and scaled to mean 0 and standard deviation 1 over the global batch.
 

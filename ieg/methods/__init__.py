@@ -4,6 +4,8 @@ A method is a subclass of `Method` that computes one training step, registered u
 fields of its `Options` become flags.
 """
 
+from __future__ import annotations
+
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path

@@ -6,6 +6,8 @@ released code but without its errors. It has two phases: features are trained wi
 classifier, then the classifier alone on constant features.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass

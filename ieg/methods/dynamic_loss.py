@@ -4,6 +4,8 @@ S. Jiang, J. Li, J. Zhang, Y. Wang and T. Xu, "Dynamic Loss for Robust Learning"
 (arXiv 2211.12506). Where paper and released code differ, this follows the code.
 """
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -52,7 +54,7 @@ class Options(GradientOptions):
     dynamic_activation: str = option(
         "relu",
         "activation function of the label corrector and the margin generator",
-        choices=tuple(perceptron.ACTIVATIONS),
+        choices=perceptron.ACTIVATIONS,
     )
     dynamic_width: int = option(
         64, "hidden units of the label corrector and the margin generator", above=0

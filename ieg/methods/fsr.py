@@ -5,10 +5,12 @@ Z. Zhang and T. Pfister, "Learning Fast Sample Re-weighting Without Reward Data"
 weights of the look-ahead (`FSR._look_ahead`) and for separate passes by default (`fsr_joint_pass`).
 """
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -48,7 +50,7 @@ from ieg.methods.monitoring import WEIGHT_CURVES, clean_and_wrong, share_of_mean
 from ieg.networks import parts
 from ieg.options import option
 
-Tensors = list[tf.Tensor]
+Tensors: TypeAlias = "list[tf.Tensor]"
 
 #: Default size of the dictionary, from the published runs on CIFAR.
 _CAPACITY = 2000

@@ -11,6 +11,8 @@ class of each example, which leaves the example itself out:
 Clean probe examples take part by their labels.
 """
 
+from __future__ import annotations
+
 from collections.abc import Hashable, Mapping
 from typing import Any, ClassVar
 

@@ -5,9 +5,11 @@ Label Noise", CVPR 2020 (arXiv 1910.00701). Equations are the paper's; where the
 differs, this follows the code. Not from either: `ieg_warmup_epochs` and `meta_interval`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import tensorflow as tf
 
@@ -41,7 +43,7 @@ from ieg.methods.monitoring import WEIGHT_CURVES, clean_and_wrong, share_of_mean
 from ieg.networks import parts
 from ieg.options import option
 
-Tensors = list[tf.Tensor]
+Tensors: TypeAlias = "list[tf.Tensor]"
 
 #: Temperature of the sharpened label guess.
 TEMPERATURE = 0.5

@@ -6,6 +6,8 @@ warm-up (`l2r_warmup_epochs`), look-aheads in some steps only (`meta_interval`) 
 variables only (`meta_partial_level`), and `weight_mode=sigmoid`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any

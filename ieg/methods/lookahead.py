@@ -4,6 +4,8 @@ The meta-gradient itself is `ieg.meta.meta_gradient`; here are its options, the 
 memory from which examples get their weights in steps without a look-ahead.
 """
 
+from __future__ import annotations
+
 import enum
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager

@@ -5,6 +5,8 @@ is no paper. Where its description and its code differ, this follows the descrip
 give the behavior of the code. Labels are mixed, not images: this is not MixUp.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """Scalars that show whether a method tells right from wrong labels; none of them is trained on."""
 
+from __future__ import annotations
+
 import math
 
 import tensorflow as tf

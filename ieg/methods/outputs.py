@@ -1,5 +1,7 @@
 """Checks of the values that losses and methods return, made once when a step is traced."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
 

@@ -7,12 +7,14 @@ A network is a chain of top-level layers: a stem, the stages as nested models na
 `parts.py` tells features, classifier and stages apart by that structure, never by variable names.
 """
 
+from __future__ import annotations
+
 import contextlib
 import inspect
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import keras
 
@@ -22,7 +24,7 @@ from ieg.networks.cosine import with_cosine_classifier
 from ieg.registry import Registry
 
 #: (model, coefficient) → weight decay coefficient of each trainable variable.
-DecayFunction = Callable[[keras.Model, float], list[float]]
+DecayFunction: TypeAlias = "Callable[[keras.Model, float], list[float]]"
 
 
 class NetworkFunction(Protocol):

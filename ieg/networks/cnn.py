@@ -1,5 +1,7 @@
 """A small convolutional network for the 8x8 digits and for quick experiments."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import keras

@@ -1,5 +1,7 @@
 """Predictions of a network with a second, frozen set of weights."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 
 import keras

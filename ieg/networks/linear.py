@@ -1,5 +1,7 @@
 """A linear classifier on features that another network has computed."""
 
+from __future__ import annotations
+
 import keras
 
 from ieg.networks import register

@@ -1,5 +1,7 @@
 """A multilayer perceptron for features, such as those of a pretrained network."""
 
+from __future__ import annotations
+
 import keras
 
 from ieg.networks import register

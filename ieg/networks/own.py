@@ -1,5 +1,7 @@
 """Checks of Keras models that a caller in Python hands over."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import keras

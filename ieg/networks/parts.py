@@ -1,5 +1,7 @@
 """Features, classifier and stages of a network, told apart by its top-level layers."""
 
+from __future__ import annotations
+
 import keras
 import tensorflow as tf
 

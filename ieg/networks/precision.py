@@ -3,6 +3,8 @@
 Micikevicius et al., "Mixed Precision Training", ICLR 2018, arXiv 1710.03740.
 """
 
+from __future__ import annotations
+
 import contextlib
 from collections.abc import Iterator
 

@@ -1,5 +1,7 @@
 """Start from the weights of another run, and freeze all but the classifier."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +72,7 @@ def _open(path: str, option: str) -> Any:
     prefix = checkpoints.latest(folder / "checkpoints") or str(folder)
     try:
         return tf.train.load_checkpoint(prefix)
-    except checkpoints.DAMAGED:
+    except checkpoints.damage():
         raise InputError(
             "no checkpoint there; give a run folder, or a checkpoint such as "
             "RUN/checkpoints/step-500",
@@ -85,6 +87,6 @@ def _read(reader: Any, place: int, path: str, option: str) -> np.ndarray | None:
         if reader.has_tensor(name):
             try:
                 return reader.get_tensor(name)
-            except checkpoints.DAMAGED:
+            except checkpoints.damage():
                 raise InputError("the checkpoint is damaged", option=option, value=path) from None
     return None

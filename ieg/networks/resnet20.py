@@ -1,5 +1,7 @@
 """The 20-layer residual network for 32x32 images that the IEG release calls resnet18."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import keras

@@ -1,5 +1,7 @@
 """The 29-layer bottleneck network for 32x32 images that IEG uses on CIFAR-10."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import keras

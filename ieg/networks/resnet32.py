@@ -4,6 +4,8 @@
     arXiv 1512.03385.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 import keras

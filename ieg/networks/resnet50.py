@@ -1,5 +1,7 @@
 """The 50-layer pre-activation network that IEG and FSR use on WebVision."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import keras

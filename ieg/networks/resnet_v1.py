@@ -7,6 +7,8 @@
 without stride and no pooling follows it, whatever the size of the images.
 """
 
+from __future__ import annotations
+
 from functools import partial
 from typing import Any
 

@@ -1,5 +1,7 @@
 """ShuffleNet V2 for 32x32 images, as ProSelfLC uses it."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import keras

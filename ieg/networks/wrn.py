@@ -1,5 +1,7 @@
 """The wide residual network of IEG and FSR."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import keras

@@ -1,8 +1,23 @@
 """Settings of a run: method, command, folder and seed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ieg.options import option
+
+#: Mode → what it does. Each is a module of `ieg.commands`.
+MODES: Mapping[str, str] = {
+    "train": "train a run, or go on with one that was stopped",
+    "audit": "list labels that are probably wrong, copies, outliers and images in bad condition, "
+    "of a run or without training",
+    "clean": "write the data set with the decisions of --label_corrections applied",
+    "evaluation": "measure a checkpoint",
+    "export": "write a model that loads without this package",
+    "predict": "label the images of --input",
+    "embed": "compute the features of --backbone",
+    "show_data": "draw a sheet of training images",
+    "visualize": "draw what the method of a checkpoint has learned",
+}
 
 
 @dataclass(frozen=True)
@@ -12,16 +27,8 @@ class RunSettings:
     method: str = option("ieg", "name of the training method")
     mode: str = option(
         "train",
-        "command to run: train; evaluation (measure a checkpoint); visualize (draw what the "
-        "method of a checkpoint has learned); audit (list labels that are probably wrong, "
-        "copies, outliers and images in bad condition, of a run or without training); "
-        "export (write a model that loads without this package); predict (label the images of "
-        "--input); show_data (draw a sheet of training images); embed (compute the features of "
-        "--backbone); clean (write the data set with the decisions of --label_corrections applied)",
-        choices=(
-            *("train", "evaluation", "visualize", "audit", "export", "predict", "show_data"),
-            *("embed", "clean"),
-        ),
+        f"command to run: {'; '.join(f'{mode} ({what})' for mode, what in MODES.items())}",
+        choices=tuple(MODES),
         experiment=False,
     )
     input: str | None = option(
@@ -54,7 +61,8 @@ class RunSettings:
     own_code: str | None = option(
         None,
         "Python files of your own, comma separated, that add losses, methods, networks or data "
-        "sets; they are imported first; see docs/extending.md",
+        "sets, or are told metrics; they are imported first; see docs/extending.md, "
+        "docs/tracking.md",
         experiment=False,
     )
     checkpoint_path: str = option("/tmp/ieg", "folder that holds the run folders", experiment=False)

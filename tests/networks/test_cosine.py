@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from ieg import networks
 from ieg.networks import parts
-from ieg.networks.cosine import CosineClassifier
+from ieg.networks.own_layers.cosine import CosineClassifier
 
 FEATURES = tf.constant([[3.0, 4.0], [0.0, 2.0], [0.0, 0.0]])
 

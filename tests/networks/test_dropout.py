@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ieg.networks.layers import CountedDropout
+from ieg.networks.own_layers.dropout import CountedDropout
 
 RATE = 0.25
 ONES = tf.ones([40, 50])

@@ -11,7 +11,7 @@ import tensorflow as tf
 from ieg import networks
 from ieg.errors import InputError
 from ieg.networks import parts
-from ieg.networks.layers import CountedDropout
+from ieg.networks.own_layers.dropout import CountedDropout
 
 SHAPES = {"cnn": (8, 8, 1), "resnet32": (32, 32, 3)}
 

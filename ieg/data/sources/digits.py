@@ -5,7 +5,6 @@ Repository 1998. These are its test images.
 """
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
@@ -49,6 +48,8 @@ def load(request: Request) -> Source:
 
     The split does not depend on the run's seed, and nothing of the request matters.
     """
+    from sklearn.datasets import load_digits  # takes a third of a second
+
     data = load_digits()
     images = np.round(data.images * (255 / 16)).astype(np.uint8)[..., np.newaxis]
     labels = data.target.astype(np.int64)

@@ -1,5 +1,7 @@
 """Label corrector: trust in a given label, by its class and the rank of its loss."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import tensorflow as tf

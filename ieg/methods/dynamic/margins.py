@@ -1,5 +1,7 @@
 """Margin generator: one number per class, added to the logits in training."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import tensorflow as tf

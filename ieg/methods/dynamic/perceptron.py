@@ -1,5 +1,7 @@
 """Small perceptron with a learned input, of which corrector and margin generator are made."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,7 +10,7 @@ import tensorflow as tf
 #: Names of the weights, in the order of `start` and `outputs`.
 NAMES = ("input", "kernel0", "bias0", "kernel1", "bias1", "kernel2", "bias2")
 
-ACTIVATIONS = {"relu": tf.nn.relu, "elu": tf.nn.elu}
+ACTIVATIONS = ("relu", "elu")
 
 
 def start(
@@ -42,5 +44,5 @@ def outputs(weights: Sequence[tf.Tensor], activation: str = "relu") -> tf.Tensor
       activation: activation function of the hidden layers, one of `ACTIVATIONS`.
     """
     x, kernel0, bias0, kernel1, bias1, kernel2, bias2 = weights
-    act = ACTIVATIONS[activation]
+    act = getattr(tf.nn, activation)
     return act(act(x @ kernel0 + bias0) @ kernel1 + bias1) @ kernel2 + bias2

@@ -4,8 +4,10 @@ Each network has an Adam of its own. When margins take their first step the corr
 those of the warm-up already, and a common counter would leave margins without bias correction.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -14,7 +16,7 @@ from ieg import replicas
 from ieg.meta.adam import adam
 from ieg.methods.dynamic import corrector, margins, perceptron
 
-Tensors = list[tf.Tensor]
+Tensors: TypeAlias = "list[tf.Tensor]"
 
 
 class Phi(NamedTuple):

@@ -1,0 +1,61 @@
+"""Pages of the site, for MkDocs: the Markdown files of the repository in their places.
+
+MkDocs knows one folder of pages. These are in several and link to each other, so each keeps its
+path from the root of the repository, as do the images and source files that they link to.
+"""
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+
+import ieg
+
+ROOT = Path(__file__).parents[1]
+#: Folders of pages.
+FOLDERS = (".", "docs", "data", "scripts", "benchmarks")
+_LINK = re.compile(r"\]\(([^)#:]+)[^)]*\)")
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Replace the files of `docs_dir` by all pages, what they link to, and the API reference."""
+    theme = [file for file in files if file.src_uri.startswith("assets/")]
+    pages = [path for folder in FOLDERS for path in sorted((ROOT / folder).glob("*.md"))]
+    linked = {target for page in pages for target in _linked(page)}
+    own = [
+        File.generated(config, path.relative_to(ROOT).as_posix(), abs_src_path=str(path))
+        for path in [*pages, *sorted(linked - set(pages))]
+    ]
+    api = File.generated(config, "docs/api.md", content=_api())
+    return Files([*theme, *own, api])
+
+
+def _linked(page: Path) -> set[Path]:
+    """Files of the repository that a page links to."""
+    targets = [(page.parent / link).resolve() for link in _LINK.findall(page.read_text())]
+    return {path for path in targets if path.is_file() and path.is_relative_to(ROOT)}
+
+
+def _api() -> str:
+    """The public names of the package, each with its docstrings."""
+    parts = ["# API reference", "All that `import ieg` gives; see [From Python](python.md)."]
+    for name in ieg.__all__:
+        thing = getattr(ieg, name)
+        parts.append(_reference(thing, f"ieg.{name}", 2))
+        for member in getattr(thing, "__all__", ()):
+            inner = getattr(thing, member)
+            if callable(inner) or inspect.ismodule(inner):  # not numbers and types
+                parts.append(_reference(inner, f"ieg.{name}.{member}", 3))
+    return "\n\n".join(parts)
+
+
+def _reference(thing: Any, name: str, level: int) -> str:
+    """Docstring of a class with its methods, of a function, or of a module alone."""
+    if inspect.ismodule(thing):
+        where, members = thing.__name__, "members: false"
+    else:
+        where, members = f"{thing.__module__}.{thing.__qualname__}", "filters: ['!^_']"
+    lines = ["options:", f"  heading: {name}", f"  heading_level: {level}", f"  {members}"]
+    return "\n".join([f"::: {where}", *(f"    {line}" for line in lines)])

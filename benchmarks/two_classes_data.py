@@ -32,10 +32,14 @@ PAIRS: Mapping[str, tuple[str, int, int]] = {
     "mnist_two": ("mnist", 9, 4),
     "fashion_two": ("fashion_mnist", 2, 6),
 }
+#: Batch size and learning rate are the paper's, which has 8,000 steps. On the validation images of
+#: `fashion_two_98` ten times that rate takes L2R to 0.77 in 600 steps, and back to chance by 1,000.
 PRESET: Mapping[str, Any] = {
     "network_name": "lenet",
+    "max_iteration": 2000,
     "batch_size": 100,
     "probe_batch_size": CLEAN,
+    "learning_rate": 1e-3,
     "lr_schedule": "constant",
     "use_ema": False,
     "aug_type": "default",

@@ -144,3 +144,13 @@ def test_all_rows_are_settings_that_there_are(dataset: str) -> None:
             {"dataset": dataset, "method": row.method, "network_name": "cnn", **row.flags}
         )
         assert config.training.max_epoch is not None and config.training.max_epoch <= 60
+
+
+@pytest.mark.parametrize("dataset", ["cifar100_uniform_0.4", "cifar10n_worst"])
+def test_settings_of_a_small_network_are_for_that_network(dataset: str) -> None:
+    small = resolve({"dataset": dataset, "method": "dynamic_loss", "network_name": "cnn"})
+    assert small.training.batch_size == 100 and small.training.lr_schedule == "cosine_one"
+    assert small.origins["max_epoch"] == "preset of the data set"
+    published = resolve({"dataset": dataset, "method": "dynamic_loss"})
+    assert published.training.batch_size == 512 and published.training.max_epoch == 325
+    assert resolve({"dataset": dataset, "method": "l2r"}).training.max_epoch is None

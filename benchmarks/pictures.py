@@ -14,6 +14,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import ieg.quiet  # noqa: F401
+
 import numpy as np
 
 from benchmarks.tables import print_measures, rows
@@ -65,7 +67,7 @@ def main(argv: Sequence[str]) -> int:
         rows=ROWS,
         datasets=tuple(names),
         seeds=(1, 2, 3),
-        flags={"network_name": "cnn", "dataset_dir": str(data)},
+        flags={"network_name": "cnn4", "dataset_dir": str(data)},
         runs="runs/pictures",
     )
     if arguments.table:

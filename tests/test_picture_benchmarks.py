@@ -115,7 +115,7 @@ def test_tables_of_what_is_finished(
     origin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for seed, best in ((1, 0.5), (2, 0.7)):
-        run = tmp_path / f"runs/l2r/fashion_mnist_uniform_0.4/cnn/l2r/seed{seed}"
+        run = tmp_path / f"runs/l2r/fashion_mnist_uniform_0.4/cnn4/l2r/seed{seed}"
         run.mkdir(parents=True)
         result = {"top1": 0.4, "top1_best": best, "wrong_label_fit": None}
         (run / "result.json").write_text(json.dumps(result))
@@ -141,14 +141,14 @@ def test_no_data_set_at_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 def test_all_rows_are_settings_that_there_are(dataset: str) -> None:
     for row in pictures.ROWS.values():
         config = resolve(
-            {"dataset": dataset, "method": row.method, "network_name": "cnn", **row.flags}
+            {"dataset": dataset, "method": row.method, "network_name": "cnn4", **row.flags}
         )
         assert config.training.max_epoch is not None and config.training.max_epoch <= 60
 
 
 @pytest.mark.parametrize("dataset", ["cifar100_uniform_0.4", "cifar10n_worst"])
 def test_settings_of_a_small_network_are_for_that_network(dataset: str) -> None:
-    small = resolve({"dataset": dataset, "method": "dynamic_loss", "network_name": "cnn"})
+    small = resolve({"dataset": dataset, "method": "dynamic_loss", "network_name": "cnn4"})
     assert small.training.batch_size == 100 and small.training.lr_schedule == "cosine_one"
     assert small.origins["max_epoch"] == "preset of the data set"
     published = resolve({"dataset": dataset, "method": "dynamic_loss"})

@@ -1,14 +1,13 @@
-"""Settings for pictures of 28 to 32 pixels and a run of minutes to hours on a CPU, with `cnn`."""
+"""Settings for pictures of 28 to 32 pixels and a run of minutes to hours on a CPU, with `cnn4`."""
 
 from ieg.data.sources import Presets
 
 PRESETS = Presets(
     settings={
-        "network_name": "cnn",
+        "network_name": "cnn4",
         "max_epoch": 30,
         "lr_schedule": "cosine_one",
         "eval_freq": 200,
-        "l2_weight_decay": 5e-4,
         "aug_type": "default",
         "ieg_warmup_epochs": 5,
         "l2r_warmup_epochs": 5,

@@ -103,5 +103,5 @@ def _note(layout: Layout, contents: Contents) -> str | None:
 
 for _layout in (CIFAR10, CIFAR100):
     REGISTRY.register(_layout.name)(
-        SourceEntry(functools.partial(load, _layout), of_networks={"cnn": small_budget.PRESETS})
+        SourceEntry(functools.partial(load, _layout), of_networks={"cnn4": small_budget.PRESETS})
     )

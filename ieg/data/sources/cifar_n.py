@@ -107,6 +107,6 @@ for _name, (_layout, _file, _keys) in SETS.items():
         SourceEntry(
             functools.partial(load, _layout, _file, _keys),
             own_noise="human labels",
-            of_networks={"cnn": small_budget.PRESETS},
+            of_networks={"cnn4": small_budget.PRESETS},
         )
     )

@@ -53,16 +53,8 @@ def print_grid(runs: Sequence[Run], baseline: str) -> int:
     Args:
       baseline: the row whose time is 1.
     """
-    names = list(dict.fromkeys(run.row for run in runs))
-    datasets = list(dict.fromkeys(run.place.dataset for run in runs))
-    seeds = dict.fromkeys(run.place.seed for run in runs)
-    found = {
-        (name, dataset): _results(
-            [run for run in runs if (run.row, run.place.dataset) == (name, dataset)]
-        )
-        for name in names
-        for dataset in datasets
-    }
+    found = _by_row(runs)
+    names, datasets = (list(dict.fromkeys(key)) for key in zip(*found, strict=True))
     best = {
         dataset: max(
             (
@@ -80,14 +72,57 @@ def print_grid(runs: Sequence[Run], baseline: str) -> int:
         pairs = [(found[name, dataset], found.get((baseline, dataset), [])) for dataset in datasets]
         lines.append([name, *cells, _time(pairs)])
     titles = ["", *(f"`{dataset}`" for dataset in datasets), "time"]
-    numbers = ", ".join(map(str, seeds))
-    print_table(titles, lines, f"mean ± standard deviation over seeds {numbers}")
+    print_table(titles, lines, f"mean ± standard deviation over seeds {_seeds(runs)}")
     return 0
 
 
+def print_measures(runs: Sequence[Run], captions: Mapping[str, str]) -> int:
+    """Print one table of each measure of the runs of a grid, rows × data sets; return 0.
+
+    Mean ± population standard deviation over the finished seeds; a dash where there is none, or the
+    runs have no such number.
+
+    Args:
+      runs: of the grid.
+      captions: key of result.json or audit.json → caption of its table.
+    """
+    found = _by_row(runs)
+    names, datasets = (list(dict.fromkeys(key)) for key in zip(*found, strict=True))
+    for key, caption in captions.items():
+        lines = []
+        for name in names:
+            values = [[r[key] for r in found[name, dataset]] for dataset in datasets]
+            cells = ["-" if not of or None in of else mean(of) for of in values]
+            lines.append([name, *cells])
+        titles = ["", *(f"`{dataset}`" for dataset in datasets)]
+        print_table(titles, lines, f"{caption}; seeds {_seeds(runs)}")
+    return 0
+
+
+def _by_row(runs: Sequence[Run]) -> dict[tuple[str, str], Results]:
+    """Results of the finished runs of each row on each data set, in the order of the grid."""
+    of: dict[tuple[str, str], list[Run]] = {
+        (name, dataset): []
+        for name in dict.fromkeys(run.row for run in runs)
+        for dataset in dict.fromkeys(run.place.dataset for run in runs)
+    }
+    for run in runs:
+        of[run.row, run.place.dataset].append(run)
+    return {key: _results(some) for key, some in of.items()}
+
+
+def _seeds(runs: Sequence[Run]) -> str:
+    return ", ".join(map(str, dict.fromkeys(run.place.seed for run in runs)))
+
+
 def _results(runs: Sequence[Run]) -> Results:
-    paths = [folder / "result.json" for run in runs for folder in run.place.found()]
-    return [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]
+    folders = [folder for run in runs for folder in run.place.found()]
+    return [
+        {key: value for path in (folder / "audit.json", folder / "result.json") if path.exists()
+         for key, value in json.loads(path.read_text(encoding="utf-8")).items()}
+        for folder in folders
+        if (folder / "result.json").exists()
+    ]  # fmt: skip
 
 
 def _scores(results: Results, dataset: str) -> list[float]:

@@ -13,7 +13,7 @@ from ieg import networks, options
 from ieg.data import names, sources
 from ieg.data.names import DatasetName
 from ieg.data.settings import DataSettings
-from ieg.data.sources import SourceEntry
+from ieg.data.sources import Presets, SourceEntry
 from ieg.errors import InputError
 from ieg.evaluation.settings import EvaluationSettings
 from ieg.features import preset as features
@@ -312,10 +312,13 @@ def _preset(typed: Mapping[str, Any], source: SourceEntry) -> dict[str, Any]:
     if backbone != "none" and not whole:
         method = METHODS.get(typed.get("method", features.METHOD))
         return {"backbone": backbone, **features.SETTINGS, **method.on_features}
-    preset = dict(source.preset)
+    network = _early(typed, source.preset, "network_name")
+    usual = Presets(source.preset, source.method_presets)
+    settings, of_methods = usual if whole else source.of_networks.get(network, usual)
+    preset = dict(settings)
     if whole:
         preset |= {"backbone": backbone, "network_name": features.NETWORK}
-    of_method = source.method_presets.get(_early(typed, preset, "method"), {})
+    of_method = of_methods.get(_early(typed, preset, "method"), {})
     preset |= _without_alternatives(of_method) | dict(of_method)
     if _early(typed, preset, "lr_schedule") != _early({}, preset, "lr_schedule"):
         preset.pop("decay_steps", None)

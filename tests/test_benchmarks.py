@@ -128,8 +128,9 @@ def test_everything_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
         "tables",
         "torch_networks",
         "torch_peer",
+        "two_classes_data",
     }
-    needs_data = {"photos", "audit_annotators", "audit_condition"}
+    needs_data = {"photos", "audit_annotators", "audit_condition", "pictures", "two_classes"}
     assert set(everything.BENCHMARKS) == files - helpers - needs_data
     page = (ROOT / "benchmarks/README.md").read_text()
     assert all(f"python -m benchmarks.{name}" in page for name in files - helpers)

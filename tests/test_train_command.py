@@ -401,6 +401,13 @@ def test_a_warm_up_may_be_longer_than_the_run(tmp_path: Path) -> None:
     assert table(folder / "metrics.csv")[-1]["learning_rate"] == pytest.approx(0.1 * 1 / 10)
 
 
+def test_a_run_that_ends_before_its_method_begins_says_so(tmp_path: Path) -> None:
+    flags = ("--method=l2r", "--batch_size=700", "--max_iteration=1")
+    _, printed = command(tmp_path, *flags, "--l2r_warmup_epochs=1")
+    said = "warning: all 1 epochs of the run are plain training, by --l2r_warmup_epochs=1"
+    assert said in printed.splitlines()
+
+
 def test_a_longer_cosine_one_says_that_the_rate_jumps(tmp_path: Path) -> None:
     flags = ("--method=supervised", "--batch_size=700", "--lr_schedule=cosine_one")
     runs.train(tmp_path, *flags, "--max_iteration=2")

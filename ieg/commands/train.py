@@ -77,6 +77,7 @@ def trained(
             first_fold = folds.build_one(config, asked[0])
             checked_result(first_fold)
         announce(experiment, console)
+        _warn_of_short_run(experiment, console)
         status = _train(experiment, command, console, on_metrics)
         if first_fold is not None and not status:
             status = folds.train(
@@ -85,6 +86,13 @@ def trained(
             if not status:
                 _audit_by_folds(experiment, console)
     return experiment, status
+
+
+def _warn_of_short_run(experiment: Experiment, console: Console) -> None:
+    """Say that the run ends before the method begins, if it does."""
+    note = experiment.method.too_short()
+    if note is not None:
+        console.print(f"warning: {spelled(note, as_flag)}", highlight=False, soft_wrap=True)
 
 
 def _train_head(command: Config, config: Config, console: Console) -> tuple[Experiment, int]:

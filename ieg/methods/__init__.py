@@ -87,6 +87,22 @@ class Length(NamedTuple):
     steps_per_epoch: int
     total_steps: int
 
+    def within(self, option: str, epochs: int) -> str | None:
+        """Sentence on a run that ends within the epochs before a method begins; otherwise None.
+
+        Args:
+          option: name of the option that holds their number.
+          epochs: their number.
+
+        >>> Length(100, 1, 50, 750).within("meta_start_epoch", 15)
+        'all 15 epochs of the run are plain training, by `meta_start_epoch=15`'
+        >>> Length(100, 1, 50, 751).within("meta_start_epoch", 15)
+        """
+        if self.total_steps > epochs * self.steps_per_epoch:
+            return None
+        whole = f"{self.total_steps / self.steps_per_epoch:.3g}"
+        return f"all {whole} epochs of the run are plain training, by `{option}={epochs}`"
+
 
 class Context(NamedTuple):
     """The run as a method sees it.
@@ -284,6 +300,13 @@ class Method:
         """Sentence on what depends on the length of the run, if anything does; otherwise None.
 
         It is shown when a run resumes with more steps. Options in it stand in backquotes.
+        """
+        return None
+
+    def too_short(self) -> str | None:
+        """Sentence on a run that ends before the method begins; otherwise None.
+
+        It is shown before training. Options in it stand in backquotes.
         """
         return None
 

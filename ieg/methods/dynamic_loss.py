@@ -203,6 +203,11 @@ class DynamicLoss(Method):
             rng=keys.generator(context.seed, f"order of epoch {epoch}"),
         )
 
+    def too_short(self) -> str | None:
+        """The warm-up may be longer than the run."""
+        epochs = self.options.dynamic_warmup_epochs
+        return self.context.length.within("dynamic_warmup_epochs", epochs)
+
     def variant(self, step: int) -> Variant:
         """Phase of the run and of the epoch that a step belongs to."""
         epoch, within = divmod(step, self.context.length.steps_per_epoch)

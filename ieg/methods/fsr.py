@@ -55,6 +55,9 @@ Tensors: TypeAlias = "list[tf.Tensor]"
 #: Default size of the dictionary, from the published runs on CIFAR.
 _CAPACITY = 2000
 
+#: Default start of the weights in epochs, and as a share of a run that is shorter than 50 epochs.
+_START, _START_SHARE = 20, 0.4
+
 
 @dataclass(frozen=True)
 class Options(IntervalOptions, MomentumLookaheadOptions):
@@ -80,8 +83,11 @@ class Options(IntervalOptions, MomentumLookaheadOptions):
         "all_1_0.1_2",
         "pseudo-label loss on the running logits, as all_TEMPERATURE_MOMENTUM_WEIGHT, or none",
     )
-    meta_start_epoch: int = option(
-        20, "epochs with equal weights before the weights of the look-ahead are used", at_least=0
+    meta_start_epoch: int | None = option(
+        None,
+        "epochs with equal weights before the weights of the look-ahead are used; unset: 20, or "
+        "two fifths of the run if that is less",
+        at_least=0,
     )
     clip_meta_weight: bool = option(
         True,
@@ -146,6 +152,7 @@ class FSR(Method):
         self._pseudo = _parsed(options.use_pseudo_loss)
         self._draw = tf.function(self._dictionary_rows)  # eagerly, step by step, it is too slow
         self._capacity = _capacity(options, context)
+        self._start = _start(options, context)
 
     def init_state(self) -> dict[str, tf.Variable]:
         """Scores [N] and dictionary [K, m]; if used, running logits [N, K] and class weights [K].
@@ -189,10 +196,20 @@ class FSR(Method):
         purity = self.context.examples.purity(chosen)
         return {} if purity is None else {"dictionary_purity": purity}
 
+    def by_length(self) -> str | None:
+        """In short runs the default start of the weights follows the length."""
+        if self.options.meta_start_epoch is None and self._start < _START:
+            return "`meta_start_epoch` is two fifths of the run by default, which is longer now"
+        return None
+
+    def too_short(self) -> str | None:
+        """The start of the weights may lie beyond the end of the run."""
+        return self.context.length.within("meta_start_epoch", self._start)
+
     def variant(self, step: int) -> Variant:
         """Kind of a step."""
         epoch, end = step // self.context.length.steps_per_epoch, self.options.meta_moving_end_epoch
-        weighted = epoch >= self.options.meta_start_epoch
+        weighted = epoch >= self._start
         return Variant(weighted, not end or epoch < end, step % self.options.meta_interval == 0)
 
     def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:
@@ -390,6 +407,14 @@ def _parsed(text: str) -> PseudoLoss | None:
         return PseudoLoss.parse(text)
     except ValueError as error:
         raise InputError(str(error), option="use_pseudo_loss", value=text) from None
+
+
+def _start(options: Options, context: Context) -> int:
+    """First epoch (0-based) with the weights of the look-ahead."""
+    if options.meta_start_epoch is not None:
+        return options.meta_start_epoch
+    length = context.length
+    return min(_START, int(_START_SHARE * length.total_steps / length.steps_per_epoch))
 
 
 def _capacity(options: Options, context: Context) -> int:

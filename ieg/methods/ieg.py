@@ -107,6 +107,10 @@ class IEG(Method):
         """Last weights [N], as multiples of the mean, and trust; only with `meta_interval` > 1."""
         return memories(self.context, "weight", "trust") if self.options.meta_interval > 1 else {}
 
+    def too_short(self) -> str | None:
+        """The warm-up may be longer than the run."""
+        return self.context.length.within("ieg_warmup_epochs", self.options.ieg_warmup_epochs)
+
     def variant(self, step: int) -> Weighing:
         """Origin of the example weights and trust of a step; equal weights in the warm-up."""
         warmup = self.options.ieg_warmup_epochs * self.context.length.steps_per_epoch

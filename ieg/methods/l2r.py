@@ -70,6 +70,10 @@ class L2R(Method):
         """Last weights [N], as multiples of the mean; only with `meta_interval` > 1."""
         return memories(self.context, "weight") if self.options.meta_interval > 1 else {}
 
+    def too_short(self) -> str | None:
+        """The warm-up may be longer than the run."""
+        return self.context.length.within("l2r_warmup_epochs", self.options.l2r_warmup_epochs)
+
     def variant(self, step: int) -> Weighing:
         """Origin of the example weights of a step; equal weights in the warm-up."""
         warmup = self.options.l2r_warmup_epochs * self.context.length.steps_per_epoch

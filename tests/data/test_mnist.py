@@ -74,7 +74,7 @@ def test_classes_that_are_mistaken(name: str, pairs: dict[str, str], tmp_path: P
 def test_noise_goes_with_the_longer_name() -> None:
     settings = config.resolve({"dataset": "fashion_mnist_asymmetric_0.4"})
     assert (settings.dataset.base, settings.dataset.noise) == ("fashion_mnist", "asymmetric")
-    assert settings.network.network_name == "cnn"
+    assert settings.network.network_name == "cnn4"
 
 
 def _truncated(folder: Path) -> None:

@@ -36,7 +36,7 @@ def network():
     return networks.create("cnn", (8, 8, 1), K, seed=1)
 
 
-def method(model=None, *, true_labels=LABELS, label_smoothing=0.0, **options):
+def method(model=None, *, true_labels=LABELS, label_smoothing=0.0, total_steps=12, **options):
     settings = {"queue_capacity": 9, "queue_bs": 6, "meta_start_epoch": 0}
     context = contexts.context(
         model or network(),
@@ -45,6 +45,7 @@ def method(model=None, *, true_labels=LABELS, label_smoothing=0.0, **options):
         true_labels=true_labels,
         batch_size=B,
         label_smoothing=label_smoothing,
+        total_steps=total_steps,
     )
     return fsr.FSR(fsr.Options(**settings | options), context)
 
@@ -90,6 +91,20 @@ def test_every_step_sees_as_many_of_each_class_and_an_epoch_the_whole_dictionary
     assert set(times) == {2}  # 18 places for 9 examples
     np.testing.assert_array_equal(plan.probe, one.plan(2, variables).probe)
     assert (plan.probe != one.plan(3, variables).probe).any()
+
+
+@pytest.mark.parametrize(
+    ("epochs", "typed", "start", "follows", "warns"),
+    [(100, None, 20, False, False), (49, None, 19, True, False), (4, None, 1, True, False),
+     (4, 3, 3, False, False), (4, 4, 4, False, True)],
+)  # fmt: skip
+def test_weights_begin_within_a_short_run(
+    epochs: int, typed: int | None, start: int, follows: bool, warns: bool
+) -> None:
+    one = method(total_steps=3 * epochs, meta_start_epoch=typed)
+    assert not one.variant(3 * start - 1).weighted and one.variant(3 * start).weighted
+    assert (one.by_length() is not None) is follows
+    assert (one.too_short() is not None) is warns
 
 
 def test_weights_are_equal_at_first_but_scores_are_updated():

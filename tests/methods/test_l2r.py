@@ -63,6 +63,12 @@ def test_the_look_ahead_begins_after_the_warm_up():
     assert method(l2r_warmup_epochs=0).variant(0) is look_ahead
 
 
+def test_a_warm_up_as_long_as_the_run_is_told():
+    # the run has 4 epochs
+    assert "by `l2r_warmup_epochs=4`" in method(l2r_warmup_epochs=4).too_short()
+    assert method(l2r_warmup_epochs=3).too_short() is None
+
+
 def test_weights_sum_to_one_and_scalars_describe_them():
     output = weighted_step("clamp")
     weights = output.per_example["weight"].numpy()

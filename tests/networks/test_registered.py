@@ -16,6 +16,7 @@ from ieg.networks import parts
 
 ANY_SIZE = (
     "cnn",
+    "cnn4",
     "resnet18",
     "resnet29",
     "resnet32_skip",
@@ -40,6 +41,7 @@ HE, FAN_OUT, GLOROT = (
 FAN_IN, PYTORCH = lambda n_in, n_out: 1 / math.sqrt(n_in), lambda n_in, n_out: (3 * n_in) ** -0.5
 STARTS = {
     "cnn": (HE, GLOROT),
+    "cnn4": (HE, GLOROT),
     "resnet18": (PYTORCH, PYTORCH),
     "resnet20": (HE, HE),
     "resnet29": (GLOROT, GLOROT),
@@ -125,7 +127,9 @@ def test_look_ahead_levels_grow_by_whole_stages(name: str) -> None:
     model = model_of(name)
     stages = [layer.name for layer in model.layers if isinstance(layer, keras.Model)]
     assert stages == [f"stage{k}" for k in range(1, len(stages) + 1)]
-    assert len(stages) == (4 if name.startswith(("resnet18", "resnet34", "resnet50")) else 3)
+    assert len(stages) == (
+        4 if name.startswith(("cnn4", "resnet18", "resnet34", "resnet50")) else 3
+    )
     chosen = [set(parts.lookahead_variables(model, level)) for level in (0, 1, 2, -1)]
     assert all(a < b for a, b in itertools.pairwise(chosen))
     assert chosen[0] == set(range(len(model.trainable_variables))[-2:])

@@ -185,6 +185,13 @@ class Request:
     background: RGB = WHITE
 
 
+class Presets(NamedTuple):
+    """Suggested settings by name of the flag: of all methods, and of a method beside those."""
+
+    settings: Mapping[str, Any]
+    of_methods: Mapping[str, Mapping[str, Any]]
+
+
 @dataclass(frozen=True)
 class SourceEntry:
     """Registration of a base data set.
@@ -199,6 +206,7 @@ class SourceEntry:
       takes_name: True if the name in a catalogue follows, as in "tfds:mnist".
       imagenet_eval: True if it can be tested on ImageNet's validation images.
       method_presets: method → settings for that method alone, which go before `preset`.
+      of_networks: network → presets in the place of `preset` and `method_presets`.
       backbone: name of the pretrained network that suits the data, or "none"; `preset` is for
         training from pixels.
       published_start: weights that published runs on these data begin with, in words; a run from
@@ -213,6 +221,7 @@ class SourceEntry:
     takes_name: bool = False
     imagenet_eval: bool = False
     method_presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    of_networks: Mapping[str, Presets] = field(default_factory=dict)
     backbone: str = "none"
     published_start: str = ""
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
+from ieg.data import small_budget
 from ieg.data.cifar import CIFAR10, CIFAR100, OFFICIAL_SIZES, Contents, Layout, archive, catalogue
 from ieg.data.sources import REGISTRY, Request, Source, SourceEntry, Split
 from ieg.errors import InputError
@@ -101,4 +102,6 @@ def _note(layout: Layout, contents: Contents) -> str | None:
 
 
 for _layout in (CIFAR10, CIFAR100):
-    REGISTRY.register(_layout.name)(SourceEntry(functools.partial(load, _layout)))
+    REGISTRY.register(_layout.name)(
+        SourceEntry(functools.partial(load, _layout), of_networks={"cnn4": small_budget.PRESETS})
+    )

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ieg.data import small_budget
 from ieg.data.cifar import CIFAR10, CIFAR100, Layout
 from ieg.data.sources import REGISTRY, Request, Source, SourceEntry, cifar
 from ieg.errors import InputError
@@ -103,5 +104,9 @@ def _integers(
 
 for _name, (_layout, _file, _keys) in SETS.items():
     REGISTRY.register(_name)(
-        SourceEntry(functools.partial(load, _layout, _file, _keys), own_noise="human labels")
+        SourceEntry(
+            functools.partial(load, _layout, _file, _keys),
+            own_noise="human labels",
+            of_networks={"cnn4": small_budget.PRESETS},
+        )
     )

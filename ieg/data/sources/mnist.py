@@ -16,7 +16,7 @@ import numpy as np
 
 from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
-from ieg.data import idx
+from ieg.data import idx, small_budget
 from ieg.data.sources import REGISTRY, Request, Source, SourceEntry, Split
 from ieg.errors import InputError
 
@@ -138,9 +138,11 @@ def _file(folder: Path, name: str) -> Path:
     raise InputError(f"{folder} lacks {name}.gz")
 
 
-# Chosen like those of CIFAR for networks of a few minutes on a CPU; AutoAugment's lists are made
-# for colors.
-PRESET = {"network_name": "cnn", "aug_type": "default"}
-
 for _layout in (MNIST, FASHION_MNIST):
-    REGISTRY.register(_layout.name)(SourceEntry(functools.partial(load, _layout), PRESET))
+    REGISTRY.register(_layout.name)(
+        SourceEntry(
+            functools.partial(load, _layout),
+            small_budget.PRESETS.settings,
+            method_presets=small_budget.PRESETS.of_methods,
+        )
+    )

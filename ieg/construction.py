@@ -107,7 +107,7 @@ def devices(config: Config) -> tuple[bool, tf.distribute.Strategy, Workers]:
     deterministic = hardware.make_deterministic(training.deterministic)
     strategy = hardware.strategy(training.distribution_strategy)
     if deterministic:
-        hardware.keep_order_of_sums(strategy)
+        hardware.keep_order_of_sums(strategy, as_written=config.method.sums_as_written)
     if training.jit_compile:
         _check_compilation(config, strategy)
     workers = Workers(strategy)

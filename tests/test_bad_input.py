@@ -82,7 +82,7 @@ NAMES = [
     ("--method=l2rr", "unknown method 'l2rr'", "did you mean 'l2r'", "supervised"),
     ("--network_name=cnnn", "unknown network 'cnnn'", "did you mean 'cnn'", "resnet32"),
     ("--loss=proself", "unknown loss 'proself'", "did you mean 'proselflc'", "balanced_softmax"),
-    ("--mode=test", "--mode=test", "train, evaluation"),
+    ("--mode=test", "--mode=test", "train, audit"),
     ("--eval_split=train", "--eval_split=train", "test, validation"),
     ("--lr_schedule=steps", "--lr_schedule=steps", "cosine_epoch, custom_step"),
     ("--meta_stepsize=0.1", "--meta_stepsize: no option of --method=supervised"),

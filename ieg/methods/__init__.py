@@ -252,6 +252,8 @@ class Method:
       per_example: names of the values that `step` returns per example.
       curves: panels of a figure of logged scalars: title of a panel → scalar → its name there.
       by_epoch: True if the method overrides `on_epoch` or `plan`.
+      sums_as_written: True if its step has the same bits in every process only without TensorFlow's
+        arithmetic optimization, see `ieg.training.devices.keep_order_of_sums`.
 
     Args:
       options: an instance of `Options`.
@@ -267,6 +269,7 @@ class Method:
     per_example: ClassVar[tuple[str, ...]] = ()
     curves: ClassVar[Mapping[str, Mapping[str, str]]] = {}
     by_epoch: ClassVar[bool] = False
+    sums_as_written: ClassVar[bool] = False
 
     def __init__(self, options: Any, context: Context) -> None:
         self.options = options

@@ -141,6 +141,7 @@ class FSR(Method):
         },
     } | WEIGHT_CURVES
     by_epoch = True
+    sums_as_written = True
 
     def __init__(self, options: Any, context: Context) -> None:
         super().__init__(options, context)

@@ -1,5 +1,7 @@
 """A small convolutional network for pictures of 28 to 32 pixels, trained on a CPU."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import keras

@@ -63,17 +63,20 @@ def _tpu() -> tf.distribute.Strategy:
         ) from None
 
 
-def keep_order_of_sums(strategy: tf.distribute.Strategy) -> None:
-    """Fix the order of sums, so that replicas of one process and of several give the same bits.
+def keep_order_of_sums(strategy: tf.distribute.Strategy, *, as_written: bool) -> None:
+    """Fix the order of sums, so that processes, and replicas of one or several, give the same bits.
 
     TensorFlow's arithmetic optimization reorders sums whose terms come from another device or
-    worker. On one device it stays on: without it the same step at 32x32 has several results.
+    worker. On one device it stays on for most methods: without it the same step of L2R at 32x32 has
+    several results, and with it one of FSR has two.
 
     Args:
       strategy: of the run.
+      as_written: True to keep sums as they are written on one device too.
     """
     alone = strategy.num_replicas_in_sync == 1
-    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": alone})
+    optimized = alone and not as_written
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": optimized})
 
 
 def make_deterministic(wanted: bool | None) -> bool:

@@ -227,7 +227,7 @@ def test_imagenet_in_the_official_layout(tmp_path: Path) -> None:
     assert data.noise.asked == 0.5 and (data.true_labels >= 0).all()
     at_its_size = ready("imagenet", dataset_dir=str(tmp_path), image_size=0)
     assert at_its_size.train.images.shape == (30, 224, 224, 3)
-    assert at_its_size.strong == ("imagenet", False, 0, False, 16)
+    assert at_its_size.strong == ("imagenet", False, 0, False, 16, False)
     assert at_its_size.train.images.area == (0.08, 0)
 
 

@@ -10,7 +10,7 @@ from importlib import metadata
 
 import ieg
 from ieg import backbones, config, networks
-from ieg.data import sources
+from ieg.data import names, sources
 from ieg.errors import InputError
 from ieg.losses import REGISTRY as LOSSES
 from ieg.methods import REGISTRY as METHODS
@@ -53,10 +53,9 @@ def version() -> str:
 def overview() -> str:
     """Modes, data, methods and losses, then the options of all runs by group."""
     lines = [_USAGE, "", "--mode, what to do:", *_listed(MODES)]
-    data = {name: sources.REGISTRY.get(name).takes_path for name in sources.REGISTRY.names()}
-    own = [f"{name}:PATH" for name, takes_path in data.items() if takes_path]
-    named = [name for name, takes_path in data.items() if not takes_path]
-    lines += ["", "--dataset, data of your own or by name:", *_wrapped([*own, *named])]
+    with_colon = [form.partition(":")[0] for form in names.forms()]
+    named = [name for name in sources.REGISTRY.names() if name not in with_colon]
+    lines += ["", "--dataset, data of your own or by name:", *_wrapped([*names.forms(), *named])]
     lines += ["", "--method, how to train:"]
     lines += _listed({name: _first_line(METHODS.get(name)) for name in METHODS.names()})
     lines += ["", "--loss, with --method=supervised:", *_wrapped(LOSSES.names())]
@@ -121,6 +120,6 @@ def _listed(entries: Mapping[str, str]) -> list[str]:
     return lines
 
 
-def _wrapped(names: Sequence[str]) -> list[str]:
-    lines = textwrap.wrap(", ".join(names), _WIDTH - 2, break_on_hyphens=False)
+def _wrapped(words: Sequence[str]) -> list[str]:
+    lines = textwrap.wrap(", ".join(words), _WIDTH - 2, break_on_hyphens=False)
     return [f"  {line}" for line in lines]

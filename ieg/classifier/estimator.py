@@ -31,7 +31,7 @@ from ieg.data.settings import DataSettings
 from ieg.data.sources import Request, arrays
 from ieg.errors import InputError
 from ieg.exporting import inference, package
-from ieg.exporting.formats import chosen
+from ieg.exporting.formats import DEFAULT, chosen
 from ieg.features import preset
 from ieg.methods import REGISTRY as METHODS
 from ieg.own_code import OnMetrics
@@ -282,7 +282,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         return float(right / weights.sum())
 
     @python_spelling()
-    def export(self, folder: str | Path, formats: Sequence[str] = ("keras", "saved_model")) -> None:
+    def export(self, folder: str | Path, formats: Sequence[str] = DEFAULT) -> None:
         """Write the model as files that load without this package, and a model card.
 
         The exported model takes images as uint8; if the classifier was fitted on files, of any

@@ -92,7 +92,8 @@ def _warn_of_short_run(experiment: Experiment, console: Console) -> None:
     """Say that the run ends before the method begins, if it does."""
     note = experiment.method.too_short()
     if note is not None:
-        console.print(f"warning: {spelled(note, as_flag)}", highlight=False, soft_wrap=True)
+        warning = f"warning: {spelled(note, as_flag)}"
+        console.print(warning, highlight=False, markup=False, soft_wrap=True)
 
 
 def _train_head(command: Config, config: Config, console: Console) -> tuple[Experiment, int]:

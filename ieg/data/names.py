@@ -97,7 +97,7 @@ def parse(name: str, noise_words: str | None = None) -> DatasetName:
         return dataclasses.replace(asked, path=path, text=f"{kind}:{path}")
     if noise_words is not None:
         raise InputError(
-            f"for {', '.join(_forms())}; of other data sets it is a part of the name: "
+            f"for {', '.join(forms())}; of other data sets it is a part of the name: "
             f"`dataset={name}_{noise_words}`",
             option="noise",
             value=noise_words,
@@ -165,7 +165,7 @@ def _with_colon() -> dict[str, str]:
     }
 
 
-def _forms() -> list[str]:
+def forms() -> list[str]:
     """Names with a colon: "folder:PATH" and the like."""
     return [f"{name}:{rest}" for name, rest in _with_colon().items()]
 
@@ -241,7 +241,7 @@ def _error(name: str, problem: str) -> InputError:
         "BASE_imbal_FACTOR_RATIO (uniform noise) or BASE_imbal_FACTOR_NOISE_RATIO "
         "(imbalstep for two class sizes instead of a long tail) with BASE "
         f"{bases}; NOISE {kinds}; RATIO in [0, 1]; FACTOR (smallest over largest class) in (0, 1]; "
-        f"or {' or '.join(_forms())}, with `noise` for what follows BASE",
+        f"or {' or '.join(forms())}, with `noise` for what follows BASE",
         option="dataset",
         value=name,
     )

@@ -16,6 +16,6 @@ PRESETS = Presets(
         "l2r_warmup_epochs": 5,
     },
     of_methods={
-        "dynamic_loss": {"batch_size": 100, "lr_schedule": "cosine_one"},
+        "dynamic_loss": {"batch_size": 100},
     },
 )

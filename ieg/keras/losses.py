@@ -67,6 +67,20 @@ class _OfClassCounts(_FromLogits):
         return super().call(y_true, y_pred)
 
 
+class _WithPrediction(_FromLogits):
+    """Loss whose target has the prediction in it; see its subclasses for the arguments."""
+
+    def __init__(
+        self,
+        epsilon: float = 0.5,
+        temperature: float = 1.0,
+        detach_target: bool = False,
+        **common: Any,
+    ) -> None:
+        options = {"epsilon": epsilon, "temperature": temperature, "detach_target": detach_target}
+        super().__init__(options, common)
+
+
 def _numbers(class_counts: Sequence[int]) -> list[int]:
     return [int(count) for count in class_counts]
 
@@ -185,7 +199,7 @@ class BalancedSoftmax(_OfClassCounts):
 
 
 @_registered
-class SoftBootstrapping(_FromLogits):
+class SoftBootstrapping(_WithPrediction):
     """Cross entropy with (1 - ε) label + ε prediction, see `ieg.losses.soft_bootstrapping`.
 
     Args:
@@ -199,15 +213,6 @@ class SoftBootstrapping(_FromLogits):
     """
 
     function = staticmethod(losses.soft_bootstrapping)
-
-    def __init__(
-        self,
-        epsilon: float = 0.5,
-        temperature: float = 1.0,
-        detach_target: bool = False,
-        **common: Any,
-    ) -> None:
-        super().__init__(_predicted(epsilon, temperature, detach_target), common)
 
 
 @_registered
@@ -229,7 +234,7 @@ class HardBootstrapping(_FromLogits):
 
 
 @_registered
-class ConfidencePenalty(_FromLogits):
+class ConfidencePenalty(_WithPrediction):
     """Cross entropy less the entropy of the prediction, see `ieg.losses.confidence_penalty`.
 
     Args:
@@ -243,19 +248,6 @@ class ConfidencePenalty(_FromLogits):
     """
 
     function = staticmethod(losses.confidence_penalty)
-
-    def __init__(
-        self,
-        epsilon: float = 0.5,
-        temperature: float = 1.0,
-        detach_target: bool = False,
-        **common: Any,
-    ) -> None:
-        super().__init__(_predicted(epsilon, temperature, detach_target), common)
-
-
-def _predicted(epsilon: float, temperature: float, detach_target: bool) -> dict[str, Any]:
-    return {"epsilon": epsilon, "temperature": temperature, "detach_target": detach_target}
 
 
 @_registered

@@ -67,8 +67,8 @@ def keep_order_of_sums(strategy: tf.distribute.Strategy, *, as_written: bool) ->
     """Fix the order of sums, so that processes, and replicas of one or several, give the same bits.
 
     TensorFlow's arithmetic optimization reorders sums whose terms come from another device or
-    worker. On one device it stays on for most methods: without it the same step of L2R at 32x32 has
-    several results, and with it one of FSR has two.
+    worker. On one device it stays on but for some methods: without it the same step at 32x32 had
+    several results, while with it a step of FSR has two.
 
     Args:
       strategy: of the run.

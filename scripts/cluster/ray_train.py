@@ -2,8 +2,8 @@
 
     python scripts/cluster/ray_train.py runs/ray --workers=2 --method=l2r --batch_size=50
 
-Options that are not listed here go to ieg.main. Every machine needs ieg (pip install "ieg[ray]") and
-sees FOLDER, where the run, its checkpoints and Ray's own files go. Without a Ray cluster at
+Options that are not listed here go to ieg.main. Every machine needs ieg (pip install "ieg[ray]")
+and sees FOLDER, where the run, its checkpoints and Ray's own files go. Without a Ray cluster at
 RAY_ADDRESS, Ray starts on this machine.
 """
 

@@ -1,13 +1,18 @@
-"""The manifests for Kubernetes: TF_CONFIG of each worker, their flags, and the fields by schema."""
+"""Manifests for Kubernetes: the place of each worker, flags, and fields by schema; embedding."""
 
 import copy
 import json
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from ieg.features.parts import parse_part
 from ieg.training import cluster
 from tests.distribute.pairs import ROOT
 from tests.test_scripts import resolved
@@ -87,3 +92,31 @@ def test_the_tfjob_has_fields_of_kubeflow_only() -> None:
     assert list(read.spec.tf_replica_specs) == ["Worker"]
     (container,) = read.spec.tf_replica_specs["Worker"].template.spec.containers
     assert container.name == training.constants.TFJOB_CONTAINER
+
+
+def test_the_pool_of_the_page_embeds_each_part_once(tmp_path: Path) -> None:
+    page = (ROOT / "docs/devices.md").read_text()
+    (command,) = re.findall(r"^seq .*", page, re.MULTILINE)
+    python = tmp_path / "python"
+    note = "os.write(1, ' '.join(sys.argv[1:]).encode() + b'\\n')"  # at once, beside the others
+    python.write_text(f"#!{sys.executable}\nimport os, sys\n{note}\n")
+    python.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    printed = subprocess.check_output(
+        ["bash", "-c", command], env={**os.environ, "PATH": path}, text=True
+    )
+    settings = []
+    for line in printed.splitlines():
+        _, module, *flags = line.split()
+        assert module == "ieg.main"
+        settings.append(resolved(flags))
+    assert {found["mode"] for found in settings} == {"embed"}
+    parts = sorted(parse_part(str(found["shard"])) for found in settings)
+    assert parts == [(part, len(parts)) for part in range(1, len(parts) + 1)]
+
+
+def test_the_page_names_scripts_that_are_there() -> None:
+    page = (ROOT / "docs/devices.md").read_text()
+    named = set(re.findall(r"scripts/[\w./]+\.(?:py|sh|yaml)", page))
+    assert {f"scripts/cluster/{path.name}" for path in (ROOT / "scripts/cluster").iterdir()} < named
+    assert all((ROOT / name).exists() for name in named)

@@ -26,13 +26,13 @@ with open({pids!r}, "a") as file:
     print(index, os.getpid(), file=file)
 """
 
-Start = Callable[..., subprocess.Popen[str]]
+Start = Callable[..., subprocess.Popen[bytes]]
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """Starts the script, whose run goes to `tmp_path / "workers"`, and ends what is left of it."""
-    processes: list[subprocess.Popen[str]] = []
+    processes: list[subprocess.Popen[bytes]] = []
     # The names of Ray's sockets may not be long.
     with tempfile.TemporaryDirectory(prefix="r", ignore_cleanup_errors=True) as short:
         environment = {
@@ -42,17 +42,17 @@ def start(tmp_path: Path) -> Iterator[Start]:
             "RAY_USAGE_STATS_ENABLED": "0",
         }
 
-        def start(*flags: str) -> subprocess.Popen[str]:
+        def start(*flags: str) -> subprocess.Popen[bytes]:
             script = str(ROOT / "scripts/cluster/ray_train.py")
-            process = subprocess.Popen(
-                [sys.executable, script, "workers", "--workers=2", *flags],
-                cwd=tmp_path,
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                start_new_session=True,
-            )
+            with open(tmp_path / "log", "w") as log:
+                process = subprocess.Popen(
+                    [sys.executable, script, "workers", "--workers=2", *flags],
+                    cwd=tmp_path,
+                    env=environment,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
             processes.append(process)
             return process
 
@@ -60,41 +60,38 @@ def start(tmp_path: Path) -> Iterator[Start]:
         for process in processes:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+            process.wait()
 
 
 def test_two_workers_under_ray_equal_two_replicas(tmp_path: Path, start: Start) -> None:
     flags = (*SMALL, "--method=l2r", *METHODS["l2r"])
-    process = start(*flags)
-    printed, _ = process.communicate(timeout=SECONDS)
-    assert process.returncode == 0, printed
-    assert "2 CPU replicas on 2 workers" in printed
+    status, printed = start(*flags).wait(SECONDS), (tmp_path / "log").read_text()
+    assert status == 0 and "2 CPU replicas on 2 workers" in printed, printed
     assert_same_end(tmp_path, *flags)
 
 
-def test_a_killed_worker_is_started_again_and_the_run_ends_the_same(
+def test_killed_workers_are_started_again_and_the_run_ends_the_same(
     tmp_path: Path, start: Start
 ) -> None:
     flags = (*SMALL, "--method=l2r", "--max_iteration=150", *METHODS["l2r"])
     noted, own_code = tmp_path / "pids", tmp_path / "notes_itself.py"
     own_code.write_text(NOTES_ITSELF.format(pids=str(noted)))
     process = start(*flags, f"--own_code={own_code}")
-    until = time.monotonic() + SECONDS
-    while not list(tmp_path.glob("workers/*/*/*/*/checkpoints/step-20.index")):
-        assert time.monotonic() < until and process.poll() is None
-        time.sleep(0.01)
-    workers = dict(line.split() for line in noted.read_text().splitlines())
-    os.kill(int(workers["1"]), signal.SIGKILL)
-    printed, _ = process.communicate(timeout=SECONDS)
-    assert process.returncode == 0, printed
-    assert len(noted.read_text().splitlines()) == 4  # both of them anew
-    assert "going on from step " in printed
+    for killed, step in (("1", 20), ("0", 60)):
+        until = time.monotonic() + SECONDS
+        while not list(tmp_path.glob(f"workers/*/*/*/*/checkpoints/step-{step}.index")):
+            assert time.monotonic() < until and process.poll() is None, step
+            time.sleep(0.01)
+        running = dict(line.split() for line in noted.read_text().splitlines())  # the last of each
+        os.kill(int(running[killed]), signal.SIGKILL)
+    status, printed = process.wait(SECONDS), (tmp_path / "log").read_text()
+    assert status == 0 and "going on from step " in printed, printed
+    assert len(noted.read_text().splitlines()) == 6  # both of them, three times
     assert_same_end(tmp_path, *flags)
 
 
-def test_bad_input_is_not_tried_again(start: Start) -> None:
-    process = start("--method=l2r", "--max_iteration=0")
-    printed, _ = process.communicate(timeout=SECONDS)
-    assert process.returncode == 2, printed
-    assert "error: --max_iteration" in printed
+def test_bad_input_is_not_tried_again(tmp_path: Path, start: Start) -> None:
+    status = start("--method=l2r", "--max_iteration=0").wait(SECONDS)
+    printed = (tmp_path / "log").read_text()
+    assert status == 2 and "error: --max_iteration" in printed, printed
     assert printed.count("Started training worker group") == 1

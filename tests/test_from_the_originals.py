@@ -150,12 +150,14 @@ def test_a_command_starts(
     for layout in (CIFAR10, CIFAR100):
         archives.write(tmp_path / "data", layout)
     calls = called(PAIRS[number].there, tmp_path / "there", "python", "python3", cwd=tmp_path)
-    for words in filter(None, map(ours, calls)):
+    for place, words in enumerate(filter(None, map(ours, calls))):
         if "--dataset=webvisionmini" in words:
             assert main(["ieg", *words]) == 2
             assert "webvision" in capsys.readouterr().err
             continue
-        small = [*SMALL, *(flag for name, flag in SMALLER.items() if given(name, words))]
+        # A network for all of them would bring runs of other settings into one folder.
+        small = [*SMALL, f"--checkpoint_path=runs{place}"]
+        small += [flag for name, flag in SMALLER.items() if given(name, words)]
         small += [] if given("max_epoch", words) else ["--max_iteration=2"]
         small += [] if given("method=fsr", words) else ["--probe_dataset_hold_ratio=0.25"]
         evaluation = "--mode=evaluation"

@@ -282,7 +282,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         return float(right / weights.sum())
 
     @python_spelling()
-    def export(self, folder: str | Path, formats: Sequence[str] = DEFAULT) -> None:
+    def export(self, folder: str | Path, formats: str | Sequence[str] = DEFAULT) -> None:
         """Write the model as files that load without this package, and a model card.
 
         The exported model takes images as uint8; if the classifier was fitted on files, of any
@@ -290,13 +290,13 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
 
         Args:
           folder: folder to write; an older export in it is replaced.
-          formats: of "keras", "saved_model", "litert" and "onnx".
+          formats: one or several of "keras", "saved_model", "litert" and "onnx".
         Raises:
           InputError: the folder cannot be written, the network not in one of the formats, or a
             package for it is not installed.
         """
         check_is_fitted(self, "model_")
-        wanted = chosen(",".join(formats))
+        wanted = chosen(formats if isinstance(formats, str) else ",".join(formats))
         raw = data.raw_input(self.form_, exported=True)
         model = inference.probability_model(self.network_, raw)
         names = [str(label) for label in self.classes_]

@@ -285,7 +285,9 @@ def test_folders_and_tables_of_images(tmp_path: Path, caplog: pytest.LogCaptureF
     assert len(fitted.paths_) == len(fitted.label_quality_) == 30
     p = fitted.predict_proba(photos / "test")
     assert p.shape == (len(list((photos / "test").rglob("*.jpg"))), 3)
-    fitted.export(tmp_path / "export")
+    with pytest.raises(ieg.InputError, match="^formats: 'tflite' is no format"):
+        fitted.export(tmp_path / "export", formats=["tflite"])
+    fitted.export(tmp_path / "export", formats="keras")
     model = keras.models.load_model(tmp_path / "export" / "model.keras")
     first = sorted((photos / "test").rglob("*.jpg"))[0]
     image = decoding.pixels(first.read_bytes())[np.newaxis]
@@ -352,6 +354,7 @@ def test_bad_images_to_predict_are_refused(
             "^settings={.eval_split.: .test.}: needs X_test if run_folder is",
         ),
         ({"settings": {"depth": 1}}, "^settings={.depth.: ...}: no option of method=.fsr.$"),
+        ({"settings": {"los": 1}}, "no option of method=.fsr. .did you mean 'loss'.*$"),
         ({"settings": {"audit_folds": 3}}, "^settings={.audit_folds.: ...}: needs run_folder"),
     ],
 )

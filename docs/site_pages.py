@@ -81,10 +81,12 @@ def _api() -> str:
 
 
 def _reference(thing: Any, name: str, level: int) -> str:
-    """Docstring of a class with its methods, of a function, or of a module alone."""
-    if inspect.ismodule(thing):
-        where, members = thing.__name__, "members: false"
-    else:
-        where, members = f"{thing.__module__}.{thing.__qualname__}", "filters: ['!^_']"
+    """Docstring of a class with its methods, of a function, or of a module.
+
+    A module that lists its public names has its members elsewhere on the page.
+    """
+    is_module = inspect.ismodule(thing)
+    where = thing.__name__ if is_module else f"{thing.__module__}.{thing.__qualname__}"
+    members = "members: false" if hasattr(thing, "__all__") else "filters: ['!^_']"
     lines = ["options:", f"  heading: {name}", f"  heading_level: {level}", f"  {members}"]
     return "\n".join([f"::: {where}", *(f"    {line}" for line in lines)])

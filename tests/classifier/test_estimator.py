@@ -327,6 +327,15 @@ def test_bad_arrays_are_refused_in_one_line(X: np.ndarray, y: np.ndarray, messag
     assert "\n" not in str(caught.value)
 
 
+def test_other_examples_come_with_as_many_labels() -> None:
+    X, y = squares()
+    for given in ({"X_probe": X}, {"y_probe": y}):
+        with pytest.raises(ieg.InputError, match="^X_probe and y_probe must be given together$"):
+            RobustClassifier(**QUICK).fit(X, y, **given)
+    with pytest.raises(ieg.InputError, match="^X_test has 60 examples and y_test 59 labels$"):
+        RobustClassifier(**QUICK).fit(X, y, X_test=X, y_test=y[1:])
+
+
 def test_bad_images_to_predict_are_refused(
     images: RobustClassifier, unit: RobustClassifier
 ) -> None:

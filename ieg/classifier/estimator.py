@@ -378,7 +378,9 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
             typed = network.settings_for(make, chosen.method, seen, num_classes) | typed
             if self.run_folder is not None:
                 facts["network"] = network.fingerprint(self.network, make)
-        return resolve(typed, source=prepared.entry, architecture=architecture, facts=facts)
+        # Searches over parameters draw them as scalars of NumPy.
+        plain = {n: v.item() if isinstance(v, np.generic) else v for n, v in typed.items()}
+        return resolve(plain, source=prepared.entry, architecture=architecture, facts=facts)
 
     def _typed(self, chosen: Chosen, prepared: Prepared, seed: int) -> dict[str, Any]:
         """Option → value as if typed on the command line, without those for the network."""

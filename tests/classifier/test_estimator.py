@@ -373,6 +373,17 @@ def test_bad_parameters_are_refused(params: dict, message: str) -> None:
         RobustClassifier(**QUICK).set_params(**params).fit(X, y)
 
 
+def test_parameters_as_searches_draw_them() -> None:
+    X, y, _ = blobs()
+    drawn = {
+        "method": np.array(["supervised"])[0],
+        "epochs": np.arange(2, 4)[0],
+        "learning_rate": np.logspace(-3, -1, 3)[1],
+        "settings": {"loss": np.str_("gce"), "gce_q": np.float32(0.5), "use_ema": np.False_},
+    }
+    assert RobustClassifier(**drawn).fit(X, y).n_iter_ == 20
+
+
 def test_arrays_and_networks_of_ones_own_have_no_name() -> None:
     for option, value in (("dataset", "arrays"), ("network_name", "own")):
         with pytest.raises(ieg.InputError, match="unknown"):

@@ -5,6 +5,7 @@ the network's, the method's, the preset of the data set, the loss's, what was ty
 """
 
 import dataclasses
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -283,9 +284,13 @@ def _refuse_common_names(who: str, cls: type) -> None:
 
 
 def _others(name: str) -> str:
-    """End of the sentence that a method has no such option: for `loss`, the methods that do."""
+    """End of the sentence that a method has no such option: what may be meant instead."""
     if name != "loss":
-        return ""
+        known = sorted(
+            {f.name for cls in option_classes().values() for f in dataclasses.fields(cls)}
+        )
+        near = [] if name in known else difflib.get_close_matches(name, known, n=1)
+        return f" (did you mean {near[0]!r}?)" if near else ""
     classes = {n: METHODS.get(n).Options for n in METHODS.names()}
     able = [n for n, cls in classes.items() if name in {f.name for f in dataclasses.fields(cls)}]
     return f"; it goes with {', '.join(f'`method={n}`' for n in able)}"

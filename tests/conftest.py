@@ -16,6 +16,7 @@ tf.config.set_logical_device_configuration(
 )
 tf.config.threading.set_inter_op_parallelism_threads(1)
 tf.config.experimental.enable_op_determinism()
+tf.random.set_seed(0)  # which determinism wants for the order that Keras' fit draws
 
 
 @pytest.fixture(scope="session")

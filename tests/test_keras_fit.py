@@ -153,6 +153,8 @@ def test_a_step_of_l2r_is_that_of_the_paper() -> None:
 def test_what_l2r_cannot_take_is_said() -> None:
     x, truth = blobs(6)
     model = L2RModel(network())
+    with pytest.raises(ValueError, match="clean must be a pair of arrays.*not _TensorSliceDataset"):
+        model.fit(x, truth, clean=tf.data.Dataset.from_tensor_slices((x, truth)))
     with pytest.raises(ValueError, match="clean has 3 examples and 6 labels"):
         model.fit(x, truth, clean=(x[:3], truth))
     model.compile("sgd", GCE())

@@ -2,11 +2,11 @@
 
 `estimate` scores labels, `measure` says how well scores find wrong labels where the truth is known,
 and `agreement` says from held-out examples whether the model has learned enough for its scores to
-mean anything. `ieg.audit.evidence` weighs several classifiers together, on features of a backbone
+mean anything. `evidence` weighs several classifiers together, on features of a backbone
 for one. `find_copies` groups copies of one image, `find_outliers` finds images that belong to no
 class, and `nearest` searches neighbors, all by features of a pretrained network.
-`ieg.audit.annotators` joins the labels of several people, `ieg.audit.condition` finds images in
-bad condition. Arrays in, arrays out; nothing here needs TensorFlow.
+`annotators` joins the labels of several people, `condition` finds images in bad condition.
+Arrays in, arrays out; nothing here needs TensorFlow.
 
 >>> import numpy as np
 >>> from ieg import audit
@@ -17,7 +17,7 @@ bad condition. Arrays in, arrays out; nothing here needs TensorFlow.
 (array([4]), np.int64(0))
 """
 
-from ieg.audit import agreement
+from ieg.audit import agreement, annotators, condition, evidence
 from ieg.audit.copies import CopyGroup, find_copies
 from ieg.audit.neighbors import Neighbors, nearest
 from ieg.audit.outliers import Outliers, find_outliers
@@ -32,7 +32,10 @@ __all__ = [
     "Neighbors",
     "Outliers",
     "agreement",
+    "annotators",
+    "condition",
     "estimate",
+    "evidence",
     "find_copies",
     "find_outliers",
     "from_posterior",

@@ -205,7 +205,10 @@ def _as_labels(labels: ArrayLike, shape: tuple[int, ...]) -> IntArray:
             f"expected one label for each of {count} rows of outputs, got shape {given.shape}"
         )
     if not np.issubdtype(given.dtype, np.integer):
-        raise ValueError(f"expected labels as whole numbers, got {given.dtype}")
+        raise ValueError(
+            f"expected labels as whole numbers, got {given.dtype}; those of names in sorted order "
+            "are np.unique(labels, return_inverse=True)[1]"
+        )
     if given.min() < 0 or given.max() >= num_classes:
         raise ValueError(
             f"expected labels from 0 to {num_classes - 1}, one for each column of the outputs, got "

@@ -181,7 +181,13 @@ def _numbered(pairs: list[Pair]) -> tuple[np.ndarray, list[np.ndarray | None]]:
       InputError: see `RobustClassifier.fit`.
     """
     names = ("y", "y_probe", "y_test")
-    labels = [None if x is None else checked_labels(y, len(x)) for x, y in pairs]
+    for (x, y), name in zip(pairs[1:], names[1:], strict=True):
+        if (x is None) != (y is None):
+            raise InputError(f"X{name[1:]} and {name} must be given together")
+    labels = [
+        None if x is None else checked_labels(y, len(x), name)
+        for (x, y), name in zip(pairs, names, strict=True)
+    ]
     assert labels[0] is not None
     classes = np.unique(labels[0])
     if len(classes) < 2:

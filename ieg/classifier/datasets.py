@@ -61,10 +61,11 @@ def collected(dataset: tf.data.Dataset, y: Any = None, *, ordered: bool) -> Coll
     if len(shapes) > 1:
         raise InputError(several_shapes("the tf.data.Dataset", shapes))
     if (ordered or y is not None) and not _same_again(dataset, rows):
+        files = " (its file_paths)" if hasattr(dataset, "file_paths") else ""
         raise InputError(
             "the tf.data.Dataset gives another order or other values in each pass, so nobody would "
             "know which example a result belongs to: make it with shuffle=False and without random "
-            "changes, or pass arrays or the paths of the files"
+            f"changes, or pass arrays or the paths of the files{files}"
         )
     if len(parts) == 2:
         y = _labels([row[1] for row in rows])

@@ -282,7 +282,7 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         return float(right / weights.sum())
 
     @python_spelling()
-    def export(self, folder: str | Path, formats: Sequence[str] = DEFAULT) -> None:
+    def export(self, folder: str | Path, formats: str | Sequence[str] = DEFAULT) -> None:
         """Write the model as files that load without this package, and a model card.
 
         The exported model takes images as uint8; if the classifier was fitted on files, of any
@@ -290,13 +290,13 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
 
         Args:
           folder: folder to write; an older export in it is replaced.
-          formats: of "keras", "saved_model", "litert" and "onnx".
+          formats: one or several of "keras", "saved_model", "litert" and "onnx".
         Raises:
           InputError: the folder cannot be written, the network not in one of the formats, or a
             package for it is not installed.
         """
         check_is_fitted(self, "model_")
-        wanted = chosen(",".join(formats))
+        wanted = chosen(formats if isinstance(formats, str) else ",".join(formats))
         raw = data.raw_input(self.form_, exported=True)
         model = inference.probability_model(self.network_, raw)
         names = [str(label) for label in self.classes_]
@@ -378,7 +378,9 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
             typed = network.settings_for(make, chosen.method, seen, num_classes) | typed
             if self.run_folder is not None:
                 facts["network"] = network.fingerprint(self.network, make)
-        return resolve(typed, source=prepared.entry, architecture=architecture, facts=facts)
+        # Searches over parameters draw them as scalars of NumPy.
+        plain = {n: v.item() if isinstance(v, np.generic) else v for n, v in typed.items()}
+        return resolve(plain, source=prepared.entry, architecture=architecture, facts=facts)
 
     def _typed(self, chosen: Chosen, prepared: Prepared, seed: int) -> dict[str, Any]:
         """Option → value as if typed on the command line, without those for the network."""

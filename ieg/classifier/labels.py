@@ -13,13 +13,14 @@ from ieg.errors import InputError
 MISSING_AS_TEXT = ("nan", "None", "<NA>", "NaT")
 
 
-def checked_labels(y: Any, count: int) -> np.ndarray:
+def checked_labels(y: Any, count: int, name: str = "y") -> np.ndarray:
     """Labels [N] of one kind, none of them missing.
 
     Args:
       y: labels as given to `fit` or `score`: [N] of any type, or one-hot rows [N, K], of which the
         label is the number of the column.
       count: N, number of examples.
+      name: name of the argument with these labels, for errors.
     Raises:
       InputError: there are not N labels, one is missing, text and numbers are mixed, or they are no
         classes.
@@ -35,7 +36,7 @@ def checked_labels(y: Any, count: int) -> np.ndarray:
     except (ValueError, TypeError) as error:
         raise one_line(error) from None
     if len(labels) != count:
-        raise InputError(f"X has {count} examples and y {len(labels)} labels")
+        raise InputError(f"X{name[1:]} has {count} examples and {name} {len(labels)} labels")
     return labels
 
 

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 from ieg.errors import InputError, TrainingStopped, spelled
 
-#: Option → argument of the constructor or of `fit`; all others belong in `settings`.
+#: Option → argument of the constructor, of `fit` or `export`; all others belong in `settings`.
 _ARGUMENTS = {
     "augmentation": "augmentation",
     "batch_size": "batch_size",
     "checkpoint_path": "run_folder",
     "dataset": "X",
+    "export_format": "formats",
     "learning_rate": "learning_rate",
     "max_epoch": "epochs",
     "method": "method",

@@ -9,8 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ieg.augment.area import WHOLE
-from ieg.exporting.middle import middle_square
+from ieg.features.middle import middle_square, square
 from ieg.features.standardization import Standardization
 from ieg.networks.own_layers.base import OwnLayer
 
@@ -96,19 +95,6 @@ def _scaled(pixels: Any, raw: RawInput) -> Any:
     scale = [1 / (255 * d) for d in deviation]
     offset = [-m / d for m, d in zip(raw.mean, deviation, strict=True)]
     return keras.layers.Rescaling(scale, offset, dtype="float32")(pixels)
-
-
-def square(pixels: Any, side: int) -> Any:
-    """Images as a backbone sees them.
-
-    Args:
-      pixels: [B, H, W, C] symbolic with 1 or 3 channels.
-      side: of the backbone's input in pixels.
-    Returns:
-      [B, side, side, 3], the largest square in the middle of each.
-    """
-    x = middle_square(pixels, side, WHOLE)
-    return x if pixels.shape[-1] == 3 else keras.layers.Concatenate()([x] * 3)
 
 
 def behind(

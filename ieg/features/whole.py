@@ -2,7 +2,7 @@
 
 import keras
 
-from ieg.exporting import inference
+from ieg.features.middle import square
 from ieg.features.standardization import Standardization
 from ieg.networks import parts
 
@@ -28,7 +28,7 @@ def join(
     images = keras.Input(shape[1:])
     pixels = keras.layers.Rescaling(127.5, 127.5)(images)
     if shape[1:] != backbone.input_shape[1:]:
-        pixels = inference.square(pixels, backbone.input_shape[1])
+        pixels = square(pixels, backbone.input_shape[1])
     x = backbone(pixels)
     if standardization is not None:
         x = standardization.layer()(x)

@@ -77,6 +77,10 @@ class L2RModel(keras.Model):
           ValueError: no clean examples, or examples and labels in different numbers; sample
             weights; several losses.
         """
+        if not isinstance(clean, list | tuple) or len(clean) != 2:
+            raise ValueError(
+                f"clean must be a pair of arrays, examples and labels, not {type(clean).__name__}"
+            )
         examples, labels = (tf.convert_to_tensor(part) for part in clean)
         if not 0 < len(examples) == len(labels):
             raise ValueError(f"clean has {len(examples)} examples and {len(labels)} labels")

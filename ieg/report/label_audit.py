@@ -185,7 +185,7 @@ def _line(facts: Mapping[str, Any]) -> str:
         "auroc": "AUROC",
         "average_precision": "average precision",
         "precision_at_wrong": "precision at as many as are wrong",
-        f"precision_at_{audit.FIRST}": f"at {audit.FIRST}",
+        f"precision_at_{audit.FIRST}": f"precision at {audit.FIRST}",
         "f1": "F1",
         "gain": "gain over looks in random order",
     }

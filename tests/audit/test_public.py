@@ -8,13 +8,12 @@ WITHOUT_TENSORFLOW = """
 import sys
 import numpy as np
 import ieg
-from ieg.audit import agreement, annotators, condition, evidence
 found = ieg.audit.estimate([0, 1, 1], probabilities=[[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])
 ieg.audit.measure(found.score, [False, False, True])
-agreement.measure([[1, 0], [1, 1]])
-condition.find([None])
-evidence.combine({"one": [[1, 0], [0, 1]]}, [0, 1], [[0.9, 0.1], [0.1, 0.9]])
-annotators.estimate([0, 0], [0, 1], [1, 1], num_examples=1, num_classes=2)
+ieg.audit.agreement.measure([[1, 0], [1, 1]])
+ieg.audit.condition.find([None])
+ieg.audit.evidence.combine({"one": [[1, 0], [0, 1]]}, [0, 1], [[0.9, 0.1], [0.1, 0.9]])
+ieg.audit.annotators.estimate([0, 0], [0, 1], [1, 1], num_examples=1, num_classes=2)
 features = np.eye(3, dtype=np.float32)
 ieg.audit.nearest(features, 1)
 ieg.audit.find_outliers(features, [0, 1, 1])

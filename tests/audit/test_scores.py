@@ -175,7 +175,7 @@ P = np.array([[0.9, 0.1], [0.2, 0.8]])
         ({"logits": np.zeros(2)}, r"got shape \(2,\)"),
         ({"logits": P.astype(str)}, "as numbers, got <U"),
         ({"logits": P[:1]}, r"one label for each of 1 rows of outputs, got shape \(2,\)"),
-        ({"labels": [0.0, 1.0], "logits": P}, "whole numbers, got float64"),
+        ({"labels": [0.0, 1.0], "logits": P}, "whole numbers, got float64; those of names"),
         ({"labels": [0, 2], "logits": P}, "labels from 0 to 1, .* got 0 to 2"),
         ({"labels": [-1, 1], "logits": P}, "got -1 to 1"),
         ({"probabilities": 3 * P}, r"in \[0, 1\], got 0.3 to 2.7; logits are given as"),

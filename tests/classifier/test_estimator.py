@@ -285,7 +285,9 @@ def test_folders_and_tables_of_images(tmp_path: Path, caplog: pytest.LogCaptureF
     assert len(fitted.paths_) == len(fitted.label_quality_) == 30
     p = fitted.predict_proba(photos / "test")
     assert p.shape == (len(list((photos / "test").rglob("*.jpg"))), 3)
-    fitted.export(tmp_path / "export")
+    with pytest.raises(ieg.InputError, match="^formats: 'tflite' is no format"):
+        fitted.export(tmp_path / "export", formats=["tflite"])
+    fitted.export(tmp_path / "export", formats="keras")
     model = keras.models.load_model(tmp_path / "export" / "model.keras")
     first = sorted((photos / "test").rglob("*.jpg"))[0]
     image = decoding.pixels(first.read_bytes())[np.newaxis]
@@ -325,6 +327,15 @@ def test_bad_arrays_are_refused_in_one_line(X: np.ndarray, y: np.ndarray, messag
     assert "\n" not in str(caught.value)
 
 
+def test_other_examples_come_with_as_many_labels() -> None:
+    X, y = squares()
+    for given in ({"X_probe": X}, {"y_probe": y}):
+        with pytest.raises(ieg.InputError, match="^X_probe and y_probe must be given together$"):
+            RobustClassifier(**QUICK).fit(X, y, **given)
+    with pytest.raises(ieg.InputError, match="^X_test has 60 examples and y_test 59 labels$"):
+        RobustClassifier(**QUICK).fit(X, y, X_test=X, y_test=y[1:])
+
+
 def test_bad_images_to_predict_are_refused(
     images: RobustClassifier, unit: RobustClassifier
 ) -> None:
@@ -352,6 +363,7 @@ def test_bad_images_to_predict_are_refused(
             "^settings={.eval_split.: .test.}: needs X_test if run_folder is",
         ),
         ({"settings": {"depth": 1}}, "^settings={.depth.: ...}: no option of method=.fsr.$"),
+        ({"settings": {"los": 1}}, "no option of method=.fsr. .did you mean 'loss'.*$"),
         ({"settings": {"audit_folds": 3}}, "^settings={.audit_folds.: ...}: needs run_folder"),
     ],
 )
@@ -359,6 +371,17 @@ def test_bad_parameters_are_refused(params: dict, message: str) -> None:
     X, y, _ = blobs()
     with pytest.raises(ieg.InputError, match=message):
         RobustClassifier(**QUICK).set_params(**params).fit(X, y)
+
+
+def test_parameters_as_searches_draw_them() -> None:
+    X, y, _ = blobs()
+    drawn = {
+        "method": np.array(["supervised"])[0],
+        "epochs": np.arange(2, 4)[0],
+        "learning_rate": np.logspace(-3, -1, 3)[1],
+        "settings": {"loss": np.str_("gce"), "gce_q": np.float32(0.5), "use_ema": np.False_},
+    }
+    assert RobustClassifier(**drawn).fit(X, y).n_iter_ == 20
 
 
 def test_arrays_and_networks_of_ones_own_have_no_name() -> None:

@@ -128,7 +128,7 @@ def test_a_directory_in_a_fixed_order_names_its_files(photos: Path) -> None:
     assert model.score(directory(photos, seed=1)) == model.score(arrays, labels)
     for use in (model.fit, model.predict, model.predict_table):
         with pytest.raises(
-            ieg.InputError, match="^the tf.data.Dataset gives another order.*shuffl"
+            ieg.InputError, match="^the tf.data.Dataset gives another order.*its file_paths"
         ):
             use(directory(photos, seed=1))
 

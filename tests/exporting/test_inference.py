@@ -11,7 +11,7 @@ from ieg import networks
 from ieg.augment import area
 from ieg.exporting import inference
 from ieg.exporting.inference import RawInput
-from ieg.exporting.middle import middle_square
+from ieg.features.middle import middle_square
 
 CLASSES = 3
 SLOW = ("resnet18", "resnet34", "resnet50", "resnet50_v15", "shufflenetv2", "wrn28-10")

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ieg.augment.area import MIDDLE, Middle
+from ieg.augment.area import MIDDLE, WHOLE, Middle
 
 ops = keras.ops
 
@@ -41,6 +41,19 @@ def middle_square(images: Any, side: int, middle: Middle = MIDDLE) -> Any:
     x = ops.einsum("bsh,bhwc->bswc", vertical, x)
     x = ops.einsum("btw,bswc->bstc", horizontal, x)
     return ops.clip(x, 0.0, 255.0) if middle.kernel == "bicubic" else x
+
+
+def square(pixels: Any, side: int) -> Any:
+    """Images as a backbone sees them.
+
+    Args:
+      pixels: [B, H, W, C] symbolic with 1 or 3 channels.
+      side: of the backbone's input in pixels.
+    Returns:
+      [B, side, side, 3], the largest square in the middle of each.
+    """
+    x = middle_square(pixels, side, WHOLE)
+    return x if pixels.shape[-1] == 3 else keras.layers.Concatenate()([x] * 3)
 
 
 def _shares(places: Any, start: Any, size: Any, side: int, kernel: str) -> Any:

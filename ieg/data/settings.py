@@ -51,6 +51,13 @@ class DataSettings:
         "folder that keeps the features of --backbone; unset: features/ below --dataset_dir",
         experiment=False,
     )
+    features: str | None = option(
+        None,
+        "folder with the features of all images, as --mode=embed has left them in it or in folders "
+        "below it, such as one of each machine; nothing is computed, and missing parts or parts of "
+        "other settings end the run",
+        experiment=False,
+    )
     feature_views: int = option(
         0,
         "augmented views of each training image whose features are kept beside those of the image "

@@ -15,9 +15,8 @@ from ieg import decoding
 from ieg.data.files import FileImages
 from ieg.data.images import Images
 from ieg.errors import InputError
+from ieg.features.places import KEY
 
-#: Length of a key in bytes.
-KEY = 32
 _READERS = 8
 
 

@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ieg import mapped
 from ieg.backbones import Backbone
 from ieg.data.files import first_few
 from ieg.errors import InputError
@@ -47,8 +48,8 @@ SHARD_IMAGES = 256
 _STRETCH = 8
 #: Views that go through the backbone at once.
 BATCH = 32
-#: Tables of features from this size on are mapped from a temporary file.
-_IN_MEMORY = 1 << 30
+#: Numbers of a table in memory, 1 GB; larger ones are mapped from a temporary file.
+_IN_MEMORY = 1 << 29
 _NO_IMAGE = b""  # as NumPy shows `KEY` zeros
 
 #: Called with the number of images that are done and that of all.
@@ -184,7 +185,7 @@ class FeatureStore:
         """
         self._refresh()
         shape = (len(pictures), len(self.views), self.backbone.card.features)
-        table = _zeros(shape, self.folder)
+        table = mapped.zeros(shape, np.float16, self.folder, most=_IN_MEMORY)
         paths = list(self._shards)
         for found in self._places.find(as_keys(pictures.keys)):
             order = np.argsort(found.shard, kind="stable")
@@ -385,17 +386,6 @@ def _filled(places: tf.Tensor, pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]
     missing = BATCH - tf.shape(pixels)[0]
     filled = tf.pad(pixels, [[0, missing], [0, 0], [0, 0], [0, 0]])
     return places, tf.ensure_shape(filled, [BATCH, *pixels.shape[1:]])
-
-
-def _zeros(shape: tuple[int, ...], folder: Path) -> np.ndarray:
-    """float16 zeros, in memory or, when they are many, in a file without a name."""
-    if 2 * int(np.prod(shape)) <= _IN_MEMORY:
-        return np.zeros(shape, np.float16)
-    try:
-        with tempfile.TemporaryFile(dir=folder) as file:
-            return np.memmap(file, np.float16, "w+", shape=shape)
-    except OSError as error:
-        raise _unusable(folder, error) from None
 
 
 def _read(path: Path) -> Shard:

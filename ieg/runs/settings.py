@@ -15,7 +15,7 @@ MODES: Mapping[str, str] = {
     "export": "write a model that loads without this package",
     "predict": "label the images of --input",
     "embed": "compute the features of --backbone",
-    "pack": "write the image files of folder:PATH or csv:PATH into a few large ones",
+    "pack": "write image files of your own into a few large ones",
     "show_data": "draw a sheet of training images",
     "visualize": "draw what the method of a checkpoint has learned",
 }

@@ -108,7 +108,9 @@ def measured(
     peak, ended = [0], threading.Event()
 
     def watch() -> None:
-        while not ended.wait(0.05):
+        over = False
+        while not over:
+            over = ended.wait(0.05)
             status = Path("/proc/self/status").read_text()
             own = next(x for x in status.splitlines() if x.startswith("RssAnon:"))
             peak[0] = max(peak[0], 1024 * int(own.split()[1]))

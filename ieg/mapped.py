@@ -37,7 +37,9 @@ def zeros(
                 os.posix_fallocate(file.fileno(), 0, size)
             return np.memmap(file, dtype, "w+", shape=tuple(shape))
     except OSError as error:
-        raise InputError(f"no room for {size >> 20:,} MB in {place}: {error.strerror}") from None
+        raise InputError(
+            f"cannot keep {size >> 20:,} MB in a file in {place}: {error.strerror}"
+        ) from None
 
 
 def is_mapped(values: NDArray[np.generic]) -> bool:

@@ -38,7 +38,7 @@ def test_large_zeros_lie_in_a_file_without_a_name(
     whole[1] = 5
     assert whole.sum() == 35 and not list(tmp_path.iterdir())
     monkeypatch.setenv("TMPDIR", str(tmp_path / "nowhere"))
-    with pytest.raises(InputError, match="no room for 400 MB in .*nowhere: No such file"):
+    with pytest.raises(InputError, match="cannot keep 400 MB in a file in .*nowhere: No such"):
         mapped.zeros([100 << 20], np.float32, tmp_path / "nowhere")
 
 

@@ -61,6 +61,7 @@ class FeatureStore:
 
     Attributes:
       definitions: a line for each view, see `Views.definitions`.
+      folders: all that are read; the first one is written to.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class FeatureStore:
         self.backbone = backbone
         self.views = views
         self.definitions = views.definitions(backbone.card.side)
-        self._folders = (folder, *others)
+        self.folders = (folder, *others)
         #: Shard → its number.
         self._shards: dict[Path, int] = {}
         self._damaged: set[Path] = set()
@@ -124,11 +125,6 @@ class FeatureStore:
             names = first_few([str(shard) for shard in damaged])
             raise InputError(f"damaged or written by half: {names}; copy or compute them again")
         return kept
-
-    @property
-    def folders(self) -> tuple[Path, ...]:
-        """All folders that are read."""
-        return self._folders
 
     def missing(self, pictures: Pictures) -> np.ndarray:
         """Numbers of the images of which a view is missing, ascending; unreadable ones are."""
@@ -232,7 +228,7 @@ class FeatureStore:
     def _open_new(self) -> dict[Path, str]:
         """Opens new shards; what is wrong with the damaged ones among them."""
         reasons = {}
-        for folder in self._folders:
+        for folder in self.folders:
             for path in sorted(folder.glob(f"*{shards.SUFFIX}")):
                 if path not in self._shards and path not in self._damaged:
                     try:
@@ -248,7 +244,7 @@ class FeatureStore:
             raise shards.Damaged("its features have another length")
         number = self._shards.setdefault(path, len(self._shards))
         views = tuple(v for v, line in enumerate(self.definitions) if line in shard.views)
-        if views:
+        if views and len(shard.keys):
             self._places.add(number, views, shard.keys)
 
     def _write_stretch(

@@ -28,6 +28,7 @@ BENCHMARKS = {
     "augmentation": (),
     "startup": (),
     "image_list": (),
+    "million": ("--rows", "10000", "100000"),
     "decoding": (),
     "page": (),
     "peers": (),

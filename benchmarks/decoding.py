@@ -3,10 +3,10 @@
     python -m benchmarks.decoding [DIR]
 
 Decodes files and brings them to views of 224 pixels, as evaluation and the computing of features
-do: JPEGs of a folder (made ones without it) as they are, with an orientation tag, and as PNG and
-WebP. Times are those of the fastest of the rounds, in which the kinds take turns; ratios are to the
-same views of the JPEGs by `tf.io.decode_image`. On a machine that does other things too, look at
-the CPU time.
+do: JPEGs of a folder (made ones without it) as they are, packed by `--mode=pack`, with an
+orientation tag, and as PNG and WebP. Times are those of the fastest of the rounds, in which the
+kinds take turns; ratios are to the same views of the JPEGs by `tf.io.decode_image`. On a machine
+that does other things too, look at the CPU time.
 """
 
 import argparse
@@ -23,7 +23,9 @@ import tensorflow as tf
 from PIL import Image
 
 from benchmarks.tables import print_table
+from ieg.data import packed
 from ieg.data.files import CHANNELS, Damage, FileImages
+from ieg.data.sources import Source, Split
 
 _BATCH, _SIDE = 32, 224
 
@@ -87,10 +89,20 @@ def _write(root: Path, source: Path | None, count: int) -> dict[str, FileImages]
     return {
         "JPEG, TensorFlow alone": files(".jpg", _ByTensorFlow),
         "JPEG": files(".jpg"),
+        "JPEG, packed": _packed(files(".jpg"), root / "packed"),
         "JPEG with an orientation": files(".turned.jpg"),
         "PNG": files(".png"),
         "WebP": files(".webp"),
     }
+
+
+def _packed(images: FileImages, folder: Path) -> FileImages:
+    labels = np.zeros(len(images), np.int64)
+    split, nothing = Split(images, labels), images.with_paths(images.paths[:0])
+    packed.write(Source(split, Split(nothing, labels[:0]), ("any",), None, None), folder)
+    return FileImages(
+        str(folder), images.paths, _SIDE, images.damage, pack=packed.read(folder).pack
+    ).whole_squares()
 
 
 def _time(images: FileImages) -> np.ndarray:

@@ -203,7 +203,10 @@ def with_features(
     config: Config, dataset: Dataset, backbone: Backbone | None, progress: Progress | None
 ) -> Dataset:
     """The data with the features of their images, where a frozen backbone gives them."""
+    merged = config.data.features
     if backbone is None or config.network.train_backbone:
+        if merged is not None:
+            raise InputError("goes with a frozen `backbone`", option="features", value=merged)
         return dataset
     least = 2 * dataset.num_classes
     if len(dataset.train_indices) < least:
@@ -211,7 +214,14 @@ def with_features(
             f"{dataset.name} has {len(dataset.train_indices)} images to train on; "
             f"{dataset.num_classes} classes need at least {least}"
         )
-    return embedded(dataset, backbone, feature_root(config), views(config), progress)
+    return embedded(
+        dataset,
+        backbone,
+        feature_root(config),
+        views(config),
+        progress,
+        merged=None if merged is None else Path(merged),
+    )
 
 
 def as_trained(config: Config, dataset: Dataset) -> Dataset:

@@ -21,7 +21,7 @@ from ieg.finetuning import HEAD
 from ieg.runs.folder import RunFolder
 
 #: Settings of data that say where they are, and not which.
-_PLACES = ("dataset", "dataset_dir", "feature_dir", "label_corrections")
+_PLACES = ("dataset", "dataset_dir", "feature_dir", "features", "label_corrections")
 
 
 def followed(config: Config, console: Console) -> Config:

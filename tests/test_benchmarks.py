@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import benchmarks.__main__ as everything
-from benchmarks import approximations, audit_condition, corrections, methods, tables
+from benchmarks import approximations, audit_condition, corrections, methods, million, tables
 from ieg import grid
 from ieg.config import resolve
 from ieg.recipes import Recipe, Row, RunFolder
@@ -154,6 +154,19 @@ def test_what_is_printed_is_saved_under_its_conditions(
     assert saved in printed.out and printed.err.endswith("failed: page\n")
     assert everything.main(["stepp"]) == 2
     assert capsys.readouterr().err.startswith("error: no benchmark stepp; startup, page")
+
+
+def test_made_up_features_are_embedded_merged_audited_and_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(million, "_DIM", 8)
+    done = {}
+    for name, stage in million.STAGES.items():
+        million.measured(stage, tmp_path, 800, name)
+        done[name] = json.loads((tmp_path / f"{name}.json").read_text())
+    assert min(found["peak"] for found in done.values()) > 100 << 20
+    assert done["audit"]["result"]["AUROC"] > 0.9 and done["audit"]["result"]["top-1"] > 0.8
+    assert len(list((tmp_path / "store").glob("*/*.npz"))) == 4  # 400 images in each part
 
 
 def test_photos_lie_in_wrong_folders_and_a_person_says_so(tmp_path: Path) -> None:

@@ -188,7 +188,8 @@ def test_where_and_how_long_a_run_goes_does_not_define_the_experiment() -> None:
         (
             "mode",
             "teach",
-            "one of train, audit, clean, evaluation, export, predict, embed, show_data, visualize",
+            "one of train, audit, clean, evaluation, export, predict, embed, pack, show_data, "
+            "visualize",
         ),
         ("eval_split", "train", "one of test, validation"),
         ("meta_stepsize", 0.0, "above 0"),

@@ -114,7 +114,7 @@ def decoded(folder: Path, contents: list[bytes]) -> list[np.ndarray]:
     for number, content in enumerate(contents):
         (folder / f"{number}.dat").write_bytes(content)
     names = tf.data.Dataset.from_tensor_slices([f"{n}.dat" for n in range(len(contents))])
-    found = names.map(lambda name: files.decode(str(folder), name))
+    found = names.map(lambda name: files.decode(tf.io.read_file(str(folder) + "/" + name)))
     return list(found.as_numpy_iterator())
 
 

@@ -73,9 +73,10 @@ def test_features_are_computed_once(command: Callable[..., Path], place: Path) -
     command()
     (folder,) = (place / "features").iterdir()
     before = runs.snapshot(folder)
-    command("--mode=embed")
     command("--method=supervised", "--max_epoch=1")
     assert runs.snapshot(folder) == before
+    command("--mode=embed")  # leaves a note that all is there
+    assert before.items() < runs.snapshot(folder).items()
 
 
 def test_embedding_in_two_shards_equals_one(
@@ -90,6 +91,39 @@ def test_embedding_in_two_shards_equals_one(
     shared = run("parts", "--shard=2/2")
     one, other = (runs.only_run(root) / "label_audit.csv" for root in (whole, shared))
     assert one.read_bytes() == other.read_bytes()
+
+
+def test_an_audit_merges_the_shards_of_two_machines(
+    command: Callable[..., Path],
+    place: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def audit(*flags: str, status: int = 0) -> Path:
+        return command("--mode=audit", *flags, root=tmp_path / f"r{len(flags)}", status=status)
+
+    shared, both = tmp_path / "machines", f"--features={tmp_path / 'machines'}"
+    damaged = place / "photos" / "train" / trees.CLASSES[0] / "broken.jpg"
+    damaged.write_bytes(b"no picture")
+    try:
+        for number in (1, 2):
+            if number == 2:
+                audit(both, status=2)
+                assert "parts are missing: 2/2; there are" in capsys.readouterr().err
+            folder = f"--feature_dir={shared / str(number)}"
+            command("--mode=embed", folder, f"--shard={number}/2", "--damaged_limit=0.1")
+        before = runs.snapshot(shared)
+        merged, alone = audit(both, "--damaged_limit=0.1"), audit("--damaged_limit=0.1")
+        assert runs.snapshot(shared) == before
+    finally:
+        damaged.unlink()
+    one, other = (next(root.rglob("label_audit.csv")) for root in (merged, alone))
+    assert one.read_bytes() == other.read_bytes()
+    capsys.readouterr()
+    audit(both, status=2)  # without the damaged image the list is another one
+    assert "of other images, or of the same ones in another order" in capsys.readouterr().err
+    command("--mode=embed", both, status=2)
+    assert "--mode=embed writes to --feature_dir" in capsys.readouterr().err
 
 
 METHODS = {

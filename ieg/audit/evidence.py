@@ -49,6 +49,7 @@ _NEIGHBORS = 30
 _DISTANCE = 0.1  # of cosines, over which the vote of a neighbor falls by e
 _LANDMARKS = 2_000
 _CELLS = 1 << 26  # of the kernel's matrix, 256 MB: fewer landmarks for very many images
+_ROWS_CELLS = 1 << 26  # of the features that are read at once
 _RIDGE = 1e-4  # of the total variance
 _LEAST_RIDGE = 1e-12  # where all images are the same
 _LEAST_VARIANCE = 1e-4  # of the largest; less is rounding of 32-bit numbers
@@ -103,7 +104,7 @@ def on_features(
     """Combine a head on features with a kernel regression and the nearest neighbors.
 
     Args:
-      features: [n, D] float, standardized.
+      features: [n, D] float, standardized; perhaps memory-mapped, read in blocks.
       labels: [n] int in [0, K), the given ones.
       logits: [n, K] of the head, each row by a head that has not seen that label.
       posterior: [n, K] the head's P(true = k | example, given label), which the others learn.
@@ -123,7 +124,9 @@ def on_features(
     >>> np.flatnonzero(found.posterior.argmax(axis=1) != given)
     array([0, 1, 2, 3, 4, 5])
     """
-    rows = np.asarray(features, np.float32)
+    rows = np.asanyarray(features)
+    if rows.dtype not in (np.float16, np.float32):
+        rows = rows.astype(np.float32)
     beliefs = np.asarray(posterior, np.float64)
     if rows.ndim != 2 or beliefs.ndim != 2 or len(rows) != len(beliefs):
         raise ValueError(
@@ -298,16 +301,23 @@ def kernel_regression(
 
 def _kernel_map(features: NDArray[np.floating], seed: int) -> NDArray[np.float32]:
     """[n, r] rows whose inner products approximate the kernel."""
-    length = np.linalg.norm(features, axis=1, keepdims=True)
-    unit = np.asarray(features / np.where(length > 0, length, 1), np.float32)
-    number = min(_LANDMARKS, len(unit), max(1, _CELLS // len(unit)))
-    chosen = unit[np.random.default_rng(seed).choice(len(unit), number, replace=False)]
-    cosine = unit @ chosen.T  # [n, r]
-    width = float(np.median(2 - 2 * cosine[:: max(1, len(unit) // 1000)])) or 1.0
+    count, size = len(features), max(1, _ROWS_CELLS // max(features.shape[1], 1))
+    number = min(_LANDMARKS, count, max(1, _CELLS // count))
+    chosen = _unit(features[np.random.default_rng(seed).choice(count, number, replace=False)])
+    cosine = np.empty([count, number], np.float32)  # [n, r]
+    for first in range(0, count, size):
+        cosine[first : first + size] = _unit(features[first : first + size]) @ chosen.T
+    width = float(np.median(2 - 2 * cosine[:: max(1, count // 1000)])) or 1.0
     values, vectors = np.linalg.eigh(np.exp((2 * chosen @ chosen.T - 2) / width).astype(np.float64))
     kept = values > _LEAST_VARIANCE * values[-1]
     kernel = np.exp((2 * cosine - 2) / np.float32(width))
     return kernel @ (vectors[:, kept] / np.sqrt(values[kept])).astype(np.float32)
+
+
+def _unit(rows: NDArray[np.floating]) -> NDArray[np.float32]:
+    wide = np.asarray(rows, np.float32)
+    length = np.linalg.norm(wide, axis=1, keepdims=True)
+    return np.asarray(wide / np.where(length > 0, length, 1), np.float32)
 
 
 def _principal(rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], FloatArray]:

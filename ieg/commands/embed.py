@@ -22,6 +22,12 @@ def run(config: Config, console: Console) -> int:
         the folder of features cannot be used.
       TrainingStopped: too many files are damaged.
     """
+    if config.data.features is not None:
+        raise InputError(
+            "is read by training and audits; `mode=embed` writes to `feature_dir`",
+            option="features",
+            value=config.data.features,
+        )
     part = (1, 1) if config.run.shard is None else parse_part(config.run.shard)
     backbone = construction.backbone(config)
     if backbone is None:
@@ -31,6 +37,7 @@ def run(config: Config, console: Console) -> int:
     wanted = construction.views(config)
     with progress.shown(console) as told:
         splits = embedding.compute(dataset, backbone, root, wanted, part=part, progress=told)
+    embedding.finish(splits, part)
     seconds = time.monotonic() - start
     missing = sum(split.missing() for split in splits)
     count = sum(len(split.pictures) for split in splits)

@@ -145,7 +145,7 @@ def prepare(
     """
     name = name or names.parse(settings.dataset, settings.noise)
     entry = entry or sources.REGISTRY.get(name.base)
-    source = _load(settings, name, entry, seed)
+    source = load(settings, name, entry, seed)
     labels, num_classes = source.best_labels, len(source.class_names)
     in_use, evaluation = np.arange(len(labels)), source.test
     if source.probe is not None:
@@ -218,8 +218,12 @@ _NO_PROBE = (
 )
 
 
-def _load(settings: DataSettings, name: DatasetName, entry: SourceEntry, seed: int) -> Source:
-    """Read the base data set and check it; refuse settings that only image files can follow."""
+def load(settings: DataSettings, name: DatasetName, entry: SourceEntry, seed: int) -> Source:
+    """Read the base data set and check it; the arguments are those of `prepare`.
+
+    Raises:
+      InputError: it cannot be read, or there are settings that only other data can follow.
+    """
     if settings.use_imagenet_as_eval and not entry.imagenet_eval:
         able = [n for n in sources.REGISTRY.names() if sources.REGISTRY.get(n).imagenet_eval]
         problem = f"for {', '.join(able)}, not for {name.base}"

@@ -1,6 +1,5 @@
 """Data sets of listed image files, and the views of them in training."""
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +9,7 @@ import numpy as np
 from ieg.augment.area import TrainingArea
 from ieg.augment.strong import StrongAugmentation
 from ieg.augment.weak import WeakAugmentation
+from ieg.data import listing
 from ieg.data.files import Damage, FileImages
 from ieg.data.listing import Listed
 from ieg.data.sources import ProbeSet, Request, Source, Split
@@ -79,12 +79,12 @@ def make_source(
     side = request.image_size or side
     augmentation = views(side)
     trained = train.paths + probe.paths
-    everything = {*trained, *test.paths, *(validation.paths if validation else ())}
-    damage = Damage(len(everything), request.damaged_limit)
+    held_out_paths = test.paths, validation.paths if validation else ()
+    damage = Damage(len(set(trained).union(*held_out_paths)), request.damaged_limit)
 
     def images(paths: Sequence[str]) -> FileImages:
-        names = np.array([os.fsencode(path) for path in paths])
         area, background = augmentation.area, request.background
+        names = listing.encoded(paths)
         return FileImages(str(root), names, side, damage, area, background=background)
 
     def held_out(listed: Listed) -> Split:

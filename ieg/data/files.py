@@ -13,7 +13,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -23,6 +23,9 @@ from ieg.augment import area
 from ieg.augment.area import MIDDLE, Middle, TrainingArea
 from ieg.decoding import RGB, WHITE
 from ieg.errors import TrainingStopped
+
+if TYPE_CHECKING:  # which writes and reads images of this module
+    from ieg.data.packed import Pack
 
 CHANNELS = 3
 #: First bytes of a JPEG with the segment JFIF of 16 bytes, and where the next one begins.
@@ -96,6 +99,7 @@ class FileImages:
       area: random area of each image for training.
       middle: square that a test sees. Its kernel serves random areas as well.
       background: color behind transparent pixels.
+      pack: has the contents of the files, by the same paths; None for files as they are.
     """
 
     def __init__(
@@ -107,6 +111,7 @@ class FileImages:
         area: TrainingArea = TrainingArea(),  # noqa: B008 - a constant
         middle: Middle = MIDDLE,
         background: RGB = WHITE,
+        pack: Pack | None = None,
     ) -> None:
         self.root = root
         self.paths = paths
@@ -115,6 +120,7 @@ class FileImages:
         self.area = area
         self.middle = middle
         self.background = background
+        self.pack = pack
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -125,7 +131,11 @@ class FileImages:
         return len(self.paths)
 
     def __getitem__(self, indices: np.ndarray, /) -> FileImages:
-        return self._with(paths=self.paths[indices])
+        return self.with_paths(self.paths[indices])
+
+    def with_paths(self, paths: np.ndarray) -> FileImages:
+        """The same with other paths [n]."""
+        return self._with(paths=paths)
 
     def places(self) -> np.ndarray:
         """[N] bytes, paths relative to the root: they stay the same when all of it is moved."""
@@ -134,6 +144,8 @@ class FileImages:
 
     def sizes(self) -> np.ndarray:
         """[N] int64 bytes; -1 for a file that is not there."""
+        if self.pack is not None:
+            return self.pack.sizes_of(self.paths)
         root, sizes = os.fsencode(self.root), np.full(len(self), -1, np.int64)
         for row, path in enumerate(self.paths.tolist()):
             with contextlib.suppress(OSError):
@@ -154,7 +166,22 @@ class FileImages:
 
     def decode(self, path: tf.Tensor) -> tf.Tensor:
         """The whole image of one of the paths, [height, width, 3] uint8, in the graph."""
-        return decode(self.root, path, self.background)
+        if self.pack is not None:
+            content = tf.ensure_shape(_by_python(self.pack.read, path, tf.string), [])
+        else:
+            content = tf.io.read_file(_place(self.root, path))
+        return decode(content, self.background)
+
+    def read(self, path: bytes) -> bytes:
+        """Content of one of the paths.
+
+        Raises:
+          OSError: it cannot be read.
+        """
+        if self.pack is not None:
+            return self.pack.read(path)
+        with open(os.path.join(os.fsencode(self.root), path), "rb") as file:
+            return file.read()
 
     def _with(self, **changes: Any) -> FileImages:
         return type(self)(**{**vars(self), **changes})
@@ -204,7 +231,7 @@ class FileLoader:
         for path in paths if known is None else paths[~known]:
             try:
                 self._images.decode(tf.constant(path))
-            except (tf.errors.OpError, ValueError) as found:  # all for a damaged file
+            except (tf.errors.OpError, ValueError, OSError) as found:  # all for a damaged file
                 reasons[path] = _reason(found)
         if not reasons:
             raise error
@@ -236,7 +263,7 @@ class FileLoader:
         return area.resized(image, box, self._images.side, self._images.middle.kernel)
 
 
-def decode(root: str, path: tf.Tensor, background: RGB = WHITE) -> tf.Tensor:
+def decode(content: tf.Tensor, background: RGB = WHITE) -> tf.Tensor:
     """The whole image as a person sees it, [height, width, 3] uint8; see `ieg.decoding`.
 
     Never a part of it alone, though that would be faster: a truncated file would be readable in
@@ -247,11 +274,9 @@ def decode(root: str, path: tf.Tensor, background: RGB = WHITE) -> tf.Tensor:
     which is the default and differs by up to 7 of 255.
 
     Args:
-      root: folder that a relative path begins at.
-      path: scalar string.
+      content: scalar string, bytes of the file.
       background: color behind transparent pixels.
     """
-    content = tf.io.read_file(_place(root, path))
 
     def jpeg() -> tf.Tensor:
         return tf.io.decode_jpeg(content, CHANNELS, dct_method="INTEGER_ACCURATE")

@@ -4,8 +4,9 @@ import logging
 import os
 import stat
 import unicodedata
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -113,7 +114,7 @@ def _below(
                 yield from _below(root, path, left_out, above | {inside})
         elif os.path.splitext(entry.name)[1].lower() not in IMAGE_SUFFIXES:
             left_out.foreign.append(path)
-        elif is_usable(root, path, left_out):
+        elif _is_usable(entry.stat, path, left_out):
             yield path
 
 
@@ -140,8 +141,12 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 def is_usable(root: Path, path: str, left_out: LeftOut) -> bool:
     """True if there is a file that is not empty; decoding is tried only in use."""
+    return _is_usable(partial(os.stat, os.path.join(root, path)), path, left_out)
+
+
+def _is_usable(look: Callable[[], os.stat_result], path: str, left_out: LeftOut) -> bool:
     try:
-        found = os.stat(root / path)
+        found = look()
     except OSError:
         found = None
     if found is None or not stat.S_ISREG(found.st_mode):
@@ -212,8 +217,14 @@ def to_predict(
       middle: square that the network sees.
       background: color behind transparent pixels.
     """
-    names, damage = np.array([os.fsencode(path) for path in paths]), Damage(len(paths), limit=1.0)
-    return FileImages(str(root), names, side, damage, middle=middle, background=background)
+    damage = Damage(len(paths), limit=1.0)
+    return FileImages(str(root), encoded(paths), side, damage, middle=middle, background=background)
+
+
+def encoded(paths: Sequence[str]) -> np.ndarray:
+    """[N] bytes of N paths, without a list of them in between."""
+    width = max((len(os.fsencode(path)) for path in paths), default=1)
+    return np.fromiter(map(os.fsencode, paths), f"S{max(width, 1)}", len(paths))
 
 
 def warn_of_damage(images: FileImages) -> None:

@@ -27,11 +27,13 @@ class DataSettings:
         "digits_uniform_0.4",
         "data set with its imbalance and label noise: BASE, BASE_NOISE_RATIO, BASE_imbal_FACTOR, "
         "BASE_imbal_FACTOR_RATIO or BASE_imbal_FACTOR_NOISE_RATIO; or image files of your own as "
-        "folder:PATH or csv:PATH; or tfds:NAME of TensorFlow Datasets; see docs/options.md",
+        "folder:PATH, csv:PATH or packed:PATH; or tfds:NAME of TensorFlow Datasets; see "
+        "docs/options.md",
     )
     noise: str | None = option(
         None,
-        "imbalance or label noise to add to folder:PATH, csv:PATH or tfds:NAME, as it follows BASE "
+        "imbalance or label noise to add to folder:PATH, csv:PATH, packed:PATH or tfds:NAME, as it "
+        "follows BASE "
         "in other names: uniform_0.4, imbal_0.1",
     )
     label_corrections: str | None = option(
@@ -49,6 +51,13 @@ class DataSettings:
     feature_dir: str | None = option(
         None,
         "folder that keeps the features of --backbone; unset: features/ below --dataset_dir",
+        experiment=False,
+    )
+    features: str | None = option(
+        None,
+        "folder with the features of all images, as --mode=embed has left them in it or in folders "
+        "below it, such as one of each machine; nothing is computed, and missing parts or parts of "
+        "other settings end the run",
         experiment=False,
     )
     feature_views: int = option(

@@ -6,6 +6,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from ieg.errors import InputError
 
@@ -13,6 +14,7 @@ from ieg.errors import InputError
 PATH_NAMES = ("filename", "file", "file_path", "image", "image_path")
 _SEPARATORS = ",;\t"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_MOST_KEPT = 10_000  # cells that are remembered, to keep equal ones once
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
@@ -67,7 +69,6 @@ def read(path: Path, *, option: str | None = None, errors: str = "strict") -> Ta
     """
     found = lines(path, option=option, errors=errors)
     header = [title.strip() for title in found[0][1]] if found else []
-    rows = []
     for number, cells in found[1:]:
         while len(cells) > len(header) and not cells[-1].strip():
             cells.pop()
@@ -77,8 +78,7 @@ def read(path: Path, *, option: str | None = None, errors: str = "strict") -> Ta
                 "a name with a comma must stand in quotes",
                 option=option,
             )
-        rows.append((number, cells))
-    return Table(path, tuple(header), rows)
+    return Table(path, tuple(header), found[1:])
 
 
 def lines(
@@ -96,9 +96,11 @@ def lines(
       InputError: it cannot be read.
     """
     try:
-        content = path.read_bytes()
-        encoding = "utf-16" if content.startswith(_UTF16) else "utf-8-sig"
-        return _parsed(content.decode(encoding, errors))
+        with open(path, "rb") as file:
+            encoding = "utf-16" if file.read(2) in _UTF16 else "utf-8-sig"
+            file.seek(0)
+            text = io.TextIOWrapper(file, encoding, errors, newline="")
+            return _parsed(text)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}", option=option) from None
     except UnicodeError as error:
@@ -113,10 +115,21 @@ def lines(
         ) from None
 
 
-def _parsed(text: str) -> list[tuple[int, list[str]]]:
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=_separator(first))
-    return [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+def _parsed(text: TextIO) -> list[tuple[int, list[str]]]:
+    first = next((line for line in text if line.strip()), "").rstrip("\r\n")
+    text.seek(0)
+    reader = csv.reader(text, strict=True, delimiter=_separator(first))
+    # Labels and splits are few: each is kept once, while most paths differ.
+    same: dict[str, str] = {}
+
+    def kept(cell: str) -> str:
+        return same.setdefault(cell, cell) if cell in same or len(same) < _MOST_KEPT else cell
+
+    return [
+        (reader.line_num, [kept(cell) for cell in cells])
+        for cells in reader
+        if any(map(str.strip, cells))
+    ]
 
 
 def _separator(first: str) -> str:
@@ -155,4 +168,6 @@ def image_path(root: Path, text: str, where: str) -> str:
         )
     home = os.path.expanduser(name) if name.startswith("~/") else name
     spellings = (text, name, home, name.replace("\\", "/"))
+    if len({*spellings}) == 1:  # a look at each of a million files takes seconds
+        return name
     return next((path for path in spellings if os.path.exists(root / path)), name)

@@ -45,7 +45,9 @@ def examples(dataset: Dataset) -> Iterator[Example]:
         for i in range(len(labels)) if rows is None else map(int, rows):
             path = None
             if isinstance(images, FileImages):
-                path = Path(images.root, os.fsdecode(images.paths[i])).absolute()
+                path = Path(os.fsdecode(images.paths[i]))
+                if images.pack is None:
+                    path = Path(images.root, path).absolute()
             yield Example(split, dataset.class_names[labels[i]], i, path)
 
 
@@ -62,7 +64,8 @@ def write_folder(dataset: Dataset, path: Path, *, copy: bool) -> None:
       InputError: the path exists, the examples are no files, a class name is no name of a folder,
         or the folder cannot be written.
     """
-    if not isinstance(dataset.train.images, FileImages):
+    images = dataset.train.images
+    if not isinstance(images, FileImages) or images.pack is not None:
         raise InputError(
             f"{dataset.name} has no image files; write a table: `output=NAME.csv`", option="output"
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
+from ieg import mapped
 from ieg.features.standardization import Standardization
 from ieg.features.views import Views
 
@@ -53,8 +54,16 @@ class CachedImages:
         return CachedImages(self.table, self.views, self.damaged, self.rows, by)
 
     def plain(self) -> np.ndarray:
-        """[n, D] float32, the view of evaluation of every image."""
-        values = self.table[self.rows, 0].astype(np.float32)
+        """[n, D] float32, the view of evaluation of every image; many are mapped, as float16."""
+        if len(self.rows) * self.table.shape[2] <= mapped.CELLS:
+            return self._plain(self.rows)
+        whole = mapped.zeros(self.shape, np.float16)
+        for some in mapped.blocks(*self.shape):
+            whole[some] = self._plain(self.rows[some])
+        return whole
+
+    def _plain(self, rows: np.ndarray) -> np.ndarray:
+        values = self.table[rows, 0].astype(np.float32)
         return values if self.standardization is None else np.array(self.standardization(values))
 
     def loader(self) -> CachedLoader:
@@ -113,14 +122,27 @@ class CachedLoader:
 
     def _pick(self, index: tf.Tensor, draws: tf.Tensor, first: int, count: int) -> tf.Tensor:
         """One of `count` views from the `first` one on, for each image."""
-        if self._table is None:
-            with tf.init_scope():
-                self._table = tf.constant(self._images.table)
-                self._rows = tf.constant(self._images.rows, tf.int32)
         view = tf.fill(tf.shape(index), first)
         if count > 1:
             view += tf.cast(draws[:, 0] * count, tf.int32)
-        places = tf.stack([tf.gather(self._rows, index), view], axis=1)  # [B, 2]
-        values = tf.cast(tf.gather_nd(self._table, places), tf.float32)
+        values = tf.cast(self._gathered(index, view), tf.float32)
         standardize = self._images.standardization
         return values if standardize is None else standardize(values)
+
+    def _gathered(self, index: tf.Tensor, view: tf.Tensor) -> tf.Tensor:
+        """[B, D] float16, one view of each image; a mapped table stays in its file."""
+        images = self._images
+        if mapped.is_mapped(images.table):
+            values = tf.numpy_function(
+                lambda i, v: images.table[images.rows[i], v],
+                [index, view],
+                tf.float16,
+                # A stateful node would keep deterministic pipelines from reading in parallel.
+                stateful=False,
+            )
+            return tf.ensure_shape(values, [index.shape[0], images.shape[1]])
+        if self._table is None:
+            with tf.init_scope():
+                self._table = tf.constant(images.table)
+                self._rows = tf.constant(images.rows, tf.int32)
+        return tf.gather_nd(self._table, tf.stack([tf.gather(self._rows, index), view], axis=1))

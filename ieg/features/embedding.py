@@ -1,7 +1,9 @@
 """Features of a data set's images beside them, from a store that computes each of them once."""
 
 import dataclasses
+import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +14,7 @@ from ieg.data.dataset import Dataset
 from ieg.data.images import Images
 from ieg.errors import InputError
 from ieg.features.cached import CachedImages
+from ieg.features.parts import Note, complete
 from ieg.features.pictures import Pictures
 from ieg.features.standardization import Standardization
 from ieg.features.store import FeatureStore, Progress
@@ -74,15 +77,10 @@ def compute(
       InputError: the examples are no images, or the folder cannot be used.
       TrainingStopped: too many files are damaged.
     """
-    weak = dataset.weak
-    if weak is None:
-        name = backbone.card.name
-        raise InputError(f"{dataset.name} has no images", option="backbone", value=name)
     folder, kept = store_folder(root, backbone), []
-    splits = [(dataset.train.images, wanted), (dataset.evaluation.images, Wanted())]
+    splits = _splits(dataset, backbone, wanted)
     counts = [-(-len(images) // part[1]) for images, _ in splits]
-    for number, (images, asked) in enumerate(splits):
-        views = Views(asked.weak, asked.strong, flip=weak.flip)
+    for number, (images, views) in enumerate(splits):
         # Keys are hashes of whole files: the same `Pictures` serves all that follows.
         split = Kept(FeatureStore.open(folder, backbone, views), Pictures(images))
         if len(images):
@@ -90,6 +88,63 @@ def compute(
             split.store.compute(split.pictures, part, told)
         kept.append(split)
     return kept[0], kept[1]
+
+
+def finish(splits: Sequence[Kept], part: tuple[int, int]) -> None:
+    """Leave a note that all features of a part are there.
+
+    Args:
+      splits: of `compute`, training images first.
+      part: (i, n) that was computed.
+    Raises:
+      InputError: the folder cannot be written to.
+    """
+    damaged = [split.pictures.damaged() for split in splits]
+    rows = [[] if marks is None else np.flatnonzero(marks).tolist() for marks in damaged]
+    store = splits[0].store
+    Note(*part, _digest(splits), store.definitions, rows).write(store.folder)
+
+
+def merge(dataset: Dataset, backbone: Backbone, folder: Path, wanted: Wanted) -> tuple[Kept, Kept]:
+    """The features that one process or several have left, none of which is computed here.
+
+    Args:
+      dataset, backbone, wanted: as for `compute`.
+      folder: has the features of all parts, in it or in folders below it.
+    Raises:
+      InputError: parts are missing, double, half written or of other settings, images or views.
+      TrainingStopped: too many files are damaged.
+    """
+    first, second = (
+        Kept(FeatureStore.merged(folder, backbone, views), Pictures(images))
+        for images, views in _splits(dataset, backbone, wanted)
+    )
+    digest = _digest([first, second])
+    for note in complete(first.store.folders, digest, first.store.definitions):
+        for split, rows in zip((first, second), note.damaged, strict=True):
+            if rows:
+                split.pictures.report_damage(rows)
+    return first, second
+
+
+def _splits(dataset: Dataset, backbone: Backbone, wanted: Wanted) -> list[tuple[Images, Views]]:
+    """Images of the training and the evaluation split, and the views of each that are kept."""
+    weak = dataset.weak
+    if weak is None:
+        name = backbone.card.name
+        raise InputError(f"{dataset.name} has no images", option="backbone", value=name)
+    return [
+        (dataset.train.images, Views(wanted.weak, wanted.strong, flip=weak.flip)),
+        (dataset.evaluation.images, Views(flip=weak.flip)),
+    ]
+
+
+def _digest(splits: Sequence[Kept]) -> str:
+    """Digest of the content of all images, in their order."""
+    content = hashlib.sha256()
+    for split in splits:
+        content.update(b"".join(split.pictures.keys) + b"end of split")
+    return content.hexdigest()
 
 
 def _of_all(progress: Progress | None, before: int, total: int) -> Progress | None:
@@ -105,13 +160,21 @@ def embedded(
     root: Path,
     wanted: Wanted,
     progress: Progress | None = None,
+    *,
+    merged: Path | None = None,
 ) -> Dataset:
     """The data set with standardized features, which networks see in the place of its images.
 
-    The examples to train on have mean 0 and standard deviation 1. The arguments are those of
-    `compute`.
+    The examples to train on have mean 0 and standard deviation 1.
+
+    Args:
+      dataset, backbone, root, wanted, progress: as for `compute`.
+      merged: folder of features for `merge`; None to compute those that are missing.
     """
-    train, evaluation = compute(dataset, backbone, root, wanted, progress=progress)
+    if merged is None:
+        train, evaluation = compute(dataset, backbone, root, wanted, progress=progress)
+    else:
+        train, evaluation = merge(dataset, backbone, merged, wanted)
     features = train.images()
     readable = dataset.train_indices
     if features.damaged is not None:

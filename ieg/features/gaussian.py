@@ -28,10 +28,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ieg import mapped
 from ieg.audit import channel as channels
 from ieg.audit.channel import Evidence, FloatArray, IntArray, softmax
 from ieg.errors import InputError
-from ieg.features.scores import ScoreRegression
+from ieg.features.scores import Rows, ScoreRegression
 
 #: Shares s of the identity in the shrunk covariance.
 SHRINKAGES = (0.1, 0.25, 0.5, 0.75, 0.9)
@@ -107,10 +108,13 @@ def fit(
 ) -> GaussianHead:
     """Fit the head to labels of which some are wrong.
 
-    Memory is about 16 n D bytes; a round costs 4 n D K operations.
+    Memory is about 16 n D bytes up to `mapped.CELLS` features; more of them are read in blocks, and
+    6 n D bytes of disk are needed. A round costs 4 n D K operations. Shrinkage and number of rounds
+    are weighed on as many examples at most.
 
     Args:
       features: [n, D] float, n ≥ 2, standardized: the covariance is shrunk to a multiple of I.
+        Perhaps memory-mapped.
       labels: [n] int in [0, K), the given labels.
       num_classes: K ≥ 2. A class without any label is never predicted.
       probe: features [m, D] and labels [m] that are known to be right. They join every fit, are
@@ -139,10 +143,13 @@ def fit(
             raise InputError(
                 f"expected probe features with {rows.shape[1]} columns, got {known.shape[1]}"
             )
-        rows, given = np.concatenate([rows, known]), np.concatenate([given, right])
+        rows = mapped.gathered([(rows, np.arange(count)), (known, np.arange(len(known)))])
+        given = np.concatenate([given, right])
         clean = np.concatenate([clean, np.ones(len(known), bool)])
     evidence = Evidence(given, clean)
-    likelihoods = _held_out_likelihoods(rows, evidence, num_classes, seed)
+    some = _sample(*rows.shape)
+    seen = np.asarray(rows if len(some) == len(rows) else rows[some], np.float32)
+    likelihoods = _held_out_likelihoods(seen, evidence.take(some), num_classes, seed)
     combined = _combine(rows, evidence, num_classes, likelihoods)
     return combined._replace(
         logits=combined.logits[:count],
@@ -151,10 +158,18 @@ def fit(
     )
 
 
+def _sample(count: int, dim: int) -> IntArray:
+    """Evenly spaced examples whose features fit into memory; all, where they do."""
+    size = min(count, max(2, mapped.CELLS // dim))
+    return np.linspace(0, count - 1, size).astype(np.int64)
+
+
 def _examples(
     features: ArrayLike, labels: ArrayLike, num_classes: int, name: str, label_name: str
-) -> tuple[NDArray[np.float32], IntArray]:
-    rows, given = np.asarray(features, np.float32), np.asarray(labels)
+) -> tuple[Rows, IntArray]:
+    rows, given = np.asanyarray(features), np.asarray(labels)
+    if rows.size <= mapped.CELLS or rows.dtype != np.float16:
+        rows = rows.astype(np.float32, copy=False)
     if num_classes < 2:
         raise InputError(f"expected at least 2 classes, got {num_classes}")
     if rows.ndim != 2 or given.shape != rows.shape[:1] or not rows.shape[1]:
@@ -162,9 +177,11 @@ def _examples(
             f"expected {name} [n, D] and {label_name} [n] with D > 0, got {rows.shape} and "
             f"{given.shape}"
         )
-    if not np.isfinite(rows).all():
-        bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
-        raise InputError(f"expected finite {name}, got nan or infinity in row {bad}")
+    for some in mapped.blocks(*rows.shape):
+        finite = np.isfinite(rows[some]).all(axis=1)
+        if not finite.all():
+            bad = some.start + int(np.flatnonzero(~finite)[0])
+            raise InputError(f"expected finite {name}, got nan or infinity in row {bad}")
     if given.dtype.kind not in "iu" or ((given < 0) | (given >= num_classes)).any():
         raise InputError(f"expected {label_name} that are integers from 0 to {num_classes - 1}")
     return rows, given.astype(np.int64)
@@ -208,7 +225,7 @@ def _folds(given: Evidence, seed: int) -> IntArray:
 
 
 def _combine(
-    rows: NDArray[np.float32], given: Evidence, num_classes: int, likelihoods: FloatArray
+    rows: Rows, given: Evidence, num_classes: int, likelihoods: FloatArray
 ) -> GaussianHead:
     """Average of the candidates' heads, weighted by their likelihoods of the held-out labels.
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ieg import mapped
 from ieg.audit import condition
 from ieg.audit.condition import Measurement
 from ieg.features.pictures import Pictures
@@ -38,14 +39,16 @@ def inspect(pictures: Pictures, rows: NDArray[np.int64]) -> Inspection:
       pictures: images.
       rows: [n] numbers of those to look at.
     """
+    found = Inspection([], mapped.zeros([len(rows), SIDE, SIDE], np.uint8), [])
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        found = list(threads.map(lambda content: _one(pictures, content), pictures.contents(rows)))
-    blank = np.zeros([0, SIDE, SIDE], np.uint8)
-    return Inspection(
-        [measurement for measurement, _, _ in found],
-        np.stack([thumbnail for _, thumbnail, _ in found]) if found else blank,
-        [digest for _, _, digest in found],
-    )
+        for some in mapped.blocks(len(rows), SIDE * SIDE):  # each image that waits takes memory
+            contents = pictures.contents(rows[some])
+            looks = threads.map(lambda content: _one(pictures, content), contents)
+            for place, (measurement, thumbnail, digest) in enumerate(looks, some.start):
+                found.measurements.append(measurement)
+                found.thumbnails[place] = thumbnail
+                found.digests.append(digest)
+    return found
 
 
 def _one(

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
 
-from ieg import decoding
+from ieg import decoding, mapped
 from ieg.data.files import FileImages
 from ieg.data.images import Images
 from ieg.errors import InputError
+from ieg.features.places import KEY
 
-#: Length of a key in bytes.
-KEY = 32
 _READERS = 8
+_WAITING = 1 << 10  # numbers of a block for each file, so that few files wait for a reader
 
 
 class Pictures:
@@ -60,12 +59,13 @@ class Pictures:
                     for image in self.images
                 ]
             else:
-                root = Path(self.images.root)
-                names = [path.decode("utf-8", "surrogateescape") for path in self.images.paths]
-                ground = str(self.images.background).encode()
+                images = self.images
                 with ThreadPoolExecutor(_READERS) as readers:
-                    keys = readers.map(lambda name: _file_key(root / name, ground), names)
-                    self._keys = list(keys)
+                    self._keys = [
+                        key
+                        for some in mapped.blocks(len(images), _WAITING)
+                        for key in readers.map(partial(_file_key, images), images.paths[some])
+                    ]
         return self._keys
 
     def contents(self, indices: np.ndarray) -> np.ndarray:
@@ -90,9 +90,7 @@ class Pictures:
             image = np.asarray(content)
             return image if image.shape[2] == 3 else np.repeat(image, 3, axis=2)
         assert isinstance(content, bytes)
-        path = os.path.join(os.fsencode(self.images.root), content)
-        with open(path, "rb") as file:
-            return decoding.pixels(file.read(), self.images.background)
+        return decoding.pixels(self.images.read(content), self.images.background)
 
     def damaged(self) -> np.ndarray | None:
         """[N] bool, files that were found to be unreadable so far; None for none."""
@@ -115,10 +113,11 @@ class Pictures:
             self.images.loader().examine(rows, error)
 
 
-def _file_key(path: Path, background: bytes) -> bytes:
+def _file_key(images: FileImages, path: bytes) -> bytes:
     try:
-        content = path.read_bytes()
+        content = images.read(path)
     except OSError:
         return bytes(KEY)
+    background = str(images.background).encode()
     seen = decoding.VERSION if decoding.is_plain(content) else decoding.VERSION + background
     return hashlib.sha256(seen + content).digest()

@@ -3,7 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from ieg import mapped
+
+#: Features in memory, or many in a file.
+Rows = NDArray[np.float32] | NDArray[np.float16]
 FloatArray = NDArray[np.float64]
 
 #: Directions with less than this share of the largest variance are rounding of 32-bit numbers.
@@ -27,27 +30,48 @@ class ScoreRegression:
     with the center of all examples.
 
     Args:
-      features: [n, D] float, n ≥ 2.
+      features: [n, D] float, n ≥ 2. Many of them are read in blocks.
     """
 
-    def __init__(self, features: Array) -> None:
+    def __init__(self, features: Rows) -> None:
         count, dim = features.shape
         self.center = features.mean(axis=0, dtype=np.float64).astype(np.float32)  # [D]
+        if features.size > mapped.CELLS and count >= dim:
+            self._fit_in_blocks(features)
+            return
         centered = features - self.center
         if count < dim:  # the smaller of the two Gram matrices has the same eigenvalues
             values, left = np.linalg.eigh((centered @ centered.T).astype(np.float64) / count)
         else:
             values, right = np.linalg.eigh((centered.T @ centered).astype(np.float64) / count)
-        kept = values > _LEAST_VARIANCE * values[-1]
-        self.variances = values[kept]  # [r]
+        kept = self._keep(values, dim)
         if count < dim:
             scale = np.sqrt(self.variances * count)
-            self.directions = (centered.T @ left[:, kept].astype(np.float32)) / scale
+            directions = (centered.T @ left[:, kept].astype(np.float32)) / scale
         else:
-            self.directions = right[:, kept]
-        self.directions = self.directions.astype(np.float32)  # [D, r]
+            directions = right[:, kept]
+        self.directions = directions.astype(np.float32)  # [D, r]
         self.projected = centered @ self.directions  # [n, r]
+
+    def _fit_in_blocks(self, features: Rows) -> None:
+        """The same with `projected` mapped from a file."""
+        count, dim = features.shape
+        square = np.zeros([dim, dim])
+        for some in mapped.blocks(count, dim):
+            centered = features[some] - self.center
+            square += centered.T @ centered
+        values, right = np.linalg.eigh(square / count)
+        self.directions = right[:, self._keep(values, dim)].astype(np.float32)
+        self.projected = mapped.zeros([count, self.directions.shape[1]], np.float32)
+        for some in mapped.blocks(count, dim):
+            self.projected[some] = (features[some] - self.center) @ self.directions
+
+    def _keep(self, values: FloatArray, dim: int) -> NDArray[np.bool_]:
+        """Which of ascending eigenvalues count; sets `variances` [r]."""
+        kept: NDArray[np.bool_] = values > _LEAST_VARIANCE * values[-1]
+        self.variances = values[kept]
         self._mean_variance = float(values.clip(0).sum()) / dim
+        return kept
 
     def shrunk(self, shrinkage: float) -> FloatArray:
         """[r] eigenvalues of C + λ I.

@@ -22,18 +22,21 @@ import errno
 import json
 import logging
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from ieg import mapped
 from ieg.backbones import Backbone
+from ieg.data.files import first_few
 from ieg.errors import InputError
 from ieg.features import shards
 from ieg.features.cached import CachedImages
-from ieg.features.pictures import KEY, Pictures
+from ieg.features.pictures import Pictures
+from ieg.features.places import KEY, Keys, Places, as_keys
 from ieg.features.shards import UNFINISHED, Shard
 from ieg.features.views import DRAWS, Views, middle_view, strong_views, weak_view
 
@@ -45,27 +48,34 @@ SHARD_IMAGES = 256
 _STRETCH = 8
 #: Views that go through the backbone at once.
 BATCH = 32
-#: Tables of features from this size on are mapped from a temporary file.
-_IN_MEMORY = 1 << 30
-_NO_IMAGE = bytes(KEY)
+#: Numbers of a table in memory, 1 GB; larger ones are mapped from a temporary file.
+_IN_MEMORY = 1 << 29
+_NO_IMAGE = b""  # as NumPy shows `KEY` zeros
 
 #: Called with the number of images that are done and that of all.
 Progress = Callable[[int, int], None]
 
 
 class FeatureStore:
-    """Features of one backbone in one folder; `open` makes it."""
+    """Features of one backbone in one folder, or in several to be read; `open` makes it.
 
-    def __init__(self, folder: Path, backbone: Backbone, views: Views) -> None:
+    Attributes:
+      definitions: a line for each view, see `Views.definitions`.
+      folders: all that are read; the first one is written to.
+    """
+
+    def __init__(
+        self, folder: Path, backbone: Backbone, views: Views, others: Sequence[Path] = ()
+    ) -> None:
         self.folder = folder
         self.backbone = backbone
         self.views = views
-        self._definitions = views.definitions(backbone.card.side)
-        #: name of a shard → the views that it has.
-        self._shards: dict[str, list[str]] = {}
-        self._damaged: set[str] = set()
-        #: key of an image → the shards that have views of it, and its row in each.
-        self._places: dict[bytes, list[tuple[str, int]]] = {}
+        self.definitions = views.definitions(backbone.card.side)
+        self.folders = (folder, *others)
+        #: Shard → its number.
+        self._shards: dict[Path, int] = {}
+        self._damaged: set[Path] = set()
+        self._places = Places()
         self._network = tf.function(lambda pixels: backbone.model(pixels, training=False))
 
     @classmethod
@@ -81,12 +91,7 @@ class FeatureStore:
             no folder of features, or can be neither read nor made.
         """
         path = Path(folder).expanduser()
-        facts = {
-            "format": FORMAT,
-            "backbone": backbone.card.name,
-            "digest": backbone.digest,
-            "features": backbone.card.features,
-        }
+        facts = _wanted_facts(backbone)
         try:
             found = _facts(path)
             if found is None:
@@ -99,12 +104,32 @@ class FeatureStore:
         shards.sweep(path)
         return cls(path, backbone, views)
 
+    @classmethod
+    def merged(cls, folder: str | Path, backbone: Backbone, views: Views) -> FeatureStore:
+        """The stores in a folder and in those below it as one, to be read.
+
+        Args:
+          folder: has a store, or folders with one each, such as those of several machines.
+          backbone, views: as for `open`.
+        Raises:
+          InputError: there is no store, one is of another backbone, or a shard is damaged.
+        """
+        path = Path(folder).expanduser()
+        folders = sorted(facts.parent for facts in path.rglob(_FACTS))
+        if not folders:
+            raise InputError(f"{path} has no features; `mode=embed` computes them")
+        for one in folders:
+            _check(one, _facts(one) or {}, _wanted_facts(backbone))
+        kept = cls(folders[0], backbone, views, folders[1:])
+        if damaged := kept._open_new():
+            names = first_few([str(shard) for shard in damaged])
+            raise InputError(f"damaged or written by half: {names}; copy or compute them again")
+        return kept
+
     def missing(self, pictures: Pictures) -> np.ndarray:
         """Numbers of the images of which a view is missing, ascending; unreadable ones are."""
         self._refresh()
-        return np.array(
-            [i for i, key in enumerate(pictures.keys) if self._missing_views(key)], np.int64
-        )
+        return np.flatnonzero(~self._there(as_keys(pictures.keys)).all(axis=1))
 
     def compute(
         self,
@@ -128,24 +153,20 @@ class FeatureStore:
           TrainingStopped: too many files are damaged.
         """
         self._refresh()
-        numbers: dict[bytes, int] = {}
-        for i, key in enumerate(pictures.keys):
-            numbers.setdefault(key, i)
-        unreadable = numbers.pop(_NO_IMAGE, None)
-        if unreadable is not None:
-            rows = [i for i, key in enumerate(pictures.keys) if key == _NO_IMAGE]
-            pictures.report_damage(rows)
-        mine = _part(list(numbers.items()), part)
-        groups: dict[tuple[int, ...], list[tuple[bytes, int]]] = {}
-        for key, number in mine:
-            groups.setdefault(self._missing_views(key), []).append((key, number))
-        done, total = len(groups.pop((), [])), len(mine)
-        if groups:
+        keys = as_keys(pictures.keys)
+        unreadable = keys == _NO_IMAGE
+        if unreadable.any():
+            pictures.report_damage(np.flatnonzero(unreadable).tolist())
+        first = np.sort(np.unique(keys, return_index=True)[1])  # of images of equal content
+        mine = _part(first[~unreadable[first]], part)
+        there = self._there(keys[mine])
+        done, total = int(there.all(axis=1).sum()), len(mine)
+        if done < total:
             self._check_writable()
         size = _STRETCH * SHARD_IMAGES
-        for views, images in groups.items():
-            for first in range(0, len(images), size):
-                stretch = images[first : first + size]
+        for views, numbers in _by_missing(mine, there):
+            for begin in range(0, len(numbers), size):
+                stretch = [(pictures.keys[i], i) for i in numbers[begin : begin + size].tolist()]
                 for finished in self._write_stretch(pictures, stretch, views):
                     if progress is not None:
                         progress(done + finished, total)
@@ -160,24 +181,17 @@ class FeatureStore:
         """
         self._refresh()
         shape = (len(pictures), len(self.views), self.backbone.card.features)
-        table = _zeros(shape, self.folder)
-        rows: dict[str, list[tuple[int, int]]] = {}
-        for i, key in enumerate(pictures.keys):
-            for name, row in self._places.get(key, []):
-                rows.setdefault(name, []).append((i, row))
-        for name, pairs in rows.items():
-            to, source = np.array(pairs).T
-            try:
-                shard = shards.read(self.folder / name)
-            except shards.Damaged as error:
-                raise InputError(
-                    f"{self.folder / name} was damaged or removed meanwhile ({error}); "
-                    "the same command makes it again"
-                ) from None
-            for view, definition in enumerate(self._definitions):
-                if definition in shard.views:
-                    column = shard.views.index(definition)
-                    table[to, view] = shard.features[source, column]
+        table = mapped.zeros(shape, np.float16, self.folder, most=_IN_MEMORY)
+        paths = list(self._shards)
+        for found in self._places.find(as_keys(pictures.keys)):
+            order = np.argsort(found.shard, kind="stable")
+            for some in np.split(order, np.flatnonzero(np.diff(found.shard[order])) + 1):
+                if len(some):
+                    shard = _read(paths[found.shard[some[0]]])
+                    rows, to = found.row[some], found.wanted[some]
+                    for view in found.views:
+                        column = shard.views.index(self.definitions[view])
+                        table[to, view] = shard.features[rows, column]
         return table
 
     def images(self, pictures: Pictures) -> CachedImages:
@@ -197,32 +211,41 @@ class FeatureStore:
             )
         return CachedImages(self.read(pictures), self.views, damaged)
 
-    def _missing_views(self, key: bytes) -> tuple[int, ...]:
-        """Numbers of the views of an image that no shard has."""
-        there = {view for name, _ in self._places.get(key, []) for view in self._shards[name]}
-        return tuple(v for v, line in enumerate(self._definitions) if line not in there)
+    def _there(self, keys: Keys) -> np.ndarray:
+        """[N, V] bool, the views of images that shards have."""
+        there = np.zeros([len(keys), len(self.definitions)], bool)
+        for found in self._places.find(keys):
+            there[np.ix_(found.wanted, np.array(found.views))] = True
+        return there
 
     def _refresh(self) -> None:
         """Opens shards that have appeared since the last time."""
-        for path in sorted(self.folder.glob(f"*{shards.SUFFIX}")):
-            if path.name not in self._shards and path.name not in self._damaged:
-                self._open_shard(path)
+        for path, reason in self._open_new().items():
+            logging.getLogger("ieg").warning(
+                "%s is damaged (%s): its images are looked at again", path, reason
+            )
+
+    def _open_new(self) -> dict[Path, str]:
+        """Opens new shards; what is wrong with the damaged ones among them."""
+        reasons = {}
+        for folder in self.folders:
+            for path in sorted(folder.glob(f"*{shards.SUFFIX}")):
+                if path not in self._shards and path not in self._damaged:
+                    try:
+                        self._open_shard(path)
+                    except shards.Damaged as error:
+                        reasons[path] = str(error)
+        self._damaged.update(reasons)
+        return reasons
 
     def _open_shard(self, path: Path) -> None:
-        try:
-            shard = shards.read(path)
-            if shard.features.shape[2] != self.backbone.card.features:
-                raise shards.Damaged("its features have another length")
-        except shards.Damaged as error:
-            self._damaged.add(path.name)
-            logging.getLogger("ieg").warning(
-                "%s is damaged (%s): its images are looked at again", path, error
-            )
-            return
-        self._shards[path.name] = shard.views
-        if not set(shard.views).isdisjoint(self._definitions):
-            for row, key in enumerate(shard.keys):
-                self._places.setdefault(key.tobytes(), []).append((path.name, row))
+        shard = shards.read(path)
+        if shard.features.shape[2] != self.backbone.card.features:
+            raise shards.Damaged("its features have another length")
+        number = self._shards.setdefault(path, len(self._shards))
+        views = tuple(v for v, line in enumerate(self.definitions) if line in shard.views)
+        if views and len(shard.keys):
+            self._places.add(number, views, shard.keys)
 
     def _write_stretch(
         self, pictures: Pictures, images: list[tuple[bytes, int]], views: tuple[int, ...]
@@ -258,14 +281,14 @@ class FeatureStore:
 
     def _write(self, keys: list[bytes], views: tuple[int, ...], table: np.ndarray) -> None:
         """Writes one shard, which counts from then on."""
-        definitions = [self._definitions[view] for view in views]
+        definitions = [self.definitions[view] for view in views]
         path = self.folder / shards.name(keys, definitions)
         stacked = np.frombuffer(b"".join(keys), np.uint8).reshape(-1, KEY)
         try:
             shards.write(path, Shard(stacked, definitions, table))
         except OSError as error:
             raise _unusable(self.folder, error) from None
-        self._damaged.discard(path.name)
+        self._damaged.discard(path)
         self._open_shard(path)
 
     def _features(
@@ -295,7 +318,22 @@ class FeatureStore:
             raise _unusable(self.folder, error) from None
 
 
-def _part(images: list[Any], part: tuple[int, int]) -> list[Any]:
+def _by_missing(
+    numbers: np.ndarray, there: np.ndarray
+) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
+    """Views that are missing, and numbers of the images [n] of which they are.
+
+    Args:
+      numbers: [m] of images.
+      there: [m, V] bool, their views that are there already.
+    """
+    kinds, first, kind = np.unique(there, axis=0, return_index=True, return_inverse=True)
+    for k in np.argsort(first):
+        if not kinds[k].all():
+            yield tuple(np.flatnonzero(~kinds[k]).tolist()), numbers[kind == k]
+
+
+def _part(images: np.ndarray, part: tuple[int, int]) -> np.ndarray:
     """The i-th of n parts of about equal size; whole batches, which are thus the same for any n."""
     batches = -(-len(images) // BATCH)
     first, last = (batches * i // part[1] * BATCH for i in (part[0] - 1, part[0]))
@@ -346,15 +384,23 @@ def _filled(places: tf.Tensor, pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]
     return places, tf.ensure_shape(filled, [BATCH, *pixels.shape[1:]])
 
 
-def _zeros(shape: tuple[int, ...], folder: Path) -> np.ndarray:
-    """float16 zeros, in memory or, when they are many, in a file without a name."""
-    if 2 * int(np.prod(shape)) <= _IN_MEMORY:
-        return np.zeros(shape, np.float16)
+def _read(path: Path) -> Shard:
     try:
-        with tempfile.TemporaryFile(dir=folder) as file:
-            return np.memmap(file, np.float16, "w+", shape=shape)
-    except OSError as error:
-        raise _unusable(folder, error) from None
+        return shards.read(path)
+    except shards.Damaged as error:
+        raise InputError(
+            f"{path} was damaged or removed meanwhile ({error}); the same command makes it again"
+        ) from None
+
+
+def _wanted_facts(backbone: Backbone) -> dict[str, Any]:
+    """What a folder of the features of a backbone says about them."""
+    return {
+        "format": FORMAT,
+        "backbone": backbone.card.name,
+        "digest": backbone.digest,
+        "features": backbone.card.features,
+    }
 
 
 def _facts(folder: Path) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from ieg import mapped
 from ieg.audit import condition
 from ieg.audit.condition import Finding
 from ieg.audit.copies import CopyGroup, find_copies
@@ -185,22 +186,25 @@ def gather(experiment: Experiment) -> Findings | None:
     looks = [inspection.inspect(Pictures(images), rows) for images, _, rows in parts]
     measurements = [measurement for look in looks for measurement in look.measurements]
     given = np.concatenate([dataset.given_labels[used], dataset.evaluation.labels])
-    table = np.concatenate([features.table[rows, 0] for _, features, rows in parts])
-    thumbnails = np.concatenate([look.thumbnails for look in looks])
+    table = mapped.gathered([(features.table[:, 0], rows) for _, features, rows in parts])
+    small = [look.thumbnails for look in looks]
+    thumbnails = mapped.gathered([(pictures, np.arange(len(pictures))) for pictures in small])
     digests = [digest for look in looks for digest in look.digests]
     # Damaged files have neither features nor pixels.
     whole = np.flatnonzero([measurement is not None for measurement in measurements])
     limits = thresholds.parse(experiment.config.evaluation.audit_thresholds)
+    if len(whole) < len(table):
+        table, thumbnails = (mapped.gathered([(rows, whole)]) for rows in (table, thumbnails))
     copies = find_copies(
-        table[whole],
-        thumbnails[whole],
+        table,
+        thumbnails,
         digests=[digests[row] for row in whole],
         labels=given[whole],
         split=np.arange(len(given))[whole] >= len(used),
         least_correlation=limits.copy,
         seed=experiment.config.run.seed,
     )
-    scored = find_outliers(table[whole], given[whole], fence=limits.outlier)
+    scored = find_outliers(table, given[whole], fence=limits.outlier)
     odd = np.flatnonzero(scored.outlier)
     odd = odd[np.argsort(-scored.score[odd], kind="stable")]
     path = [path for images, _, rows in parts for path in outcome.paths(images, rows)]

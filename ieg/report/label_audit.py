@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from ieg import audit
+from ieg import audit, mapped
 from ieg.audit import agreement
 from ieg.experiment import Experiment
 from ieg.report import annotators, judgment, outcome
@@ -111,7 +111,7 @@ def sort(
         score=found.score[order],
         evidence={"given_probability": found.given_probability[order], **evidence},
         facts=facts,
-        neighbors=None if features is None else _neighbors(features[order]),
+        neighbors=None if features is None else _neighbors(mapped.gathered([(features, order)])),
     )
 
 

@@ -15,6 +15,7 @@ MODES: Mapping[str, str] = {
     "export": "write a model that loads without this package",
     "predict": "label the images of --input",
     "embed": "compute the features of --backbone",
+    "pack": "write image files of your own into a few large ones",
     "show_data": "draw a sheet of training images",
     "visualize": "draw what the method of a checkpoint has learned",
 }
@@ -38,7 +39,8 @@ class RunSettings:
     )
     output: str | None = option(
         None,
-        "for --mode=clean: a new folder (SPLIT/CLASS/FILE), or a table if the name ends with .csv",
+        "for --mode=clean: a new folder (SPLIT/CLASS/FILE), or a table if the name ends with .csv; "
+        "for --mode=pack: a new folder, to be read as packed:PATH",
         experiment=False,
     )
     copy_files: bool = option(

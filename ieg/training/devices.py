@@ -3,11 +3,16 @@
 import functools
 import logging
 import os
+import socket
 
 import tensorflow as tf
 
 from ieg.errors import InputError
-from ieg.training import cluster, rendezvous
+from ieg.training import cluster, deadline, rendezvous
+
+#: Seconds that TensorFlow may take to start on all workers, or on a TPU; and those until somebody
+#: answers at the address of a TPU.
+START, _ANSWER = 300.0, 10.0
 
 
 def strategy(name: str) -> tf.distribute.Strategy:
@@ -43,24 +48,48 @@ def _multi_worker() -> tf.distribute.Strategy:
     rendezvous.meet(found)
     # For a Slurm step too: only the resolver of TF_CONFIG counts the GPUs of this process.
     os.environ["TF_CONFIG"] = found.tf_config
-    return tf.distribute.MultiWorkerMirroredStrategy()
+    lost = (
+        f"stopped: worker {found.place} has waited {START:.0f} s for TensorFlow to start on all "
+        f"workers ({', '.join(found.addresses)}), of which one was lost after they had met; start "
+        "all of them again with the same command"
+    )
+    with deadline.within(START, lost):
+        return tf.distribute.MultiWorkerMirroredStrategy()
 
 
 @functools.cache
 def _tpu() -> tf.distribute.Strategy:
     name = os.environ.get("TPU_NAME", "local")
+    silent = f"stopped: the TPU {name!r} has not answered within {START:.0f} s; see TPU_NAME"
     try:
-        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(name)
-        tf.config.experimental_connect_to_cluster(resolver)
-        tf.tpu.experimental.initialize_tpu_system(resolver)
+        _call(name)
+        with deadline.within(START, silent):
+            resolver = tf.distribute.cluster_resolver.TPUClusterResolver(name)
+            tf.config.experimental_connect_to_cluster(resolver)
+            tf.tpu.experimental.initialize_tpu_system(resolver)
         return tf.distribute.TPUStrategy(resolver)
     except (ValueError, RuntimeError, OSError, tf.errors.OpError) as error:
-        reason = str(error).partition(".")[0]
+        reason = str(error).partition("\n")[0].partition(". ")[0]
         raise InputError(
             f"there is no TPU {name!r} here ({reason}); leave this out, or name one in TPU_NAME",
             option="distribution_strategy",
             value="tpu",
         ) from None
+
+
+def _call(name: str) -> None:
+    """Call the addresses of a TPU that is named by them, for which TensorFlow would wait.
+
+    Raises:
+      OSError, ValueError: nobody answers, or it is no address.
+    """
+    if name.startswith("grpc://"):
+        for address in name.split(","):
+            place = cluster.host_and_port(address.removeprefix("grpc://"))
+            try:
+                socket.create_connection(place, _ANSWER).close()
+            except OSError as error:
+                raise OSError(f"nobody answers at {address}: {error}") from None
 
 
 def keep_order_of_sums(strategy: tf.distribute.Strategy, *, as_written: bool) -> None:

@@ -2,7 +2,10 @@
 
 import json
 import logging
+import os
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -310,3 +313,22 @@ def test_the_digest_tells_how_they_are_labelled(tmp_path: Path) -> None:
         table = trees.write_table(tmp_path / "labels.csv", [first, *rows[1:]], header)
         digests.add(ready(f"csv:{table}").digest)
     assert len(digests) == 3
+
+
+def test_a_table_looks_at_each_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ["path,label,split"]
+    for number in range(8):
+        trees.write_image(tmp_path / f"{number}.jpg", number % 2, number)
+        lines.append(f"{number}.jpg,{number % 2},{'test' if number > 5 else 'train'}")
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    looks, stat = Counter[str](), os.stat
+
+    def counted(path: Any, *rest: Any, **more: Any) -> os.stat_result:
+        looks[os.path.basename(os.fspath(path))] += 1
+        return stat(path, *rest, **more)
+
+    monkeypatch.setattr(os, "stat", counted)
+    assert len(ready(f"csv:{tmp_path / 'labels.csv'}").train.images) == 6
+    assert {name: looks[name] for name in looks if name.endswith(".jpg")} == {
+        f"{number}.jpg": 1 for number in range(8)
+    }

@@ -287,7 +287,7 @@ def test_a_large_table_is_mapped(
 ) -> None:
     pictures = Pictures(arrays(3))
     before = _computed(tmp_path, backbone, pictures)
-    monkeypatch.setattr(store, "_IN_MEMORY", 100)
+    monkeypatch.setattr(store, "_IN_MEMORY", 50)
     mapped = FeatureStore.open(tmp_path, backbone, VIEWS).read(pictures)
     assert isinstance(mapped, np.memmap)
     np.testing.assert_array_equal(mapped, before)

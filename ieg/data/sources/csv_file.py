@@ -59,7 +59,7 @@ _ONE_PERSON = re.compile(r"label\d+")
 _MISSING = ("", "nan", "NaN", "NA", "N/A", "<NA>", "None", "null", "NULL")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """Label of the table; true_label is "" where unknown, and annotator where nobody is named."""
 
@@ -104,12 +104,13 @@ def of_table(request: Request, table: Table, root: Path, left_out: LeftOut) -> S
     _check_labels(path, given, classes)
     rows = _with_consensus(path, images, classes, left_out)
     parts = {split: [row for row in rows if row.split == split] for split in SPLITS}
+    numbers = {name: k for k, name in enumerate(classes)}
     made_split = None
     if parts["validation"]:
         left_out.note_validation("the validation split", is_test=not parts["test"])
         parts["test"] = parts["test"] or parts["validation"]
     if not parts["test"]:
-        labels = [classes.index(row.label) for row in parts["train"]]
+        labels = [numbers[row.label] for row in parts["train"]]
         everything = Listed([row.path for row in parts["train"]], labels)
         _, test, made_split = listing.split_off(everything, classes, request.seed, left_out)
         tested = set(test.paths)
@@ -120,7 +121,7 @@ def of_table(request: Request, table: Table, root: Path, left_out: LeftOut) -> S
     labels_of = {image[0].path: image for image in images}
     people = _annotations([labels_of[row.path] for row in trained], classes)
     true_labels = [
-        classes.index(row.true_label) if row.true_label and row.split == "train" else -1
+        numbers[row.true_label] if row.true_label and row.split == "train" else -1
         for row in trained
     ]
     return file_source.make_source(
@@ -132,7 +133,7 @@ def of_table(request: Request, table: Table, root: Path, left_out: LeftOut) -> S
         test=_listed(parts["test"], classes),
         probe=_listed(parts["probe"], classes),
         validation=_listed(parts["validation"], classes),
-        given_labels=np.array([classes.index(row.label) for row in trained]),
+        given_labels=np.array([numbers[row.label] for row in trained]),
         true_labels=np.array(true_labels),
         views=file_source.small_views,
         made_split=made_split,
@@ -306,25 +307,33 @@ def _by_image(root: Path, table: Table, rows: Sequence[Row], left_out: LeftOut) 
       InputError: rows on one image have different splits or true labels, or different labels of
         one annotator.
     """
-    images: dict[str, dict[str, Row]] = {}
+    images: list[list[Row]] = []
+    known: dict[str, dict[str, list[Row]]] = {}  # folder → name → image
     real = functools.cache(os.path.realpath)  # of folders; files may be links to one content
+    begin = os.fspath(root)
     for row in rows:
-        folder, name = os.path.split(root / row.path)
-        image = images.setdefault(os.path.join(real(folder), name), {})
-        before = image.get(row.annotator, next(iter(image.values()), row))
+        folder, name = os.path.split(os.path.join(begin, row.path))
+        folder_images = known.setdefault(real(folder), {})
+        image = folder_images.get(name)
+        if image is None:
+            image = folder_images[name] = [row]
+            images.append(image)
+            continue
+        own = next((other for other in image if other.annotator == row.annotator), None)
+        before = own or image[0]
         same = (before.split, before.true_label) == (row.split, row.true_label)
-        repeated = row.annotator in image
-        if not same or (repeated and before.label != row.label):
+        if not same or (own is not None and before.label != row.label):
             what = "splits or true labels" if not same else "labels"
             hint = f" by {row.annotator}" if row.annotator else "; people go in a column annotator"
             raise InputError(
                 f"{table.path}: {row.path} stands in lines {before.line} and {row.line} with "
                 f"different {what}{hint if same else ''}"
             )
-        if repeated:
+        if own is None:
+            image.append(row)
+        else:
             left_out.repeated.append(row.path)
-        image.setdefault(row.annotator, row)
-    return [list(image.values()) for image in images.values()]
+    return images
 
 
 def _with_consensus(
@@ -369,8 +378,9 @@ def _check_labels(path: Path, rows: Sequence[Row], classes: Sequence[str]) -> No
         "label": lambda row: row.label,
         "true_label": lambda row: row.true_label or row.label,
     }
+    known = set(classes)
     for name, value in columns.items():
-        wrong = [f"{value(row)} (line {row.line})" for row in rows if value(row) not in classes]
+        wrong = [f"{value(row)} (line {row.line})" for row in rows if value(row) not in known]
         if wrong:
             raise InputError(
                 f"{path}: {name} must be a class that rows to train on have, and is not for "
@@ -380,7 +390,8 @@ def _check_labels(path: Path, rows: Sequence[Row], classes: Sequence[str]) -> No
 
 def _listed(rows: Sequence[Row], classes: Sequence[str]) -> Listed:
     """Paths with their true labels, or the given ones where those are unknown."""
-    labels = [classes.index(row.true_label or row.label) for row in rows]
+    numbers = {name: k for k, name in enumerate(classes)}
+    labels = [numbers[row.true_label or row.label] for row in rows]
     return Listed([row.path for row in rows], labels)
 
 

@@ -4,7 +4,7 @@ Every part j gives logits z_j of the true class that have not seen the example's
 product of experts goes through a channel T[k, g] = P(given g | true k), and Bayes' rule gives the
 score:
 
-    p_i = softmax(Σ_j a_j z_ij)    P(true = k | i) ∝ p_ik T[k, g_i]^(1-d)    score = 1 - P(true = g_i)
+    p_i = softmax(Σ_j a_j z_ij)   P(true = k | i) ∝ p_ik T[k, g_i]^(1-d)   score = 1 - P(true = g_i)
 
 a ≥ 0 and T maximize the likelihood L = Σ_i log Σ_k p_ik T[k, g_i] of the given labels (products of
 experts: Hinton, "Training Products of Experts by Minimizing Contrastive Divergence", Neural

@@ -279,6 +279,8 @@ def _given_labels(
                 option="noise",
             )
         return source.train.labels.copy(), {"kind": own_noise or "given labels", "asked": None}
+    if asked.noise is None:
+        return labels.copy(), {} if true is None else {"kind": "unknown", "asked": None}
     count = len(source.class_names)
     classes = noise.describe(
         count,
@@ -300,8 +302,6 @@ def _given_labels(
         classes=classes,
         seed=seed,
     )
-    if asked.noise is None:
-        return given, {} if true is None else {"kind": "unknown", "asked": None}
     expected = noise.REGISTRY.get(asked.noise).expected(asked.ratio, classes)
     return given, {"kind": asked.noise, "asked": asked.ratio, "expected": expected}
 

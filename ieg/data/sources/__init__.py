@@ -140,7 +140,7 @@ class Source:
         them.
         """
         labels, true = self.train.labels, self.train.true_labels
-        if true is not None:
+        if true is not None and (true >= 0).any():
             labels = np.where(true < 0, labels, true)
         if self.probe is not None:
             labels = labels.copy()

@@ -111,9 +111,9 @@ def of_table(request: Request, table: Table, root: Path, left_out: LeftOut) -> S
         parts["test"] = parts["test"] or parts["validation"]
     if not parts["test"]:
         labels = [numbers[row.label] for row in parts["train"]]
-        everything = Listed([row.path for row in parts["train"]], labels)
+        everything = Listed.of([row.path for row in parts["train"]], labels)
         _, test, made_split = listing.split_off(everything, classes, request.seed, left_out)
-        tested = set(test.paths)
+        tested = {os.fsdecode(path) for path in test.paths}
         parts["test"] = [row for row in parts["train"] if row.path in tested]
         parts["train"] = [row for row in parts["train"] if row.path not in tested]
     left_out.warn()
@@ -392,7 +392,7 @@ def _listed(rows: Sequence[Row], classes: Sequence[str]) -> Listed:
     """Paths with their true labels, or the given ones where those are unknown."""
     numbers = {name: k for k, name in enumerate(classes)}
     labels = [numbers[row.true_label or row.label] for row in rows]
-    return Listed([row.path for row in rows], labels)
+    return Listed.of([row.path for row in rows], labels)
 
 
 def _sorted(labels: Iterable[str]) -> list[str]:

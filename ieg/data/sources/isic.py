@@ -215,7 +215,7 @@ def _only(folder: Path, word: str) -> Path | None:
 
 
 def _listed(rows: Sequence[Row]) -> Listed:
-    return Listed([_path(row) for row in rows], [row.true_label for row in rows])
+    return Listed.of([_path(row) for row in rows], [row.true_label for row in rows])
 
 
 def _path(row: Row) -> str:

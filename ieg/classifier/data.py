@@ -128,7 +128,7 @@ def from_files(pairs: list[Pair], request: Request) -> Prepared:
     files = [_existing(x, name) for (x, _), name in zip(pairs, names, strict=True)]
     classes, numbers = _numbered([(x, y) for x, (_, y) in zip(files, pairs, strict=True)])
     train, probe, test = (
-        Listed.of(paths or (), () if labels is None else labels)
+        Listed.of(paths or (), () if labels is None else labels.tolist())
         for paths, labels in zip(files, numbers, strict=True)
     )
     source = file_source.make_source(

@@ -11,10 +11,9 @@ label_2 and so on, one per person. The label of an image is then the consensus o
 from __future__ import annotations
 
 import functools
-import hashlib
-import itertools
 import os
 import re
+from array import array
 from collections import Counter
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -52,7 +51,6 @@ PRESET = {
 
 SPLITS = ("train", "test", "validation", "probe")
 _TRAIN = SPLITS.index("train")
-_AT_ONCE = 10_000  # rows in memory before they are put into columns
 #: Column → further names of it.
 _COLUMNS = {
     "path": tables.PATH_NAMES,
@@ -247,30 +245,36 @@ def _rows(root: Path, table: Table, left_out: LeftOut) -> Labels:
     return _with_whole_numbers(found, left_out)
 
 
-def _in_columns(rows: Iterator[Row]) -> Labels:
+def _in_columns(rows: Iterable[Row]) -> Labels:
     """Columns of rows, each of which is an image of its own so far."""
     numbers = {"": 0}
+    lines, splits, paths = array("i"), array("b"), bytearray()
+    texts = {"label": array("i"), "true_label": array("i"), "annotator": array("i")}
+    for row in rows:
+        lines.append(row.line)
+        splits.append(SPLITS.index(row.split))
+        paths += os.fsencode(row.path) + b"\0"
+        for name, column in texts.items():
+            text = getattr(row, name)
+            column.append(numbers.setdefault(text, len(numbers)))
+    return Labels(
+        texts=list(numbers),
+        line=np.array(lines),
+        path=_split(paths, len(lines)),
+        split=np.array(splits),
+        image=np.arange(len(lines), dtype=np.int32),
+        **{name: np.array(column) for name, column in texts.items()},
+    )
 
-    def texts(column: Iterable[str]) -> np.ndarray:
-        return np.array([numbers.setdefault(x, len(numbers)) for x in column], np.int32)
 
-    parts: list[tuple[np.ndarray, ...]] = []
-    some: list[Row] | None = None
-    while some is None or some:
-        some = list(itertools.islice(rows, _AT_ONCE))
-        parts.append(
-            (
-                np.array([row.line for row in some], np.int32),
-                listing.encoded([row.path for row in some]),
-                np.array([SPLITS.index(row.split) for row in some], np.int8),
-                texts(row.label for row in some),
-                texts(row.true_label for row in some),
-                texts(row.annotator for row in some),
-            )
-        )
-    columns = list(map(np.concatenate, zip(*parts, strict=True)))
-    image = np.arange(len(columns[0]), dtype=np.int32)
-    return Labels(list(numbers), *columns, image)
+def _split(paths: bytearray, count: int) -> np.ndarray:
+    """[m] bytes of m paths, each of which ends with a zero byte."""
+
+    def each() -> Iterator[bytes]:
+        return (found[0] for found in re.finditer(rb"[^\0]+", paths))
+
+    width = max(map(len, each()), default=1)
+    return np.fromiter(each(), f"S{width}", count)
 
 
 def _columns(table: Table) -> dict[str, int]:
@@ -406,33 +410,36 @@ def _by_image(root: Path, table: Table, labels: Labels, left_out: LeftOut) -> La
         one annotator.
     """
     rows = np.arange(len(labels))
-    first = _first_of_each(_places(root, labels.path))
-    own = _first_of_each(first * len(labels.texts) + labels.annotator)
+    first, own = _first_rows(root, labels)
     _check_agreement(table, labels, first, own)
     left_out.repeated += map(os.fsdecode, labels.path[own < rows])
-    usable = np.zeros(len(labels), bool)
-    for row in np.flatnonzero(first == rows):
-        usable[row] = listing.is_usable(root, os.fsdecode(labels.path[row]), left_out)
-    kept = usable[first] & (own == rows)
-    _, image = np.unique(first[kept], return_inverse=True)
-    return replace(labels[kept], image=image.astype(np.int32))
+    begins = first == rows  # the first row of an image that can be used
+    for row in np.flatnonzero(begins):
+        begins[row] = listing.is_usable(root, os.fsdecode(labels.path[row]), left_out)
+    kept = begins[first] & (own == rows)
+    image = (np.cumsum(begins, dtype=np.int32) - 1)[first[kept]]
+    return replace(labels if kept.all() else labels[kept], image=image)
 
 
-def _places(root: Path, paths: np.ndarray) -> np.ndarray:
-    """[m] digests of the places of files, whatever links lead to their folders."""
+def _first_rows(root: Path, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
+    """[m] first row on the image of each row, and [m] the first of the same annotator on it."""
     real = functools.cache(os.path.realpath)  # of folders; files may be links to one content
 
-    def place(path: bytes) -> bytes:
-        folder, name = os.path.split(os.path.join(os.fsencode(root), path))
-        return hashlib.blake2b(os.path.join(real(folder), name), digest_size=16).digest()
+    def place(path: bytes) -> str:
+        folder, name = os.path.split(os.path.join(root, os.fsdecode(path)))
+        return os.path.join(real(folder), name)
 
-    return np.fromiter(map(place, paths), "S16", len(paths))
-
-
-def _first_of_each(values: np.ndarray) -> np.ndarray:
-    """[m] int64, the first row with the value of each row."""
-    _, first, inverse = np.unique(values, return_index=True, return_inverse=True)
-    return first[inverse]
+    first, own = np.arange(len(labels)), np.arange(len(labels))
+    hashes = np.fromiter((hash(place(path)) for path in labels.path), np.int64, len(labels))
+    ordered = np.sort(hashes)
+    images: dict[str, int] = {}
+    opinions: dict[tuple[str, int], int] = {}
+    # Most tables have one row for each image, and no need of a place of each in memory.
+    for row in np.flatnonzero(np.isin(hashes, ordered[1:][ordered[1:] == ordered[:-1]])):
+        here = place(labels.path[row])
+        first[row] = images.setdefault(here, int(row))
+        own[row] = opinions.setdefault((here, int(labels.annotator[row])), int(row))
+    return first, own
 
 
 def _check_agreement(table: Table, labels: Labels, first: np.ndarray, own: np.ndarray) -> None:

@@ -117,8 +117,8 @@ class Images:
     Attributes:
       path: [n] bytes.
       split: [n] int8, into `SPLITS`.
-      label: [n] int64 class numbers; the consensus of several people.
-      true_label: [n] int64, -1 where unknown.
+      label: [n] int32 class numbers; the consensus of several people.
+      true_label: [n] int32, -1 where unknown.
       annotations: labels of several people, whose examples are these images; None for one person.
     """
 
@@ -131,7 +131,7 @@ class Images:
     def listed(self, chosen: np.ndarray) -> Listed:
         """Some images with their true labels, or the given ones where those are unknown."""
         label, true = self.label[chosen], self.true_label[chosen]
-        return Listed(self.path[chosen], np.where(true < 0, label, true))
+        return Listed(self.path[chosen], np.where(true < 0, label, true).astype(np.int64))
 
     def annotations_of(self, chosen: np.ndarray) -> Annotations | None:
         """Labels that several people gave to some images, numbered in their order."""
@@ -197,8 +197,8 @@ def of_table(request: Request, table: Table, root: Path, left_out: LeftOut) -> S
         test=lists["test"] or lists["validation"],
         probe=lists["probe"],
         validation=lists["validation"],
-        given_labels=images.label[trained],
-        true_labels=np.where(is_train, images.true_label[trained], -1),
+        given_labels=images.label[trained].astype(np.int64),
+        true_labels=np.where(is_train, images.true_label[trained], -1).astype(np.int64),
         views=file_source.small_views,
         made_split=made_split,
         annotations=images.annotations_of(trained),
@@ -259,11 +259,11 @@ def _in_columns(rows: Iterable[Row]) -> Labels:
             column.append(numbers.setdefault(text, len(numbers)))
     return Labels(
         texts=list(numbers),
-        line=np.array(lines),
+        line=np.asarray(lines),
         path=_split(paths, len(lines)),
-        split=np.array(splits),
+        split=np.asarray(splits),
         image=np.arange(len(lines), dtype=np.int32),
-        **{name: np.array(column) for name, column in texts.items()},
+        **{name: np.asarray(column) for name, column in texts.items()},
     )
 
 
@@ -473,21 +473,25 @@ def _images(path: Path, labels: Labels, classes: Sequence[str], left_out: LeftOu
       InputError: a label is no class, or no image to train on is of a class by consensus.
     """
     numbers = {name: k for k, name in enumerate(classes)}
-    number = np.array([numbers.get(text, -1) for text in labels.texts])  # of each text
+    number = np.array([numbers.get(text, -1) for text in labels.texts], np.int32)  # of each text
     _check_labels(path, labels, number)
     _, first = np.unique(labels.image, return_index=True)
     label, split, annotations = number[labels.label], labels.split[first], None
-    used, annotator = np.unique(labels.annotator, return_inverse=True)
-    people = np.array([labels.texts[k] for k in used])
+    people = np.unique(labels.annotator)
     if len(people) > 1:
-        annotations = Annotations(labels.image.astype(np.int64), people[annotator], label)
+        annotations = Annotations(
+            labels.image.astype(np.int64),
+            np.array(labels.texts)[labels.annotator],
+            label.astype(np.int64),
+        )
         found = annotators.estimate(*annotations, num_examples=len(first), num_classes=len(classes))
-        consensus = found.label.astype(np.int64)
+        consensus = found.label.astype(np.int32)
         _check_consensus(path, labels, classes, consensus[split == _TRAIN])
     else:
         consensus = label[first]
         if people.any():
-            left_out.notes.append(f"all labels are those of {people[0]}: there is no consensus")
+            name = labels.texts[people[0]]
+            left_out.notes.append(f"all labels are those of {name}: there is no consensus")
     true = number[labels.true_label[first]]
     return Images(labels.path[first], split, consensus, true, annotations)
 

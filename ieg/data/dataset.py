@@ -174,6 +174,7 @@ def prepare(
         probe_indices = source.probe.indices[np.newaxis]
     if probe_indices is not None:
         in_use = np.setdiff1d(in_use, probe_indices)
+        given = given.copy()
         given[probe_indices] = labels[probe_indices]
     corrected, held_out = None, None
     if settings.label_corrections is not None:
@@ -278,9 +279,9 @@ def _given_labels(
                 "be added",
                 option="noise",
             )
-        return source.train.labels.copy(), {"kind": own_noise or "given labels", "asked": None}
+        return source.train.labels, {"kind": own_noise or "given labels", "asked": None}
     if asked.noise is None:
-        return labels.copy(), {} if true is None else {"kind": "unknown", "asked": None}
+        return labels, {} if true is None else {"kind": "unknown", "asked": None}
     count = len(source.class_names)
     classes = noise.describe(
         count,

@@ -139,20 +139,22 @@ class FileImages:
 
     def places(self) -> np.ndarray:
         """[N] bytes, paths relative to the root: they stay the same when all of it is moved."""
-        paths = [path if _is_direct(path) else self._relative(path) for path in self.paths.tolist()]
-        return np.array(paths, dtype=bytes)
+        parts = np.array_split(self.paths, 1 + len(self) // 100_000)  # of objects for each path
+        return np.concatenate([np.array([*map(self._relative, x.tolist())], bytes) for x in parts])
 
     def sizes(self) -> np.ndarray:
         """[N] int64 bytes; -1 for a file that is not there."""
         if self.pack is not None:
             return self.pack.sizes_of(self.paths)
         root, sizes = os.fsencode(self.root), np.full(len(self), -1, np.int64)
-        for row, path in enumerate(self.paths.tolist()):
+        for row, path in enumerate(self.paths):
             with contextlib.suppress(OSError):
                 sizes[row] = os.stat(os.path.join(root, path)).st_size
         return sizes
 
     def _relative(self, path: bytes) -> bytes:
+        if _is_direct(path):
+            return path
         root = os.fsencode(self.root)
         return os.path.relpath(os.path.join(root, path), root)
 

@@ -434,7 +434,7 @@ def _first_rows(root: Path, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
     ordered = np.sort(hashes)
     images: dict[str, int] = {}
     opinions: dict[tuple[str, int], int] = {}
-    # Most tables have one row for each image, and no need of a place of each in memory.
+    # Images with several rows are among those of equal hashes: few in most tables.
     for row in np.flatnonzero(np.isin(hashes, ordered[1:][ordered[1:] == ordered[:-1]])):
         here = place(labels.path[row])
         first[row] = images.setdefault(here, int(row))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -369,7 +370,7 @@ def check_classes(classes: Sequence[str], where: str, left_out: LeftOut) -> None
 
 def split_off(
     everything: Listed, classes: Sequence[str], seed: int, left_out: LeftOut
-) -> tuple[Listed, Listed, dict[str, list[str]]]:
+) -> tuple[Listed, Listed, dict[str, Any]]:
     """Draw a test split: a fifth of every class, at least one image.
 
     Args:
@@ -378,7 +379,7 @@ def split_off(
       seed: the run's seed.
       left_out: what was left out before, which goes into the message.
     Returns:
-      training images; test images; a table with the columns path and split.
+      training images; test images; a table with the columns path (bytes) and split.
     Raises:
       InputError: a class has fewer than two images.
     """
@@ -395,6 +396,6 @@ def split_off(
     for k, count in enumerate(counts):
         members = order[labels[order] == k]
         tested[members[: max(1, round(TEST_SHARE * count))]] = True
-    paths = [os.fsdecode(path) for path in everything.paths]
     words = ["test" if is_test else "train" for is_test in tested]
-    return everything[~tested], everything[tested], {"path": paths, "split": words}
+    table = {"path": everything.paths, "split": words}
+    return everything[~tested], everything[tested], table

@@ -51,7 +51,7 @@ def test_without_test_images_a_fifth_of_each_class_is_split_off(tmp_path: Path, 
     assert data.made_split is not None
     table = dict(zip(data.made_split["path"], data.made_split["split"], strict=True))
     assert len(table) == 30
-    assert {path for path, split in table.items() if split == "test"} == set(
+    assert {path.decode() for path, split in table.items() if split == "test"} == set(
         paths(data.evaluation.images)
     )
     assert not set(paths(data.evaluation.images)) & set(paths(data.train.images))

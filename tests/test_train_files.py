@@ -128,6 +128,7 @@ def test_a_table_with_clean_rows_is_enough_for_ieg(tmp_path: Path) -> None:
     run = runs.only_run(tmp_path / "runs")
     split = table(run, "split.csv")
     assert sum(row["split"] == "test" for row in split) == 6 and len(split) == 33
+    assert {row["path"] for row in split} < set(names)
     assert all(row["probe_loss"] for row in runs.rows(run))
     runs.assert_audited(run)
     assert "trust_clean" not in runs.rows(run)[0]

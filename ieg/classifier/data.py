@@ -128,12 +128,12 @@ def from_files(pairs: list[Pair], request: Request) -> Prepared:
     files = [_existing(x, name) for (x, _), name in zip(pairs, names, strict=True)]
     classes, numbers = _numbered([(x, y) for x, (_, y) in zip(files, pairs, strict=True)])
     train, probe, test = (
-        Listed(paths, [] if labels is None else labels.tolist())
-        for paths, labels in zip((x or [] for x in files), numbers, strict=True)
+        Listed.of(paths or (), () if labels is None else labels.tolist())
+        for paths, labels in zip(files, numbers, strict=True)
     )
     source = file_source.make_source(
         request,
-        _root(train.paths + probe.paths + test.paths),
+        _root([path for paths in files for path in paths or ()]),
         folder.SIDE,
         [str(label) for label in classes],
         train=train,
@@ -146,7 +146,7 @@ def from_files(pairs: list[Pair], request: Request) -> Prepared:
         sources.REGISTRY.get("folder"), load=lambda request: source, takes_path=False
     )
     form = Form("files", source.train.images.shape[1:])
-    return Prepared("files", source, entry, form, classes, paths=train.paths)
+    return Prepared("files", source, entry, form, classes, paths=files[0])
 
 
 def _root(paths: list[str]) -> Path:

@@ -2,7 +2,7 @@
 
 import functools
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ class Dataset:
       strong: strong augmentation, for methods that want a second view; None where there is none.
       note: remark on the data for readers of results, or None.
       damage: record of unreadable image files; None for images in memory.
-      made_split: columns of a table that lists a split made by ieg, or None.
+      made_split: columns path (bytes) and split of a table of a split made by ieg, or None.
       corrections: numbers of corrected given labels, or None.
       held_out: [m] training examples in the fold that is not trained on, or None.
       annotations: labels of the people whose consensus is trained on, or None.
@@ -62,7 +62,7 @@ class Dataset:
     strong: StrongAugmentation | None = None
     note: str | None = None
     damage: Damage | None = None
-    made_split: Mapping[str, Sequence[str]] | None = None
+    made_split: Mapping[str, Any] | None = None
     corrections: Corrections | None = None
     held_out: np.ndarray | None = None
     annotations: Annotations | None = None
@@ -174,6 +174,7 @@ def prepare(
         probe_indices = source.probe.indices[np.newaxis]
     if probe_indices is not None:
         in_use = np.setdiff1d(in_use, probe_indices)
+        given = given.copy()
         given[probe_indices] = labels[probe_indices]
     corrected, held_out = None, None
     if settings.label_corrections is not None:
@@ -278,7 +279,9 @@ def _given_labels(
                 "be added",
                 option="noise",
             )
-        return source.train.labels.copy(), {"kind": own_noise or "given labels", "asked": None}
+        return source.train.labels, {"kind": own_noise or "given labels", "asked": None}
+    if asked.noise is None:
+        return labels, {} if true is None else {"kind": "unknown", "asked": None}
     count = len(source.class_names)
     classes = noise.describe(
         count,
@@ -300,8 +303,6 @@ def _given_labels(
         classes=classes,
         seed=seed,
     )
-    if asked.noise is None:
-        return given, {} if true is None else {"kind": "unknown", "asked": None}
     expected = noise.REGISTRY.get(asked.noise).expected(asked.ratio, classes)
     return given, {"kind": asked.noise, "asked": asked.ratio, "expected": expected}
 

@@ -39,8 +39,8 @@ def imagenet_views(side: int) -> Views:
 
 
 def unknown(*lists: Listed) -> np.ndarray:
-    """[N] true labels of listed files, none of which is known: -1 each."""
-    return np.full(sum(len(listed.paths) for listed in lists), -1)
+    """[N] true labels of listed files, none of which is known: -1 each, in a single cell."""
+    return np.broadcast_to(np.int64(-1), sum(map(len, lists)))
 
 
 def make_source(
@@ -75,38 +75,35 @@ def make_source(
       views: side → augmentation.
       more: further fields of `Source`.
     """
-    probe = probe or Listed()
+    probe, validation = probe or Listed.of(), validation or Listed.of()
     side = request.image_size or side
     augmentation = views(side)
-    trained = train.paths + probe.paths
-    held_out_paths = test.paths, validation.paths if validation else ()
-    damage = Damage(len(set(trained).union(*held_out_paths)), request.damaged_limit)
+    trained = listing.joined([train, probe])
+    files = len(trained) + len(test) + (0 if validation is test else len(validation))
+    damage = Damage(files, request.damaged_limit)
 
-    def images(paths: Sequence[str]) -> FileImages:
+    def images(listed: Listed) -> FileImages:
         area, background = augmentation.area, request.background
-        names = listing.encoded(paths)
-        return FileImages(str(root), names, side, damage, area, background=background)
+        return FileImages(str(root), listed.paths, side, damage, area, background=background)
 
     def held_out(listed: Listed) -> Split:
-        return Split(images(listed.paths), np.array(listed.labels, np.int64))
+        return Split(images(listed), listed.labels)
 
-    labels = np.array(train.labels + probe.labels, np.int64)
-    probe_set = ProbeSet(
-        np.arange(len(train.paths), len(labels)), np.array(probe.labels, np.int64), class_balanced
-    )
     return Source(
         train=Split(
             images(trained),
-            labels if given_labels is None else given_labels,
+            trained.labels if given_labels is None else given_labels,
             true_labels=true_labels,
         ),
         test=held_out(test),
-        validation=held_out(validation) if validation and validation.paths else None,
+        validation=held_out(validation) if validation else None,
         class_names=tuple(class_names),
         confusion=None,
         weak=augmentation.weak,
         strong=augmentation.strong,
-        probe=probe_set if probe.paths else None,
+        probe=ProbeSet(np.arange(len(train), len(trained)), probe.labels, class_balanced)
+        if probe
+        else None,
         damage=damage,
         **more,
     )

@@ -139,20 +139,22 @@ class FileImages:
 
     def places(self) -> np.ndarray:
         """[N] bytes, paths relative to the root: they stay the same when all of it is moved."""
-        paths = [path if _is_direct(path) else self._relative(path) for path in self.paths.tolist()]
-        return np.array(paths, dtype=bytes)
+        parts = np.array_split(self.paths, 1 + len(self) // 100_000)  # of objects for each path
+        return np.concatenate([np.array([*map(self._relative, x.tolist())], bytes) for x in parts])
 
     def sizes(self) -> np.ndarray:
         """[N] int64 bytes; -1 for a file that is not there."""
         if self.pack is not None:
             return self.pack.sizes_of(self.paths)
         root, sizes = os.fsencode(self.root), np.full(len(self), -1, np.int64)
-        for row, path in enumerate(self.paths.tolist()):
+        for row, path in enumerate(self.paths):
             with contextlib.suppress(OSError):
                 sizes[row] = os.stat(os.path.join(root, path)).st_size
         return sizes
 
     def _relative(self, path: bytes) -> bytes:
+        if _is_direct(path):
+            return path
         root = os.fsencode(self.root)
         return os.path.relpath(os.path.join(root, path), root)
 
@@ -195,7 +197,6 @@ class FileLoader:
         self._area = images.area
         self.draws_per_image = images.area.draws
         self._shape = images.shape[1:]
-        self._paths = tf.constant(images.paths)
 
     def training_view(self, index: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
         """[B, H, W, C] float32, a random area of each image [B]."""
@@ -208,7 +209,7 @@ class FileLoader:
             box = area.random_area(draws, sides[0], sides[1], self._area.smallest)
             return self._resized(image, box)
 
-        return self._each(one, (tf.gather(self._paths, index), draws))
+        return self._each(one, (self._paths(index), draws))
 
     def test_batches(self, index: np.ndarray) -> Iterator[tf.Tensor]:
         """Yield [B, H, W, C] float32 for each row of `index`; a damaged image is gray."""
@@ -249,7 +250,13 @@ class FileLoader:
 
         found = self.damaged()
         damaged = tf.zeros(len(self._images), tf.bool) if found is None else tf.constant(found)
-        return self._each(one, (tf.gather(self._paths, index), tf.gather(damaged, index)))
+        return self._each(one, (self._paths(index), tf.gather(damaged, index)))
+
+    def _paths(self, index: tf.Tensor) -> tf.Tensor:
+        """[B] paths; all of them as a tensor would take 80 bytes each."""
+        paths = self._images.paths
+        found = tf.numpy_function(lambda i: paths[i], [index], tf.string, stateful=False)
+        return tf.ensure_shape(found, index.shape)
 
     def _test_pixels(self, path: tf.Tensor) -> tf.Tensor:
         image = self._images.decode(path)

@@ -49,7 +49,7 @@ def read_truth(path: Path) -> list[Row]:
     """
     if not path.is_file():
         raise InputError(f"there is no {path}; data/README.md lists what ISIC-2019 needs")
-    lines = tables.lines(path)
+    lines = list(tables.lines(path))
     header = [cell.strip() for cell in lines[0][1]] if lines else []
     missing = [name for name in HEADER if name not in header]
     foreign = [name for name in header if header.count(name) > 1 or name not in HEADER]

@@ -2,8 +2,10 @@
 
 import csv
 import io
+import itertools
 import os
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -14,7 +16,6 @@ from ieg.errors import InputError
 PATH_NAMES = ("filename", "file", "file_path", "image", "image_path")
 _SEPARATORS = ",;\t"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_MOST_KEPT = 10_000  # cells that are remembered, to keep equal ones once
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
@@ -25,12 +26,13 @@ class Table:
     Attributes:
       path: the file.
       header: names of the columns as they stand in the file, without spaces around them.
-      rows: number of its line, and as many cells as the header has, of each row.
+      rows: number of its line, and as many cells as the header has, of each row. Those of a file
+        are read anew for each pass: a million of them would take 300 MB.
     """
 
     path: Path
     header: tuple[str, ...]
-    rows: list[tuple[int, list[str]]]
+    rows: Iterable[tuple[int, list[str]]]
 
     def column(self, name: str, *others: str) -> int | None:
         """Find a column whatever the case, spaces, hyphens and underscores of its name.
@@ -67,24 +69,41 @@ def read(path: Path, *, option: str | None = None, errors: str = "strict") -> Ta
     Raises:
       InputError: it cannot be read, or a row has more or fewer cells than the first line.
     """
-    found = lines(path, option=option, errors=errors)
-    header = [title.strip() for title in found[0][1]] if found else []
-    for number, cells in found[1:]:
-        while len(cells) > len(header) and not cells[-1].strip():
-            cells.pop()
-        if len(cells) != len(header):
-            raise InputError(
-                f"{path}, line {number}: {len(cells)} cells, but the first line has {len(header)}; "
-                "a name with a comma must stand in quotes",
-                option=option,
-            )
-    return Table(path, tuple(header), found[1:])
+    _, first = next(lines(path, option=option, errors=errors), (1, []))
+    header = tuple(title.strip() for title in first)
+    rows = _Rows(path, len(header), option, errors)
+    for _ in rows:  # to find errors before anything else happens
+        pass
+    return Table(path, header, rows)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of a file below its first line, each `width` cells wide."""
+
+    path: Path
+    width: int
+    option: str | None
+    errors: str
+
+    def __iter__(self) -> Iterator[tuple[int, list[str]]]:
+        found = lines(self.path, option=self.option, errors=self.errors)
+        for number, cells in itertools.islice(found, 1, None):
+            while len(cells) > self.width and not cells[-1].strip():
+                cells.pop()
+            if len(cells) != self.width:
+                raise InputError(
+                    f"{self.path}, line {number}: {len(cells)} cells, but the first line has "
+                    f"{self.width}; a name with a comma must stand in quotes",
+                    option=self.option,
+                )
+            yield number, cells
 
 
 def lines(
     path: Path, *, option: str | None = None, errors: str = "strict"
-) -> list[tuple[int, list[str]]]:
-    """Number and cells of each line with content, of a CSV file in UTF-8 or marked UTF-16.
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield number and cells of each line with content, of a CSV file in UTF-8 or marked UTF-16.
 
     The separator is the one of comma, semicolon and tab that gives the first line most cells.
 
@@ -100,7 +119,7 @@ def lines(
             encoding = "utf-16" if file.read(2) in _UTF16 else "utf-8-sig"
             file.seek(0)
             text = io.TextIOWrapper(file, encoding, errors, newline="")
-            return _parsed(text)
+            yield from _parsed(text)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}", option=option) from None
     except UnicodeError as error:
@@ -115,21 +134,13 @@ def lines(
         ) from None
 
 
-def _parsed(text: TextIO) -> list[tuple[int, list[str]]]:
+def _parsed(text: TextIO) -> Iterator[tuple[int, list[str]]]:
     first = next((line for line in text if line.strip()), "").rstrip("\r\n")
     text.seek(0)
     reader = csv.reader(text, strict=True, delimiter=_separator(first))
-    # Labels and splits are few: each is kept once, while most paths differ.
-    same: dict[str, str] = {}
-
-    def kept(cell: str) -> str:
-        return same.setdefault(cell, cell) if cell in same or len(same) < _MOST_KEPT else cell
-
-    return [
-        (reader.line_num, [kept(cell) for cell in cells])
-        for cells in reader
-        if any(map(str.strip, cells))
-    ]
+    for cells in reader:
+        if any(map(str.strip, cells)):
+            yield reader.line_num, cells
 
 
 def _separator(first: str) -> str:

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -46,7 +47,10 @@ def read_json(path: Path, required: Mapping[str, type] | None = None) -> dict[st
 
 
 def write_table(path: Path, columns: Mapping[str, Any]) -> None:
-    """Write columns of equal length as CSV; numbers or text, nan and None become empty cells."""
+    """Write columns of equal length as CSV: numbers, text, or bytes of paths.
+
+    nan and None become empty cells.
+    """
     with atomic.text(path) as file:
         writer = csv.writer(file)
         writer.writerow(columns)
@@ -135,8 +139,8 @@ def numbers(
 
 def cell(value: Any) -> Any:
     """A value as a cell: every bit of a number, nothing for nan and None."""
-    if isinstance(value, str):
-        return value
+    if isinstance(value, str | bytes):
+        return os.fsdecode(value)
     if value is None or math.isnan(value):
         return ""
     # Whole steps read better without ".0", and repr keeps every bit of the others.

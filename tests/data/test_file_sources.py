@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def test_without_test_images_a_fifth_of_each_class_is_split_off(tmp_path: Path, 
     assert data.made_split is not None
     table = dict(zip(data.made_split["path"], data.made_split["split"], strict=True))
     assert len(table) == 30
-    assert {path for path, split in table.items() if split == "test"} == set(
+    assert {path.decode() for path, split in table.items() if split == "test"} == set(
         paths(data.evaluation.images)
     )
     assert not set(paths(data.evaluation.images)) & set(paths(data.train.images))
@@ -332,3 +333,25 @@ def test_a_table_looks_at_each_file_once(tmp_path: Path, monkeypatch: pytest.Mon
     assert {name: looks[name] for name in looks if name.endswith(".jpg")} == {
         f"{number}.jpg": 1 for number in range(8)
     }
+
+
+@pytest.mark.parametrize("base", ["folder", "csv"])
+def test_a_long_list_takes_few_bytes_for_each_image(tmp_path: Path, base: str) -> None:
+    (tmp_path / "image").write_bytes(b"never decoded")
+    sizes, lines = {"train": 500, "test": 1}, ["path,label,split"]
+    for split, count in sizes.items():
+        for label in "abcdefghijklmnop":
+            (tmp_path / split / label).mkdir(parents=True)
+            for number in range(count):
+                path = f"{split}/{label}/{number:010d}.jpg"
+                os.link(tmp_path / "image", tmp_path / path)
+                lines.append(f"{path},{label},{split}")
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    name = f"csv:{tmp_path / 'labels.csv'}" if base == "csv" else f"folder:{tmp_path}"
+    ready(name)  # imports
+    tracemalloc.start()
+    data = ready(name)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(data.train.labels) == 8_000
+    assert peak < 8_000 * 150  # a str of each path and its place in a list take 90

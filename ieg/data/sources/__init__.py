@@ -1,6 +1,6 @@
 """Base data sets, one file each: examples, labels and the augmentation that suits them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -88,7 +88,7 @@ class Source:
       note: remark for readers of results, for example that these are not the official images.
       probe: probe set of the data set's own; None to hold one out of the training split.
       damage: record of unreadable image files; None for images in memory.
-      made_split: columns of a table that lists a split made by ieg, or None.
+      made_split: columns path (bytes) and split of a table of a split made by ieg, or None.
       validation: validation split of the data set's own; None to hold one out of the training
         split.
       annotations: labels of the people whose consensus the given labels are; None for one label
@@ -105,7 +105,7 @@ class Source:
     note: str | None = None
     probe: ProbeSet | None = None
     damage: Damage | None = None
-    made_split: Mapping[str, Sequence[str]] | None = None
+    made_split: Mapping[str, Any] | None = None
     validation: Split | None = None
     annotations: Annotations | None = None
 
@@ -140,7 +140,7 @@ class Source:
         them.
         """
         labels, true = self.train.labels, self.train.true_labels
-        if true is not None:
+        if true is not None and (true >= 0).any():
             labels = np.where(true < 0, labels, true)
         if self.probe is not None:
             labels = labels.copy()

@@ -8,10 +8,14 @@ Labels of several people come with a column annotator, one row per label, or in 
 label_2 and so on, one per person. The label of an image is then the consensus of all.
 """
 
+from __future__ import annotations
+
 import functools
 import os
 import re
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections import Counter
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -46,6 +50,7 @@ PRESET = {
 }
 
 SPLITS = ("train", "test", "validation", "probe")
+_TRAIN = SPLITS.index("train")
 #: Column → further names of it.
 _COLUMNS = {
     "path": tables.PATH_NAMES,
@@ -71,6 +76,77 @@ class Row:
     annotator: str = ""
 
 
+@dataclass(frozen=True)
+class Labels:
+    """Labels of the table in columns: a million take 50 MB, and as many rows 300.
+
+    Attributes:
+      texts: texts of all labels and annotators; the first is "".
+      line: [m] int32.
+      path: [m] bytes.
+      split: [m] int8, into `SPLITS`.
+      label, true_label, annotator: [m] int32, into `texts`.
+      image: [m] int32, number of the image.
+    """
+
+    texts: Sequence[str]
+    line: np.ndarray
+    path: np.ndarray
+    split: np.ndarray
+    label: np.ndarray
+    true_label: np.ndarray
+    annotator: np.ndarray
+    image: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.line)
+
+    def __getitem__(self, chosen: np.ndarray, /) -> Labels:
+        columns = {name: x[chosen] for name, x in vars(self).items() if name != "texts"}
+        return Labels(self.texts, **columns)
+
+    def classes(self) -> list[str]:
+        """Labels of the rows to train on, sorted."""
+        return _sorted(self.texts[k] for k in np.unique(self.label[self.split == _TRAIN]))
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images of the table, in its order.
+
+    Attributes:
+      path: [n] bytes.
+      split: [n] int8, into `SPLITS`.
+      label: [n] int32 class numbers; the consensus of several people.
+      true_label: [n] int32, -1 where unknown.
+      annotations: labels of several people, whose examples are these images; None for one person.
+    """
+
+    path: np.ndarray
+    split: np.ndarray
+    label: np.ndarray
+    true_label: np.ndarray
+    annotations: Annotations | None
+
+    def listed(self, chosen: np.ndarray) -> Listed:
+        """Some images with their true labels, or the given ones where those are unknown."""
+        label, true = self.label[chosen], self.true_label[chosen]
+        return Listed(self.path[chosen], np.where(true < 0, label, true).astype(np.int64))
+
+    def annotations_of(self, chosen: np.ndarray) -> Annotations | None:
+        """Labels that several people gave to some images, numbered in their order."""
+        if self.annotations is None:
+            return None
+        number = np.full(len(self.path), -1)
+        number[chosen] = np.arange(len(chosen))
+        example = number[self.annotations.example]
+        rows = np.argsort(example, kind="stable")[np.sum(example < 0) :]
+        annotator = self.annotations.annotator[rows]
+        if len(np.unique(annotator)) < 2:
+            return None
+        return Annotations(example[rows], annotator, self.annotations.label[rows])
+
+
 def load(request: Request) -> Source:
     """Load the images of a table.
 
@@ -93,55 +169,43 @@ def of_table(request: Request, table: Table, root: Path, left_out: LeftOut) -> S
       InputError: a needed column is missing, a line is wrong, or the classes do not fit together.
     """
     path = table.path
-    images = [
-        image
-        for image in _by_image(root, table, _rows(root, table, left_out), left_out)
-        if listing.is_usable(root, image[0].path, left_out)
-    ]
-    given = [row for image in images for row in image]
-    classes = _sorted(row.label for row in given if row.split == "train")
+    found = _by_image(root, table, _rows(root, table, left_out), left_out)
+    classes = found.classes()
     listing.check_classes(classes, f"{path} (rows to train on)", left_out)
-    _check_labels(path, given, classes)
-    rows = _with_consensus(path, images, classes, left_out)
-    parts = {split: [row for row in rows if row.split == split] for split in SPLITS}
-    numbers = {name: k for k, name in enumerate(classes)}
+    images = _images(path, found, classes, left_out)
+    del found  # before the paths are copied, split by split
+    parts = {split: np.flatnonzero(images.split == k) for k, split in enumerate(SPLITS)}
     made_split = None
-    if parts["validation"]:
-        left_out.note_validation("the validation split", is_test=not parts["test"])
-        parts["test"] = parts["test"] or parts["validation"]
-    if not parts["test"]:
-        labels = [numbers[row.label] for row in parts["train"]]
-        everything = Listed([row.path for row in parts["train"]], labels)
+    if len(parts["validation"]):
+        left_out.note_validation("the validation split", is_test=not len(parts["test"]))
+    elif not len(parts["test"]):
+        train = parts["train"]
+        everything = Listed(images.path[train], images.label[train])
         _, test, made_split = listing.split_off(everything, classes, request.seed, left_out)
-        tested = set(test.paths)
-        parts["test"] = [row for row in parts["train"] if row.path in tested]
-        parts["train"] = [row for row in parts["train"] if row.path not in tested]
+        tested = np.isin(everything.paths, test.paths)
+        parts |= {"train": train[~tested], "test": train[tested]}
     left_out.warn()
-    trained = parts["train"] + parts["probe"]
-    labels_of = {image[0].path: image for image in images}
-    people = _annotations([labels_of[row.path] for row in trained], classes)
-    true_labels = [
-        numbers[row.true_label] if row.true_label and row.split == "train" else -1
-        for row in trained
-    ]
+    lists = {split: images.listed(rows) for split, rows in parts.items()}
+    trained = np.concatenate([parts["train"], parts["probe"]])
+    is_train = images.split[trained] == _TRAIN
     return file_source.make_source(
         request,
         root,
         SIDE,
         classes,
-        train=_listed(parts["train"], classes),
-        test=_listed(parts["test"], classes),
-        probe=_listed(parts["probe"], classes),
-        validation=_listed(parts["validation"], classes),
-        given_labels=np.array([numbers[row.label] for row in trained]),
-        true_labels=np.array(true_labels),
+        train=lists["train"],
+        test=lists["test"] or lists["validation"],
+        probe=lists["probe"],
+        validation=lists["validation"],
+        given_labels=images.label[trained].astype(np.int64),
+        true_labels=np.where(is_train, images.true_label[trained], -1).astype(np.int64),
         views=file_source.small_views,
         made_split=made_split,
-        annotations=people if len(set(people.annotator)) > 1 else None,
+        annotations=images.annotations_of(trained),
     )
 
 
-def _rows(root: Path, table: Table, left_out: LeftOut) -> list[Row]:
+def _rows(root: Path, table: Table, left_out: LeftOut) -> Labels:
     """Read the labels of a table.
 
     Args:
@@ -167,15 +231,50 @@ def _rows(root: Path, table: Table, left_out: LeftOut) -> list[Row]:
     _check_present(table, labels.values())
     if "annotator" in columns:
         _check_named(table, columns["annotator"])
-    rows: list[Row] = []
     turned: list[str] = []
-    for line, cells in table.rows:
-        row, name = _row(root, table, columns, line, cells), cells[columns["path"]]
-        rows += _labels(table, row, labels, cells)
-        turned += [name] if "\\" in name and "\\" not in row.path else []
+
+    def rows() -> Iterator[Row]:
+        for line, cells in table.rows:
+            row, name = _row(root, table, columns, line, cells), cells[columns["path"]]
+            turned.extend([name] if "\\" in name and "\\" not in row.path else [])
+            yield from _labels(table, row, labels, cells)
+
+    found = _in_columns(rows())
     if turned:
         left_out.notes.append(f"\\ is read as / in {len(turned)} paths: {first_few(turned)}")
-    return _with_whole_numbers(rows, left_out)
+    return _with_whole_numbers(found, left_out)
+
+
+def _in_columns(rows: Iterable[Row]) -> Labels:
+    """Columns of rows, each of which is an image of its own so far."""
+    numbers = {"": 0}
+    lines, splits, paths = array("i"), array("b"), bytearray()
+    texts = {"label": array("i"), "true_label": array("i"), "annotator": array("i")}
+    for row in rows:
+        lines.append(row.line)
+        splits.append(SPLITS.index(row.split))
+        paths += os.fsencode(row.path) + b"\0"
+        for name, column in texts.items():
+            text = getattr(row, name)
+            column.append(numbers.setdefault(text, len(numbers)))
+    return Labels(
+        texts=list(numbers),
+        line=np.asarray(lines),
+        path=_split(paths, len(lines)),
+        split=np.asarray(splits),
+        image=np.arange(len(lines), dtype=np.int32),
+        **{name: np.asarray(column) for name, column in texts.items()},
+    )
+
+
+def _split(paths: bytearray, count: int) -> np.ndarray:
+    """[m] bytes of m paths, each of which ends with a zero byte."""
+
+    def each() -> Iterator[bytes]:
+        return (found[0] for found in re.finditer(rb"[^\0]+", paths))
+
+    width = max(map(len, each()), default=1)
+    return np.fromiter(each(), f"S{width}", count)
 
 
 def _columns(table: Table) -> dict[str, int]:
@@ -215,15 +314,17 @@ def _label_columns(table: Table, columns: Mapping[str, int]) -> dict[str, int]:
 def _column_of_splits(table: Table, taken: Container[int]) -> int | None:
     """The column most of whose cells name splits, different ones; None without such a column."""
     found = []
-    for column, title in enumerate(table.header):
-        cells = [cells[column] for _, cells in table.rows if cells[column].strip()]
-        splits = [split for split in map(split_of, cells) if split is not None]
-        if column not in taken and len(set(splits)) > 1 and 2 * len(splits) > len(cells):
-            found.append((column, title))
+    for column in (k for k in range(len(table.header)) if k not in taken):
+        counts = Counter(
+            split_of(cells[column]) for _, cells in table.rows if cells[column].strip()
+        )
+        others = counts.pop(None, 0)
+        if len(counts) > 1 and counts.total() > others:
+            found.append(column)
     if len(found) > 1:
-        titles = " and ".join(title for _, title in found)
+        titles = " and ".join(table.header[column] for column in found)
         raise InputError(f"{table.path} names splits in {titles}; call the right column split")
-    return found[0][0] if found else None
+    return found[0] if found else None
 
 
 def _check_present(table: Table, columns: Collection[int]) -> None:
@@ -282,117 +383,149 @@ def _labels(
             yield replace(row, label=label, annotator=person or row.annotator)
 
 
-def _with_whole_numbers(rows: list[Row], left_out: LeftOut) -> list[Row]:
+def _with_whole_numbers(labels: Labels, left_out: LeftOut) -> Labels:
     """Read 1.0 as 1 beside whole numbers: pandas writes a column so if a cell of it is empty."""
-    labels = {label for row in rows for label in (row.label, row.true_label)}
-    whole = {x: x.partition(".")[0] for x in labels if re.fullmatch(r"\d+\.0+", x)}
-    if not whole or not any(label.isdecimal() for label in labels):
-        return rows
+    used = {labels.texts[k] for x in (labels.label, labels.true_label) for k in np.unique(x)}
+    whole = {x: x.partition(".")[0] for x in used if re.fullmatch(r"\d+\.0+", x)}
+    if not whole or not any(text.isdecimal() for text in used):
+        return labels
     first = min(whole)
     left_out.notes.append(f"labels such as {first} are read as {whole[first]}")
-    return [
-        replace(
-            row,
-            label=whole.get(row.label, row.label),
-            true_label=whole.get(row.true_label, row.true_label),
-        )
-        for row in rows
-    ]
+    numbers = {text: k for k, text in enumerate(labels.texts)}
+    read = [numbers.setdefault(whole.get(text, text), len(numbers)) for text in labels.texts]
+    read_as = np.array(read, np.int32)
+    return replace(
+        labels,
+        texts=list(numbers),
+        label=read_as[labels.label],
+        true_label=read_as[labels.true_label],
+    )
 
 
-def _by_image(root: Path, table: Table, rows: Sequence[Row], left_out: LeftOut) -> list[list[Row]]:
-    """Labels of each image, one of each annotator.
+def _by_image(root: Path, table: Table, labels: Labels, left_out: LeftOut) -> Labels:
+    """Labels of the images that can be used, one of each annotator.
 
     Raises:
       InputError: rows on one image have different splits or true labels, or different labels of
         one annotator.
     """
-    images: list[list[Row]] = []
-    known: dict[str, dict[str, list[Row]]] = {}  # folder → name → image
+    rows = np.arange(len(labels))
+    first, own = _first_rows(root, labels)
+    _check_agreement(table, labels, first, own)
+    left_out.repeated += map(os.fsdecode, labels.path[own < rows])
+    begins = first == rows  # the first row of an image that can be used
+    for row in np.flatnonzero(begins):
+        begins[row] = listing.is_usable(root, os.fsdecode(labels.path[row]), left_out)
+    kept = begins[first] & (own == rows)
+    image = (np.cumsum(begins, dtype=np.int32) - 1)[first[kept]]
+    return replace(labels if kept.all() else labels[kept], image=image)
+
+
+def _first_rows(root: Path, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
+    """[m] first row on the image of each row, and [m] the first of the same annotator on it."""
     real = functools.cache(os.path.realpath)  # of folders; files may be links to one content
-    begin = os.fspath(root)
-    for row in rows:
-        folder, name = os.path.split(os.path.join(begin, row.path))
-        folder_images = known.setdefault(real(folder), {})
-        image = folder_images.get(name)
-        if image is None:
-            image = folder_images[name] = [row]
-            images.append(image)
-            continue
-        own = next((other for other in image if other.annotator == row.annotator), None)
-        before = own or image[0]
-        same = (before.split, before.true_label) == (row.split, row.true_label)
-        if not same or (own is not None and before.label != row.label):
-            what = "splits or true labels" if not same else "labels"
-            hint = f" by {row.annotator}" if row.annotator else "; people go in a column annotator"
-            raise InputError(
-                f"{table.path}: {row.path} stands in lines {before.line} and {row.line} with "
-                f"different {what}{hint if same else ''}"
-            )
-        if own is None:
-            image.append(row)
-        else:
-            left_out.repeated.append(row.path)
-    return images
+
+    def place(path: bytes) -> str:
+        folder, name = os.path.split(os.path.join(root, os.fsdecode(path)))
+        return os.path.join(real(folder), name)
+
+    first, own = np.arange(len(labels)), np.arange(len(labels))
+    hashes = np.fromiter((hash(place(path)) for path in labels.path), np.int64, len(labels))
+    ordered = np.sort(hashes)
+    images: dict[str, int] = {}
+    opinions: dict[tuple[str, int], int] = {}
+    # Images with several rows are among those of equal hashes: few in most tables.
+    for row in np.flatnonzero(np.isin(hashes, ordered[1:][ordered[1:] == ordered[:-1]])):
+        here = place(labels.path[row])
+        first[row] = images.setdefault(here, int(row))
+        own[row] = opinions.setdefault((here, int(labels.annotator[row])), int(row))
+    return first, own
 
 
-def _with_consensus(
-    path: Path, images: Sequence[Sequence[Row]], classes: Sequence[str], left_out: LeftOut
-) -> list[Row]:
-    """One row per image; its label is the consensus if there are several people."""
-    rows = [image[0] for image in images]
-    people = {row.annotator for image in images for row in image}
-    if len(people) < 2:
-        if people != {""}:
-            left_out.notes.append(f"all labels are those of {people.pop()}: there is no consensus")
-        return rows
-    found = annotators.estimate(
-        *_annotations(images, classes), num_examples=len(rows), num_classes=len(classes)
-    )
-    rows = [
-        replace(row, label=classes[k]) for row, k in zip(rows, found.label.tolist(), strict=True)
+def _check_agreement(table: Table, labels: Labels, first: np.ndarray, own: np.ndarray) -> None:
+    """Check that no image has two splits, true labels, or labels of one annotator.
+
+    Args:
+      table: for the message.
+      labels: m labels.
+      first: [m] first row on the image of each row.
+      own: [m] first row of the same annotator on it.
+    """
+    before = np.where(own < np.arange(len(own)), own, first)
+    same = (labels.split == labels.split[before]) & (labels.true_label == labels.true_label[before])
+    wrong = np.flatnonzero(~same | (labels.label != labels.label[own]))
+    if len(wrong):
+        row = wrong[0]
+        what = "labels" if same[row] else "splits or true labels"
+        annotator = labels.texts[labels.annotator[row]]
+        hint = f" by {annotator}" if annotator else "; people go in a column annotator"
+        raise InputError(
+            f"{table.path}: {os.fsdecode(labels.path[row])} stands in lines "
+            f"{labels.line[before[row]]} and {labels.line[row]} with different {what}"
+            f"{hint if same[row] else ''}"
+        )
+
+
+def _images(path: Path, labels: Labels, classes: Sequence[str], left_out: LeftOut) -> Images:
+    """Images with a label each, which is the consensus if there are several people.
+
+    Raises:
+      InputError: a label is no class, or no image to train on is of a class by consensus.
+    """
+    numbers = {name: k for k, name in enumerate(classes)}
+    number = np.array([numbers.get(text, -1) for text in labels.texts], np.int32)  # of each text
+    _check_labels(path, labels, number)
+    _, first = np.unique(labels.image, return_index=True)
+    label, split, annotations = number[labels.label], labels.split[first], None
+    people = np.unique(labels.annotator)
+    if len(people) > 1:
+        annotations = Annotations(
+            labels.image.astype(np.int64),
+            np.array(labels.texts)[labels.annotator],
+            label.astype(np.int64),
+        )
+        found = annotators.estimate(*annotations, num_examples=len(first), num_classes=len(classes))
+        consensus = found.label.astype(np.int32)
+        _check_consensus(path, labels, classes, consensus[split == _TRAIN])
+    else:
+        consensus = label[first]
+        if people.any():
+            name = labels.texts[people[0]]
+            left_out.notes.append(f"all labels are those of {name}: there is no consensus")
+    true = number[labels.true_label[first]]
+    return Images(labels.path[first], split, consensus, true, annotations)
+
+
+def _check_consensus(
+    path: Path, labels: Labels, classes: Sequence[str], agreed: np.ndarray
+) -> None:
+    """Check that every class is the consensus on an image to train on."""
+    line_of = dict(zip(labels.label.tolist(), labels.line.tolist(), strict=True))
+    unused = [
+        f"{name} (line {line_of[labels.texts.index(name)]})"
+        for k, name in enumerate(classes)
+        if k not in agreed
     ]
-    agreed = {row.label for row in rows if row.split == "train"}
-    line_of = {row.label: row.line for image in images for row in image}
-    unused = [f"{name} (line {line_of[name]})" for name in classes if name not in agreed]
     if unused:
         raise InputError(
             f"{path}: by consensus no image to train on is of the class {first_few(unused)}; "
             "correct or remove such labels"
         )
-    return rows
 
 
-def _annotations(images: Sequence[Sequence[Row]], classes: Sequence[str]) -> Annotations:
-    """Labels of the images, numbered in their order."""
-    numbers = {name: k for k, name in enumerate(classes)}
-    return Annotations(
-        np.repeat(np.arange(len(images)), [len(image) for image in images]),
-        np.array([row.annotator for image in images for row in image]),
-        np.array([numbers[row.label] for image in images for row in image], np.int64),
-    )
-
-
-def _check_labels(path: Path, rows: Sequence[Row], classes: Sequence[str]) -> None:
-    columns: dict[str, Callable[[Row], str]] = {
-        "label": lambda row: row.label,
-        "true_label": lambda row: row.true_label or row.label,
-    }
-    known = set(classes)
-    for name, value in columns.items():
-        wrong = [f"{value(row)} (line {row.line})" for row in rows if value(row) not in known]
+def _check_labels(path: Path, labels: Labels, number: np.ndarray) -> None:
+    """Check that labels and true labels are classes; `number` is that of each text, or -1."""
+    true = np.where(labels.true_label > 0, labels.true_label, labels.label)
+    for name, column in {"label": labels.label, "true_label": true}.items():
+        wrong = [
+            f"{labels.texts[column[row]]} (line {labels.line[row]})"
+            for row in np.flatnonzero(number[column] < 0)
+        ]
         if wrong:
             raise InputError(
                 f"{path}: {name} must be a class that rows to train on have, and is not for "
                 f"{first_few([*dict.fromkeys(wrong)])}"
             )
-
-
-def _listed(rows: Sequence[Row], classes: Sequence[str]) -> Listed:
-    """Paths with their true labels, or the given ones where those are unknown."""
-    numbers = {name: k for k, name in enumerate(classes)}
-    labels = [numbers[row.true_label or row.label] for row in rows]
-    return Listed([row.path for row in rows], labels)
 
 
 def _sorted(labels: Iterable[str]) -> list[str]:

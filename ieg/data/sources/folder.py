@@ -8,6 +8,8 @@ in metadata.csv or metadata.jsonl go before class folders, see `metadata`.
 
 from pathlib import Path
 
+import numpy as np
+
 from ieg.data import file_source, listing, metadata
 from ieg.data.files import first_few
 from ieg.data.left_out import LeftOut
@@ -53,7 +55,7 @@ def load(request: Request) -> Source:
     if validation is not None:
         left_out.note_validation(splits["validation"], is_test=test is validation)
     left_out.warn()
-    probe = others.get("probe", Listed())
+    probe = others.get("probe", Listed.of())
     return file_source.make_source(
         request,
         root,
@@ -129,12 +131,13 @@ def _classes(root: Path, train: str, left_out: LeftOut) -> list[str]:
 def _held_out(root: Path, folder: str, classes: list[str], left_out: LeftOut) -> Listed:
     """Images of a split that is not trained on, which may lack some classes."""
     listed = listing.class_tree(root, folder, classes, left_out, every_class=False)
-    if not listed.paths:
+    if not listed:
         raise InputError(
             f"{root / folder} has no image in folders of the classes{left_out.told()}; remove it "
             "to do without, and label images without a class by `mode=predict`"
         )
-    lacking = [name for k, name in enumerate(classes) if k not in set(listed.labels)]
+    counts = np.bincount(listed.labels, minlength=len(classes))
+    lacking = [name for name, count in zip(classes, counts, strict=True) if not count]
     if lacking:
         left_out.notes.append(f"{root / folder} has no image of {first_few(lacking)}")
     return listed

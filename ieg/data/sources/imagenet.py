@@ -43,7 +43,7 @@ def load(request: Request) -> Source:
     train = listing.class_tree(root, "train", classes, left_out)
     test = some_classes(root, "val", classes, left_out)
     left_out.warn()
-    sizes = (len(classes), len(train.paths), len(test.paths))
+    sizes = (len(classes), len(train), len(test))
     note = f"imagenet-like ({sizes[1]:,} images in {sizes[0]} classes, {sizes[2]:,} to test)"
     return file_source.make_source(
         request,
@@ -88,15 +88,14 @@ def some_classes(
     Raises:
       InputError: a class has no image.
     """
-    listed = Listed()
+    lists = []
     for label, wnid in enumerate(classes):
         there = (root / split / wnid).is_dir()
         images = listing.images_below(root, f"{split}/{wnid}", left_out) if there else []
         if every_class and not images:
             raise InputError(f"{root / split} has no image of class {wnid}")
-        listed.paths += images
-        listed.labels += [label] * len(images)
-    return listed
+        lists.append(Listed.of(images, [label] * len(images)))
+    return listing.joined(lists)
 
 
 REGISTRY.register("imagenet")(SourceEntry(load, PRESET, files=True))

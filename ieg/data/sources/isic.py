@@ -89,7 +89,7 @@ def load(probe_sizes: Mapping[str, int], request: Request) -> Source:
     parts = {"train": chosen[:cut], "test": chosen[cut:], "probe": probe}
     note = f"isic2019-like ({cut:,} images, {len(chosen) - cut:,} to test)"
     table = {
-        "path": [_path(row) for part in parts.values() for row in part],
+        "path": listing.encoded([_path(row) for part in parts.values() for row in part]),
         "split": [split for split, part in parts.items() for _ in part],
     }
     return _source(
@@ -215,7 +215,7 @@ def _only(folder: Path, word: str) -> Path | None:
 
 
 def _listed(rows: Sequence[Row]) -> Listed:
-    return Listed([_path(row) for row in rows], [row.true_label for row in rows])
+    return Listed.of([_path(row) for row in rows], [row.true_label for row in rows])
 
 
 def _path(row: Row) -> str:

@@ -44,9 +44,9 @@ def load(request: Request) -> Source:
     index, left_out = _index(root / _INDEX), LeftOut()
     classes = index["class_names"]
     listing.check_classes(classes, f"tfds:{name}", left_out)
-    lists = {split: Listed(**columns) for split, columns in index["splits"].items()}
+    lists = {split: Listed.of(**columns) for split, columns in index["splits"].items()}
     train, validation, made_split = lists["train"], lists.get("validation"), None
-    without = [classes[k] for k in sorted(set(range(len(classes))) - set(train.labels))]
+    without = [classes[k] for k in sorted(set(range(len(classes))) - set(train.labels.tolist()))]
     if without:
         raise _error(name, f"classes without any training image: {first_few(without)}")
     if index["not_read"]:

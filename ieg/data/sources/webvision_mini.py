@@ -7,7 +7,6 @@ Reference: W. Li, L. Wang, W. Li, E. Agustsson, L. Van Gool, "WebVision Database
 and Understanding from Web Data", 2017, arXiv 1708.02862.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +66,7 @@ def load(request: Request) -> Source:
     if counts.min() == 0:
         empty = first_few([names[k] for k in np.flatnonzero(counts == 0)])
         raise InputError(f"classes without any training image in {root / FOLDER}: {empty}")
-    probe = Listed()
+    probe = Listed.of()
     if (root / imagenet.FOLDER / "train").is_dir():
         place = f"{imagenet.FOLDER}/train"
         clean = imagenet.some_classes(root, place, wnids, left_out, every_class=False)
@@ -83,7 +82,7 @@ def load(request: Request) -> Source:
         probe=probe,
         true_labels=file_source.unknown(train, probe),
         views=file_source.imagenet_views,
-        note=_note(request, len(train.paths), len(test.paths)),
+        note=_note(request, len(train), len(test)),
     )
 
 
@@ -119,7 +118,7 @@ def _synsets(path: Path) -> tuple[list[str], list[str]]:
 
 def _listed(root: Path, file: str, prefix: str, left_out: LeftOut) -> Listed:
     """The images of the first 50 classes: lines such as `google/q0001/abc.jpg 0`."""
-    listed = Listed()
+    paths, labels = [], []
     for number, line in enumerate(_lines(root / FOLDER / file), start=1):
         path, _, label = line.strip().rpartition(" ")
         if not path or not label.isdecimal():
@@ -128,11 +127,11 @@ def _listed(root: Path, file: str, prefix: str, left_out: LeftOut) -> Listed:
                 f"class, not {line!r}"
             )
         if int(label) < CLASSES and listing.is_usable(root, f"{prefix}/{path}", left_out):
-            listed.paths.append(f"{prefix}/{path}")
-            listed.labels.append(int(label))
-    if not listed.paths:
+            paths.append(f"{prefix}/{path}")
+            labels.append(int(label))
+    if not paths:
         raise InputError(f"none of the images that {root / FOLDER / file} lists is in {prefix}")
-    return listed
+    return Listed.of(paths, labels)
 
 
 def _test_folder(root: Path) -> str:
@@ -141,12 +140,10 @@ def _test_folder(root: Path) -> str:
 
 def _probe(everything: Listed, seed: int) -> Listed:
     """Draw ten images of each class; a smaller class gives all of its own."""
-    order = keys.generator(seed, "probe").permutation(len(everything.labels))
-    labels = np.array(everything.labels)
-    chosen: Sequence[int] = np.concatenate(
-        [order[labels[order] == k][:PROBE_PER_CLASS] for k in range(CLASSES)]
-    ).tolist()
-    return Listed([everything.paths[i] for i in chosen], labels[chosen].tolist())
+    order = keys.generator(seed, "probe").permutation(len(everything))
+    labels = everything.labels[order]
+    chosen = [order[labels == k][:PROBE_PER_CLASS] for k in range(CLASSES)]
+    return everything[np.concatenate(chosen)]
 
 
 REGISTRY.register("webvisionmini")(

@@ -11,6 +11,7 @@ a million, as network file systems and mounted object storage like it.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ FORMAT = 1
 INDEX = "pack.npz"
 #: Bytes of a shard, about.
 SHARD_BYTES = 1 << 28
+#: Names of what a killed process leaves.
+_UNFINISHED = re.compile(rf"images-\d{{5,}}\.arrayrecord|{re.escape(INDEX)}\.part")
 _SPLITS = ("train", "test", "validation")
 
 
@@ -105,12 +108,15 @@ def write(source: Source, folder: Path) -> tuple[int, int]:
 
 
 def _prepare(folder: Path) -> None:
+    """Make the folder, or empty it of an unfinished pack; nothing is removed beside other files."""
     folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.iterdir():
-        if path.name == INDEX or not path.name.startswith(("images-", INDEX)):
+    found = sorted(folder.iterdir())
+    for path in found:
+        if not _UNFINISHED.fullmatch(path.name):
             raise InputError(
                 f"{folder} has {path.name}; give a new folder", option="output", value=folder
             )
+    for path in found:
         path.unlink()
 
 

@@ -118,6 +118,11 @@ def test_what_is_no_whole_pack_is_refused(
     (pack / "pack.npz").unlink()
     with pytest.raises(InputError, match=r"has no pack\.npz: it is no whole pack"):
         packed.read(pack)
+    (pack / "images-1.jpg").touch()  # of a person
+    left = sorted(pack.iterdir())
+    assert "packed has images-1.jpg; give a" in refused("--mode=pack", photos, f"--output={pack}")
+    assert sorted(pack.iterdir()) == left
+    (pack / "images-1.jpg").unlink()
     # What a killed process has left is no reason to stop.
     assert main(["ieg", "--mode=pack", photos, f"--output={pack}"]) == 0
     assert len(packed.read(pack).pack.paths) == 27

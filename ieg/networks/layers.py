@@ -26,7 +26,9 @@ FAN_IN_UNIFORM = {
 
 def batch_norm(x: Any, momentum: float = 0.9) -> Any:
     """Batch normalization with the settings of the papers: momentum 0.9, epsilon 1e-5."""
-    return keras.layers.BatchNormalization(momentum=momentum, epsilon=1e-5)(x)
+    from ieg.networks.own_layers.batch_norm import FusedBatchNormalization
+
+    return FusedBatchNormalization(momentum=momentum, epsilon=1e-5)(x)
 
 
 def batch_norm_relu(x: Any, momentum: float = 0.9) -> Any:

@@ -146,7 +146,7 @@ def _profile(step: Callable[[], None]) -> dict[str, float]:
             for kind, names in _KINDS.items():
                 if any(name in kernel for name in names):
                     spent[kind] += event.duration_ps / 1e12 / _PROFILED
-    return dict(spent)
+    return {kind: spent[kind] for kind in _KINDS}
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ class Predictor:
             outputs, _ = model.stateless_call(values, others, images, training=False)
             return outputs[1] if output == "features" else outputs
 
-        @tf.function
+        @tf.function(autograph=False)
         def outputs(batch: Any) -> Any:
             return strategy.run(replica_outputs, args=(batch,))
 

@@ -6,6 +6,7 @@ of the pipeline needs saving. The sampler decides on the number of steps in an e
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple, cast
@@ -24,6 +25,9 @@ from ieg.data.dataset import Dataset
 from ieg.data.images import FeatureLoader, Images
 from ieg.data.samplers import Sampling
 from ieg.errors import InputError, TrainingStopped
+
+# No Python condition depends on a tensor here, and the rewriting that would allow it takes seconds.
+_as_written = tf.autograph.experimental.do_not_convert
 
 
 class Probe(NamedTuple):
@@ -307,12 +311,15 @@ class Pipeline:
             first_replica = context.input_pipeline_id * here
             parts = []
             for replica in range(first_replica, first_replica + here):
+                batch_of = functools.partial(
+                    self.batch,
+                    replica=replica,
+                    replicas=replicas,
+                    plan=form.plan,
+                    with_probe=form.with_probe,
+                )
                 batches = tf.data.Dataset.range(start, stop).map(
-                    lambda step, replica=replica: self.batch(
-                        step, replica, replicas, form.plan, with_probe=form.with_probe
-                    ),
-                    num_parallel_calls=calls,
-                    deterministic=True,
+                    _as_written(batch_of), num_parallel_calls=calls, deterministic=True
                 )
                 parts.append(_stacked(batches, block, stop - start) if block else batches)
             turns = tf.data.Dataset.range(here).repeat(math.ceil((stop - start) / (block or 1)))
@@ -369,7 +376,7 @@ def _stacked(batches: tf.data.Dataset, size: int, count: int) -> tf.data.Dataset
         missing = tf.zeros([size - tf.shape(rows)[0], *rows.shape[1:]], rows.dtype)
         return tf.ensure_shape(tf.concat([rows, missing], axis=0), [size, *rows.shape[1:]])
 
-    return batches.batch(size).map(lambda block: tf.nest.map_structure(filled, block))
+    return batches.batch(size).map(_as_written(lambda b: tf.nest.map_structure(filled, b)))
 
 
 def _part(rows: tf.Tensor, replica: int, replicas: int) -> tf.Tensor:

@@ -151,7 +151,8 @@ class FSR(Method):
             )
         self._moving = parts.lookahead_variables(context.model, options.meta_partial_level)
         self._pseudo = _parsed(options.use_pseudo_loss)
-        self._draw = tf.function(self._dictionary_rows)  # eagerly, step by step, it is too slow
+        # Eagerly, step by step, it is too slow.
+        self._draw = tf.function(self._dictionary_rows, autograph=False)
         self._capacity = _capacity(options, context)
         self._start = _start(options, context)
 

@@ -58,7 +58,8 @@ class TrainSteps:
         self._state = state
         self._rule = rule
         self._names: dict[Hashable, tuple[str, ...]] = {}
-        self._compiled = tf.function(self._steps)
+        # No Python condition depends on a tensor, and rewriting them all took half of the tracing.
+        self._compiled = tf.function(self._steps, autograph=False)
 
     def kind(self, step: int) -> tuple[Hashable, bool]:
         """Kind of a step: steps of one call are of one kind, and each kind is traced once.
@@ -121,7 +122,9 @@ class TrainSteps:
                 last=kind[1],
             )
 
-        run = tf.function(on_replica, jit_compile=True) if self._jit else on_replica
+        run = (
+            tf.function(on_replica, jit_compile=True, autograph=False) if self._jit else on_replica
+        )
 
         def one(i: tf.Tensor) -> tf.Tensor:
             found = self._strategy.run(run, args=(block, place + i, rates[i], first + i))

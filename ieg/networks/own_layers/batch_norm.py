@@ -1,5 +1,18 @@
-"""Batch normalization of images by one kernel each way."""
+"""Batch normalization of images by one kernel each way, and the same kernel for forward mode.
 
+Ioffe and Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing Internal
+Covariate Shift", ICML 2015, arXiv 1502.03167.
+
+For each channel, with means ⟨·⟩ over the n pixels of the batch, r = 1 / sqrt(var(x) + ε) and
+x̂ = r (x - ⟨x⟩),
+
+    y = γ x̂ + β,    dy = γ P dx + x̂ dγ + dβ,    P u = r (u - ⟨u⟩ - x̂ ⟨u x̂⟩)
+
+P is symmetric, so the kernel that computes γ P u, Σ u x̂ and Σ u for reverse mode computes γ P u for
+forward mode as well. TensorFlow's own derivative of that kernel takes it apart into a dozen passes.
+"""
+
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -9,20 +22,18 @@ import tensorflow as tf
 from ieg.networks.own_layers.base import OwnLayer
 
 _TYPES = ("float32", "float16", "bfloat16")
+_PIXELS = (0, 1, 2)
+
+#: Three tensors: in x, γ and β, or in dy, x and γ.
+_Three = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 
 
 class FusedBatchNormalization(keras.layers.BatchNormalization, OwnLayer):
     """Batch normalization as Keras computes it, in fewer passes over memory.
 
-    y = γ (x - mean) / sqrt(variance + ε) + β    moments over batch, height and width
-
     Keras writes moments and normalization as a dozen operations, which with their derivatives take
-    a fifth to a third of a step of small networks on a CPU. TensorFlow has a kernel for all of
-    them and another for the derivatives. Other shapes than [B, H, W, C], inference mode and moments
-    of all replicas are left to Keras.
-
-    Ioffe and Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing Internal
-    Covariate Shift", ICML 2015, arXiv 1502.03167.
+    a fifth to a third of a step of small networks on a CPU. Other shapes than [B, H, W, C],
+    inference mode and moments of all replicas are left to Keras.
     """
 
     def call(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
@@ -30,17 +41,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization, OwnLayer):
         is_image = len(x.shape) == 4 and mask is None and self.compute_dtype in _TYPES
         if not (training and self.trainable and is_image) or self.synchronized:
             return super().call(x, training=training, mask=mask)
-        none = tf.zeros([0])  # moving statistics, which the kernel takes in inference mode
-        y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=x,
-            scale=tf.convert_to_tensor(self.gamma),
-            offset=tf.convert_to_tensor(self.beta),
-            mean=none,
-            variance=none,
-            epsilon=self.epsilon,
-        )
-        count = tf.cast(tf.size(x) // x.shape[-1], tf.float32)
-        variance *= (count - 1) / count  # the kernel divides by one less than Keras
+        gamma, beta = map(tf.convert_to_tensor, (self.gamma, self.beta))
+        y, mean, variance = normalize(x, gamma, beta, self.epsilon)
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + value * (1 - self.momentum))
         return y
@@ -54,3 +56,79 @@ class FusedBatchNormalization(keras.layers.BatchNormalization, OwnLayer):
         """γ, β, moving mean and variance."""
         weights: list[np.ndarray] = self.get_weights()
         return weights
+
+
+# As a function of its own: forward mode follows custom gradients of functions alone.
+@tf.function(autograph=False)
+def normalize(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float) -> _Three:
+    """Normalize the channels of a batch; formulas at the top of this module.
+
+    Args:
+      x: [B, H, W, C] float32, float16 or bfloat16.
+      gamma, beta: γ and β [C] float32.
+      epsilon: ε > 0.
+    Returns:
+      y, of the shape and type of x, with first and second derivatives in both modes; mean and
+      variance [C] float32, constants to all derivatives.
+
+    >>> x = tf.reshape([1.0, 3.0], [2, 1, 1, 1])
+    >>> y, mean, variance = normalize(x, tf.ones(1), tf.zeros(1), 1e-5)
+    >>> print(tf.squeeze(y).numpy().round(3), mean.numpy(), variance.numpy())
+    [-1.  1.] [2.] [1.]
+    """
+    # Constants, or the kernels' own derivatives would be recorded beside those below.
+    x0, gamma0, beta0 = map(tf.stop_gradient, (x, gamma, beta))
+    none = tf.zeros([0])  # moving statistics, which the kernel takes in inference mode
+    y0, mean, variance, *kept = tf.raw_ops.FusedBatchNormV3(
+        x=x0, scale=gamma0, offset=beta0, mean=none, variance=none, epsilon=epsilon
+    )
+    count = tf.cast(tf.size(x0) // tf.size(gamma0), tf.float32)
+    variance *= (count - 1) / count  # the kernel divides by n - 1
+    constants = (x0, gamma0, mean, variance, count, *kept[:3])
+
+    @tf.custom_gradient
+    def through(
+        x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor
+    ) -> tuple[tf.Tensor, Callable[[tf.Tensor], _Three]]:
+        return y0, lambda u: _gradients(u, x, gamma, constants, epsilon)
+
+    return through(x, gamma, beta), tf.stop_gradient(mean), tf.stop_gradient(variance)
+
+
+def _gradients(
+    u: tf.Tensor, x: tf.Tensor, gamma: tf.Tensor, constants: Sequence[tf.Tensor], epsilon: float
+) -> _Three:
+    """γ P u, Σ u x̂ and Σ u, with their own derivatives in u, x and γ."""
+
+    @tf.custom_gradient
+    def found(u: tf.Tensor, x: tf.Tensor, gamma: tf.Tensor) -> tuple[_Three, Callable[..., _Three]]:
+        # Gradients are built in a graph of their own, and second ones see no other but that.
+        u0, x0, gamma0, mean, variance, count, *kept = map(tf.stop_gradient, (u, *constants))
+        spaces = {f"reserve_space_{i}": space for i, space in enumerate(kept, 1)}
+
+        def reverse(u: tf.Tensor, scale: tf.Tensor) -> _Three:
+            """scale · P u, Σ u x̂ and Σ u."""
+            three: _Three = tf.raw_ops.FusedBatchNormGradV3(
+                y_backprop=u, x=x0, scale=scale, epsilon=epsilon, **spaces
+            )[:3]
+            return three
+
+        def again(c: tf.Tensor, c_gamma: tf.Tensor, c_beta: tf.Tensor) -> _Three:
+            """Gradients of ⟨c, γ P u⟩ + c_gamma Σ u x̂ + c_beta Σ u in u, x and γ."""
+            one, r = tf.ones_like(gamma0), tf.math.rsqrt(variance + epsilon)
+            wide_x, wide_c = tf.cast(x0, tf.float32), tf.cast(c, tf.float32)
+            slope = c_gamma * r
+            in_u = tf.cast(reverse(c, gamma0)[0], tf.float32)
+            in_u += slope * wide_x + (c_beta - slope * mean)  # c_gamma x̂ + c_beta
+            pc, c_normal, _ = reverse(c, one)
+            pu, u_normal, _ = reverse(u0, one)
+            pc, pu = tf.cast(pc, tf.float32), tf.cast(pu, tf.float32)
+            in_gamma = tf.reduce_sum(wide_c * pu, _PIXELS)
+            turned = in_gamma * r * (wide_x - mean) + u_normal * pc + c_normal * pu
+            in_x = c_gamma * pu - gamma0 * r / count * turned
+            return tf.cast(in_u, u.dtype), tf.cast(in_x, x.dtype), in_gamma
+
+        return reverse(u0, gamma0), again
+
+    three: _Three = found(u, x, gamma)
+    return three

@@ -30,6 +30,7 @@ from benchmarks.steps import alone
 from benchmarks.tables import print_table
 from ieg import config, experiment
 from ieg.methods import REGISTRY as METHODS
+from ieg.networks import precision
 from ieg.training.step import replica_step
 
 _LATE = 10**6  # a step at which no method warms up any more
@@ -48,6 +49,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--method", action="append", choices=METHODS.names(), help="default: four")
     parser.add_argument("--batch", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=9, help="steps that are timed")
+    parser.add_argument("--precision", default="float32", choices=precision.NAMES)
     parser.add_argument("--data", help=argparse.SUPPRESS)
     parser.add_argument("--nodeterministic", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
@@ -67,6 +69,7 @@ def _table(network: str, folder: str, arguments: argparse.Namespace) -> None:
     for method in arguments.method or ["supervised", "l2r", "ieg", "fsr"]:
         words = [f"--data={folder}", f"--network={network}", f"--method={method}"]
         words += [f"--batch={arguments.batch}", f"--rounds={arguments.rounds}"]
+        words += [f"--precision={arguments.precision}"]
         found = alone("benchmarks.profile", *words)
         free = alone("benchmarks.profile", *words, "--nodeterministic")
         spent = [found["spent"][kind] for kind in _KINDS]
@@ -77,7 +80,7 @@ def _table(network: str, folder: str, arguments: argparse.Namespace) -> None:
         lines.append(
             [method, *milliseconds, f"{ratio:.2f}", f"{1000 * found['batch']:.1f}", f"{cost:+.1%}"]
         )
-    caption = f"{network}, batch {arguments.batch}, one core"
+    caption = f"{network}, {arguments.precision}, batch {arguments.batch}, one core"
     print_table([*titles, "determinism"], lines, caption)
 
 
@@ -92,6 +95,7 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "method": method,
         "network_name": network,
         "batch_size": arguments.batch,
+        "precision": arguments.precision,
         "deterministic": not arguments.nodeterministic,
     }
     built = experiment.build(config.resolve(typed))

@@ -113,20 +113,29 @@ def _gradients(
             )[:3]
             return three
 
+        def normal(scale: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
+            """scale · x̂ + offset."""
+            return tf.raw_ops.FusedBatchNormV3(
+                x=x0,
+                scale=scale,
+                offset=offset,
+                mean=mean,
+                variance=variance,
+                epsilon=epsilon,
+                is_training=False,
+            ).y
+
         def again(c: tf.Tensor, c_gamma: tf.Tensor, c_beta: tf.Tensor) -> _Three:
             """Gradients of ⟨c, γ P u⟩ + c_gamma Σ u x̂ + c_beta Σ u in u, x and γ."""
-            one, r = tf.ones_like(gamma0), tf.math.rsqrt(variance + epsilon)
-            wide_x, wide_c = tf.cast(x0, tf.float32), tf.cast(c, tf.float32)
-            slope = c_gamma * r
-            in_u = tf.cast(reverse(c, gamma0)[0], tf.float32)
-            in_u += slope * wide_x + (c_beta - slope * mean)  # c_gamma x̂ + c_beta
+            in_u = reverse(c, gamma0)[0] + normal(c_gamma, c_beta)
+            one, zero = tf.ones_like(gamma0), tf.zeros_like(gamma0)
             pc, c_normal, _ = reverse(c, one)
             pu, u_normal, _ = reverse(u0, one)
-            pc, pu = tf.cast(pc, tf.float32), tf.cast(pu, tf.float32)
+            wide_c, pc, pu = (tf.cast(t, tf.float32) for t in (c, pc, pu))
             in_gamma = tf.reduce_sum(wide_c * pu, _PIXELS)
-            turned = in_gamma * r * (wide_x - mean) + u_normal * pc + c_normal * pu
-            in_x = c_gamma * pu - gamma0 * r / count * turned
-            return tf.cast(in_u, u.dtype), tf.cast(in_x, x.dtype), in_gamma
+            turned = tf.cast(normal(in_gamma, zero), tf.float32) + u_normal * pc + c_normal * pu
+            in_x = c_gamma * pu - gamma0 * tf.math.rsqrt(variance + epsilon) / count * turned
+            return in_u, tf.cast(in_x, x.dtype), in_gamma
 
         return reverse(u0, gamma0), again
 

@@ -23,6 +23,7 @@ import ieg
 BENCHMARKS = {
     "meta_gradient": ("--network=cnn", "--network=resnet29", "--network=wrn28-2"),
     "step": (),
+    "profile": (),
     "overhead": (),
     "scaling": (),
     "augmentation": (),

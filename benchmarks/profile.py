@@ -117,7 +117,7 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         "step": statistics.median(seconds),
         "batch": statistics.mean(taken[20:]),
-        "spent": _profile(step),
+        "spent": spent(step),
     }
 
 
@@ -133,7 +133,7 @@ def _step(built: experiment.Experiment, batch: Any) -> Callable[[], None]:
     return lambda: step().numpy()
 
 
-def _profile(step: Callable[[], None]) -> dict[str, float]:
+def spent(step: Callable[[], None]) -> dict[str, float]:
     """Seconds that the kinds of operations take in one step."""
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
@@ -143,14 +143,14 @@ def _profile(step: Callable[[], None]) -> dict[str, float]:
                 step()
         (file,) = Path(folder).rglob("*.xplane.pb")
         space = xplane_pb2.XSpace.FromString(file.read_bytes())
-    spent: collections.Counter[str] = collections.Counter()
+    seconds: collections.Counter[str] = collections.Counter()
     for plane in space.planes:
         for event in (event for line in plane.lines for event in line.events):
             _, _, kernel = plane.event_metadata[event.metadata_id].name.rpartition(":")
             for kind, names in _KINDS.items():
                 if any(name in kernel for name in names):
-                    spent[kind] += event.duration_ps / 1e12 / _PROFILED
-    return {kind: spent[kind] for kind in _KINDS}
+                    seconds[kind] += event.duration_ps / 1e12 / _PROFILED
+    return {kind: seconds[kind] for kind in _KINDS}
 
 
 if __name__ == "__main__":

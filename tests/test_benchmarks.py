@@ -7,9 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import benchmarks.__main__ as everything
-from benchmarks import approximations, audit_condition, corrections, methods, million, tables
+from benchmarks import (
+    approximations,
+    audit_condition,
+    corrections,
+    methods,
+    million,
+    profile,
+    tables,
+)
 from ieg import grid
 from ieg.config import resolve
 from ieg.recipes import Recipe, Row, RunFolder
@@ -211,3 +220,19 @@ def test_precision_counts_what_a_person_saw_and_recall_what_was_planted() -> Non
     assert scores["blurred"] == (1 / 2, 0)
     assert scores["constant"] == (1, 1)
     assert np.isnan(scores["grey"][0]) and scores["grey"][1] == 0
+
+
+def test_the_profile_of_a_step_tells_convolutions_from_batch_norm() -> None:
+    images, ones = tf.random.stateless_normal([4, 8, 8, 3], [0, 0]), tf.ones([3])
+    kernel = tf.random.stateless_normal([3, 3, 3, 3], [0, 1])
+
+    @tf.function
+    def step(convolutions: bool) -> tf.Tensor:
+        x = tf.nn.conv2d(images, kernel, 1, "SAME") if convolutions else images
+        return tf.compat.v1.nn.fused_batch_norm(x, ones, ones)[0]
+
+    for convolutions in (True, False):
+        step(convolutions)
+        spent = profile.spent(lambda: step(convolutions).numpy())  # noqa: B023
+        assert 0 < spent["batch norm"] < 1
+        assert (spent["convolutions"] > 0) is convolutions

@@ -78,18 +78,20 @@ def make_step(
     network: str,
     batch_size: int,
     examples: int | None = None,
+    probe_size: int | None = None,
 ) -> Callable[[], None]:
     """Compile a step up to the gradients; the update, the same for all methods, is left out.
 
     Args:
       method_name, options, network, batch_size, examples: as in `make_method`. There are as many
-        strong views and probe examples; a dictionary has the size in the method's options.
+        strong views.
+      probe_size: probe examples; None: as many, or the size of a dictionary in the options.
     Returns:
       function that runs the step on random numbers and waits for it.
     """
     method = make_method(method_name, options, network, batch_size, examples)
     model = method.context.model
-    probe_size = getattr(method.options, "queue_bs", batch_size)
+    probe_size = probe_size or int(getattr(method.options, "queue_bs", batch_size))
     batch = _batch(image_shape(network), batch_size, probe_size)
     variables = method.init_state()
     params = [v.value for v in model.trainable_variables]

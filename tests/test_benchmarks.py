@@ -113,7 +113,8 @@ def test_letters_have_their_own_settings(capsys: pytest.CaptureFixture[str]) -> 
         "python -m ieg.main --dataset=cifar10_uniform_0.4 --method=l2r --seed=1 "
         "--checkpoint_path=runs/approximations/l2r-bfloat16 --network_name=resnet32"
     )
-    assert last.endswith("--dataset_dir=mine --precision=mixed_bfloat16")
+    flags = "--dataset_dir=mine --probe_batch_size=64 --precision=mixed_bfloat16"
+    assert last.endswith(flags)
     assert approximations.main(["--row", "ieg", "--seeds=1", "--dry_run", "--letters=mine"]) == 0
     assert "cifar10" not in capsys.readouterr().out
 

@@ -98,8 +98,9 @@ RECIPES.register("ieg_webvision")(
     )
 )
 
-#: L2R as in its paper and in the release: no epochs of equal weights, no averaged weights.
-_L2R = Row("l2r", {"l2r_warmup_epochs": 0, "use_ema": False})
+#: L2R as in its paper and in the release: no epochs of equal weights, no averaged weights, and as
+#: many clean images in a step as others.
+_L2R = Row("l2r", {"l2r_warmup_epochs": 0, "use_ema": False, "probe_batch_size": 100})
 _BESIDE = {"supervised": Row("supervised"), "l2r": _L2R}
 _AS_PUBLISHED = (
     "The published network is not stated, and there an exact share of labels is redrawn from all "

@@ -45,7 +45,10 @@ class TrainingSettings:
     )
     batch_size: int = option(100, "training examples per replica and step", above=0)
     probe_batch_size: int | None = option(
-        None, "clean probe examples per replica and step; unset: the same as --batch_size", above=0
+        None,
+        "clean probe examples per replica and step; unset: 25 for l2r, else the same as "
+        "--batch_size",
+        above=0,
     )
     learning_rate: float = option(0.1, "base learning rate of SGD", above=0)
     momentum: float = option(0.9, "momentum of SGD", at_least=0, below=1)

@@ -3,10 +3,10 @@
     python -m benchmarks.profile --network=cnn4 --network=resnet20 --method=l2r
 
 Builds each step as `python -m ieg.main` does for CIFAR-10, on an archive of random images, with the
-update, the average of the weights and the records per example, in a process of its own that may use
-one core: with several, operations wait for each other. TensorFlow's profiler adds up the time of
-each kind of operation. Beside the step stand the time to prepare its batch, and what the step takes
-without determinism.
+update, the average of the weights and the records per example, and as many clean images as others,
+in a process of its own that may use one core: with several, operations wait for each other.
+TensorFlow's profiler adds up the time of each kind of operation. Beside the step stand the time to
+prepare its batch, and what the step takes without determinism.
 """
 
 import argparse
@@ -98,6 +98,8 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "precision": arguments.precision,
         "deterministic": not arguments.nodeterministic,
     }
+    if METHODS.get(method).needs.probe:
+        typed["probe_batch_size"] = arguments.batch
     built = experiment.build(config.resolve(typed))
     plan = built.method.plan(0, built.state.method_variables)
     blocks = iter(built.pipeline.batches(built.strategy, 0, arguments.rounds + 30, plan, block=1))

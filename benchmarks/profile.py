@@ -3,8 +3,8 @@
     python -m benchmarks.profile --network=cnn4 --network=resnet20 --method=l2r
 
 Builds each step as `python -m ieg.main` does for CIFAR-10, on an archive of random images, with the
-update, the average of the weights and the records per example, and as many clean images as others,
-in a process of its own that may use one core: with several, operations wait for each other.
+update, the average of the weights and the records per example, and as many clean as training
+images, in a process of its own that may use one core: with several, operations wait for each other.
 TensorFlow's profiler adds up the time of each kind of operation. Beside the step stand the time to
 prepare its batch, and what the step takes without determinism.
 """

@@ -30,11 +30,12 @@ from ieg.training import devices
 Rows = dict[str, tuple[str, dict[str, Any], float]]
 
 _PLAIN = 3
+_QUARTER = "l2r, a quarter of the clean images"
 #: Row → (method, options, convolutions per layer).
 _ROWS: Rows = {
     "plain": ("supervised", {}, _PLAIN),
     "l2r": ("l2r", {}, 8),
-    "l2r, a quarter of the clean images": ("l2r", {}, 5 + 3 / 4),
+    _QUARTER: ("l2r", {}, 5 + 3 / 4),
     "ieg": ("ieg", {}, 26),
     "ieg, --noguess_gradient": ("ieg", {"guess_gradient": False}, 22),
     "fsr, --nouse_mixup": ("fsr", {"use_mixup": False}, 5),
@@ -69,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
             options | (fsr if method == "fsr" else {}),
             arguments.network,
             arguments.batch,
-            probe_size=arguments.batch // 4 if "a quarter" in title else None,
+            probe_size=arguments.batch // 4 if title == _QUARTER else None,
         )
         for title, (method, options, _) in rows.items()
     ]

@@ -91,7 +91,8 @@ def make_step(
     """
     method = make_method(method_name, options, network, batch_size, examples)
     model = method.context.model
-    probe_size = probe_size or int(getattr(method.options, "queue_bs", batch_size))
+    if probe_size is None:
+        probe_size = int(getattr(method.options, "queue_bs", batch_size))
     batch = _batch(image_shape(network), batch_size, probe_size)
     variables = method.init_state()
     params = [v.value for v in model.trainable_variables]

@@ -311,7 +311,8 @@ def strong_view(
 def pipeline(config: Config, dataset: Dataset, replicas: int) -> Pipeline:
     """Batches of the data for so many replicas."""
     training, needs = config.training, config.method.needs
-    probe_size, batch_size = training.probe_batch_size or training.batch_size, training.batch_size
+    batch_size, num_classes = training.batch_size, len(dataset.class_names)
+    probe_size = training.probe_batch_size or config.method.probe_size(batch_size, num_classes)
     on_backbone = config.network.backbone != "none"
     if on_backbone and config.origins["batch_size"] != "command line":
         # A few photographs are enough for a head.

@@ -16,6 +16,7 @@ import ieg
 from ieg.classifier.examples import Form
 from ieg.decoding import WHITE
 from ieg.errors import InputError
+from ieg.networks.own_layers import batch_norm  # noqa: F401  a network of one's own may have it
 
 MODEL, FACTS = "model.keras", "classifier.json"
 

@@ -36,7 +36,7 @@ def transposition_error(
     True
     """
 
-    @tf.function
+    @tf.function(autograph=False)  # as training traces it
     def products() -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         theta = [tf.convert_to_tensor(p) for p in params]
         v = [_normal(p, seed + 1 + j) * (0.1 + tf.math.reduce_std(p)) for j, p in enumerate(theta)]

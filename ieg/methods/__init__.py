@@ -275,6 +275,11 @@ class Method:
         self.options = options
         self.context = context
 
+    @staticmethod
+    def probe_size(batch_size: int, num_classes: int) -> int:
+        """Clean probe examples beside so many training examples, unless they are typed."""
+        return batch_size
+
     def init_state(self) -> dict[str, tf.Variable]:
         """Create variables of the method's own (per example, tables, second optimizers), by name.
 

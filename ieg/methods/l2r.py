@@ -8,9 +8,9 @@ variables only (`meta_partial_level`), and `weight_mode=sigmoid`.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import tensorflow as tf
 
@@ -58,9 +58,6 @@ class L2R(Method):
     """Weights the examples of each step by the meta-gradient of a one-step look-ahead."""
 
     Options = Options
-    # As many as training examples, as in the paper, make a step cost 2.7 plain ones instead of 1.9,
-    # and gain nothing: on digits, and on validation images of Fashion-MNIST (docs/results.md).
-    defaults: ClassVar[Mapping[str, Any]] = {"probe_batch_size": 25}
     needs = Needs(probe=True)
     per_example = ("weight",)
     curves = WEIGHT_CURVES | {"Look-ahead on probe images": {"probe_accuracy": "top-1 accuracy"}}
@@ -68,6 +65,14 @@ class L2R(Method):
     def __init__(self, options: Any, context: Context) -> None:
         super().__init__(options, context)
         self._moving = parts.lookahead_variables(context.model, options.meta_partial_level)
+
+    @staticmethod
+    def probe_size(batch_size: int, num_classes: int) -> int:
+        """25, or one of each class if there are more, but no more than the batch has."""
+        # As many as training examples, as in the paper, make a step cost 2.7 plain ones instead of
+        # 1.9 and gain nothing, on digits and on validation images of Fashion-MNIST
+        # (docs/results.md). Classes take turns, so fewer than those would miss some in each step.
+        return min(batch_size, max(25, num_classes))
 
     def init_state(self) -> dict[str, tf.Variable]:
         """Last weights [N], as multiples of the mean; only with `meta_interval` > 1."""

@@ -99,14 +99,15 @@ RECIPES.register("ieg_webvision")(
 )
 
 #: L2R as in its paper and in the release: no epochs of equal weights, no averaged weights, and as
-#: many clean images in a step as others.
+#: many clean as training images in a step.
 _L2R = Row("l2r", {"l2r_warmup_epochs": 0, "use_ema": False, "probe_batch_size": 100})
 _BESIDE = {"supervised": Row("supervised"), "l2r": _L2R}
 _AS_PUBLISHED = (
     "The published network is not stated, and there an exact share of labels is redrawn from all "
     "classes. Runs go to the folder of IEG's, so that one table holds all. An L2R step takes 2.7 "
     "times a plain one, for which see ieg_cifar100. L2R has the setting of its paper: "
-    "look-aheads from the first step on, and accuracy of weights that are not averaged."
+    "look-aheads from the first step on, and accuracy of weights that are not averaged. With G "
+    "GPUs `probe_batch_size` is divided like `batch_size`."
 )
 
 RECIPES.register("compare_cifar100")(

@@ -243,16 +243,18 @@ def _legend(rows: Sequence[Row], titles: Sequence[str]) -> list[str]:
         )
         if any(_is_other_l2r(row.first) for row in rows):
             lines.append(
-                "- published numbers of l2r are without epochs of equal weights and without "
-                "averaged weights: l2r_warmup_epochs=0, use_ema=False"
+                "- published numbers of l2r are without epochs of equal weights, without averaged "
+                "weights, and with as many clean as training images in a step: "
+                "l2r_warmup_epochs=0, use_ema=False, probe_batch_size=batch_size"
             )
     return lines
 
 
 def _is_other_l2r(result: Result) -> bool:
-    """True for L2R with a warm-up or averaged weights, which its published numbers have not."""
+    """True for L2R with other settings than those of its published numbers."""
     settings = result.get("settings") or {}
     changed = settings.get("l2r_warmup_epochs", 0) or settings.get("use_ema", False)
+    changed = changed or settings.get("probe_batch_size") is None
     return result["method"] == "l2r" and bool(changed) and bool(published.beside(result))
 
 

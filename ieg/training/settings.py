@@ -46,8 +46,8 @@ class TrainingSettings:
     batch_size: int = option(100, "training examples per replica and step", above=0)
     probe_batch_size: int | None = option(
         None,
-        "clean probe examples per replica and step; unset: 25 for l2r, else the same as "
-        "--batch_size",
+        "clean probe examples per replica and step; unset: the same as --batch_size; for l2r no "
+        "more than 25, or one of each class if there are more classes",
         above=0,
     )
     learning_rate: float = option(0.1, "base learning rate of SGD", above=0)

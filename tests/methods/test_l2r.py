@@ -104,3 +104,10 @@ def test_the_step_of_the_look_ahead_may_follow_the_schedule():
 def test_a_level_that_the_network_does_not_have_is_refused_at_once():
     with pytest.raises(InputError, match="`meta_partial_level=9`"):
         method(meta_partial_level=9)
+
+
+@pytest.mark.parametrize(
+    "batch_size, classes, expected", [(100, 10, 25), (100, 100, 100), (64, 40, 40), (8, 10, 8)]
+)
+def test_a_step_sees_a_few_clean_images_and_each_class(batch_size, classes, expected):
+    assert REGISTRY.get("l2r").probe_size(batch_size, classes) == expected

@@ -1,5 +1,6 @@
 """Batch norm by TensorFlow's kernels, against Keras' own layer."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ieg import networks
 from ieg.networks import parts
 from ieg.networks.own_layers.batch_norm import FusedBatchNormalization
 
@@ -116,6 +118,23 @@ def test_the_kernel_is_for_moments_of_the_batch_alone(
 ) -> None:
     layer = change(pair()[0])
     assert uses_kernel(layer, images(), training=training) is expected
+
+
+def test_other_arguments_than_ours_are_left_to_keras() -> None:
+    x = images()
+    for changed in ({"axis": 1}, {"renorm": True}, {"scale": False}, {"center": False}):
+        ours, theirs = (
+            FusedBatchNormalization(**changed),
+            keras.layers.BatchNormalization(**changed),
+        )
+        np.testing.assert_allclose(ours(x, training=True), theirs(x, training=True), rtol=1e-6)
+
+
+def test_a_network_with_it_is_copied_with_its_weights() -> None:
+    network = networks.create("cnn", (8, 8, 1), 10, seed=1)
+    twin = copy.deepcopy(network)
+    x = tf.random.stateless_normal([2, 8, 8, 1], [0, 0])
+    np.testing.assert_array_equal(twin(x, training=True), network(x, training=True))
 
 
 def test_features_without_pixels_are_left_to_keras() -> None:

@@ -204,7 +204,8 @@ def test_a_number_that_nobody_read_in_its_paper_is_marked():
     [
         ({"l2r_warmup_epochs": 2, "use_ema": False}, True),
         ({"l2r_warmup_epochs": 0, "use_ema": True}, True),
-        ({"l2r_warmup_epochs": 0, "use_ema": False}, False),
+        ({"l2r_warmup_epochs": 0, "use_ema": False}, True),
+        ({"l2r_warmup_epochs": 0, "use_ema": False, "probe_batch_size": 100}, False),
     ],
 )
 def test_another_setting_than_that_of_the_published_l2r_is_said(settings, other):

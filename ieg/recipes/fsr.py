@@ -36,7 +36,7 @@ RECIPES.register("fsr_cifar100")(
         cost="4 to 10 hours a run on one V100: an estimate, never run",
         published=(Citation(_NUMBERS, setting="CIFAR-100"),),
         remarks=(
-            "No number is verified at 0.4 and 0.8. An FSR step costs 1.8 plain ones (measured on a "
+            "No number is verified at 0.4 and 0.8. An FSR step costs 1.7 plain ones (measured on a "
             "CPU with resnet29, `python -m benchmarks.step`; 2.0 counted in convolutions). "
             f"{_AVERAGES}"
         ),

@@ -60,7 +60,12 @@ def train(strategy_name, batch_size, tmp_path, steps=STEPS, **typed):
     "typed",
     [
         {"method": "supervised"},
-        {"method": "l2r", "l2r_warmup_epochs": 0, "meta_gradient": "forward"},
+        {
+            "method": "l2r",
+            "l2r_warmup_epochs": 0,
+            "meta_gradient": "forward",
+            "probe_batch_size": 40,
+        },
         {
             "method": "l2r",
             "l2r_warmup_epochs": 0,
@@ -119,14 +124,21 @@ def test_one_replica_equals_two(typed, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "typed", [{"method": "supervised"}, {"method": "l2r", "l2r_warmup_epochs": 0}], ids=str
+    "typed",
+    [
+        {"method": "supervised"},
+        {"method": "l2r", "l2r_warmup_epochs": 0, "probe_batch_size": 20},
+    ],
+    ids=str,
 )
 def test_synchronized_batch_norm_is_that_of_the_global_batch(typed, tmp_path):
+    halved = {name: typed[name] // 2 for name in PER_REPLICA if name in typed}
     # Two steps: each multiplies what sums of other sizes have rounded apart.
     flags = {"steps": 2, "network_name": "cnn", **typed}
     one, _ = train("none", 40, tmp_path, **flags)
     two, apart = (
-        train("mirrored", 20, tmp_path, sync_batch_norm=sync, **flags)[0] for sync in (True, False)
+        train("mirrored", 20, tmp_path, sync_batch_norm=sync, **flags | halved)[0]
+        for sync in (True, False)
     )
 
     def largest_difference(other):

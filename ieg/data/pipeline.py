@@ -26,9 +26,6 @@ from ieg.data.images import FeatureLoader, Images
 from ieg.data.samplers import Sampling
 from ieg.errors import InputError, TrainingStopped
 
-# No Python condition depends on a tensor here, and the rewriting that would allow it takes seconds.
-_as_written = tf.autograph.experimental.do_not_convert
-
 
 class Probe(NamedTuple):
     """Probe examples of a batch: image [P, ...] like that of a `Batch`, label [P] int32."""
@@ -363,6 +360,15 @@ class Pipeline:
                 )
             stand_ins[i] = others[np.searchsorted(others, i) % len(others)]
         return tf.constant(stand_ins, tf.int32)
+
+
+def _as_written(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep AutoGraph away from a function: no Python condition in it depends on a tensor.
+
+    The rewriting that would allow it takes seconds.
+    """
+    kept: Callable[..., Any] = tf.autograph.experimental.do_not_convert(function)
+    return kept
 
 
 def _stacked(batches: tf.data.Dataset, size: int, count: int) -> tf.data.Dataset:

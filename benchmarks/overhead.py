@@ -26,11 +26,11 @@ import tensorflow as tf
 from rich.console import Console
 
 from benchmarks.startup import write_archive
+from benchmarks.steps import whole_step
 from benchmarks.tables import print_table
 from ieg import config, experiment
 from ieg.data.pipeline import Pipeline
 from ieg.methods import REGISTRY as METHODS
-from ieg.training.step import replica_step
 from ieg.training.trainer import Plan
 
 _RATE = 0.01
@@ -107,16 +107,9 @@ class _Turns:
     """Callbacks of the trainer that stop its clock and run a turn of the bare loop."""
 
     def __init__(self, built: experiment.Experiment, pipeline: _Watched, steps: int) -> None:
-        variant, last = built.steps().kind(0)
         (block,) = pipeline.batches(built.strategy, 0, 1, block=1)
         batch = tf.nest.map_structure(lambda x: None if x is None else x[0], block)
-
-        def step() -> tf.Tensor:
-            number, rate = tf.constant(0, tf.int64), tf.constant(_RATE)
-            parts = (built.method, built.state, built.method.context.update)
-            return replica_step(batch, rate, number, *parts, variant=variant, last=last)["loss"]
-
-        self._step = tf.function(step)
+        self._step = whole_step(built, batch, number=0, rate=_RATE)
         self._step().numpy()
         self._pipeline, self._steps = pipeline, steps
         self._trainer, self._bare, self._waited = list[float](), list[float](), list[float]()

@@ -42,7 +42,7 @@ ROWS = rows(
         "dynamic_loss": Row("dynamic_loss"),
     }
 )
-#: Chosen so that plain training memorizes within hours.
+#: Plain training begins to memorize within these epochs.
 SETTINGS: Flags = {"network_name": "cnn4", "max_epoch": 20, "weak_pad": 0, "eval_freq": 400}
 _CHANGED = ("uniform_0.4", "uniform_0.8", "asymmetric_0.4", "imbal_0.02")
 _HUMAN_LABELS = "cifar-10n.npz"

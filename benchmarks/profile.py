@@ -26,14 +26,12 @@ import ieg.quiet  # noqa: F401
 import tensorflow as tf
 
 from benchmarks.startup import write_archive
-from benchmarks.steps import alone
+from benchmarks.steps import LATE, alone, interleaved, whole_step
 from benchmarks.tables import print_table
 from ieg import config, experiment
 from ieg.methods import REGISTRY as METHODS
 from ieg.networks import precision
-from ieg.training.step import replica_step
 
-_LATE = 10**6  # a step at which no method warms up any more
 _PROFILED = 5
 #: Kind of operation → parts of the names of TensorFlow's kernels.
 _KINDS = {
@@ -108,31 +106,17 @@ def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
         start = time.perf_counter()
         block = next(blocks)
         taken.append(time.perf_counter() - start)
-    step = _step(built, tf.nest.map_structure(lambda x: None if x is None else x[0], block))
-    for _ in range(3):
-        step()
-    seconds = []
-    for _ in range(arguments.rounds):
-        start = time.perf_counter()
-        step()
-        seconds.append(time.perf_counter() - start)
+    batch = tf.nest.map_structure(lambda x: None if x is None else x[0], block)
+    started = whole_step(built, batch, number=LATE, rate=0.0)
+
+    def step() -> None:
+        started().numpy()
+
     return {
-        "step": statistics.median(seconds),
+        "step": interleaved([step], arguments.rounds)[0],
         "batch": statistics.mean(taken[20:]),
         "spent": spent(step),
     }
-
-
-def _step(built: experiment.Experiment, batch: Any) -> Callable[[], None]:
-    variant, last = built.steps().kind(_LATE)
-
-    @tf.function
-    def step() -> tf.Tensor:
-        parts = (built.method, built.state, built.method.context.update)
-        number, rate = tf.constant(_LATE, tf.int64), tf.constant(0.0)
-        return replica_step(batch, rate, number, *parts, variant=variant, last=last)["loss"]
-
-    return lambda: step().numpy()
 
 
 def spent(step: Callable[[], None]) -> dict[str, float]:

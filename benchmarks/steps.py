@@ -14,12 +14,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ieg import memory, networks
+from ieg import experiment, memory, networks
 from ieg.data.pipeline import Batch, Probe
 from ieg.methods import REGISTRY as METHODS
 from ieg.methods import Context, Examples, Length, Method, StepState
 from ieg.networks import parts
 from ieg.networks.wrn import wrn28_10
+from ieg.training.step import replica_step
 from ieg.update import UpdateRule
 
 #: A wide residual network that 2 CPU cores can train.
@@ -29,7 +30,8 @@ NETWORKS = (*networks.REGISTRY.names(), NARROW)
 #: Of all networks that are timed.
 CLASSES = 10
 
-_STEP = 10**6  # late enough that no method warms up any more
+#: Number of a step so late that no method warms up any more.
+LATE = 10**6
 
 
 def make_method(
@@ -102,20 +104,52 @@ def make_step(
     def step(batch: Batch) -> Any:
         values = [tf.convert_to_tensor(v) for v in params]
         state = StepState(
-            step=tf.constant(_STEP, tf.int64),
+            step=tf.constant(LATE, tf.int64),
             learning_rate=tf.constant(0.1),
             params=values,
             network_state=[tf.convert_to_tensor(v) for v in others],
             buffers=[tf.zeros_like(v) for v in values],
             variables=variables,
         )
-        output = method.step(batch, state, method.variant(_STEP))
+        output = method.step(batch, state, method.variant(LATE))
         return output.gradients, output.network_state, output.loss
 
     def run() -> None:
         step(batch)[2].numpy()
 
     return run
+
+
+def whole_step(
+    built: experiment.Experiment, batch: Batch, *, number: int, rate: float
+) -> Callable[[], tf.Tensor]:
+    """Compile a step as training makes it, with the update and the records, on one batch.
+
+    Args:
+      built: the run.
+      batch: the part of one replica.
+      number: of the step, 0-based; methods that warm up look at it.
+      rate: learning rate.
+    Returns:
+      function that starts the step and returns its loss, for which nobody has waited.
+    """
+    variant, last = built.steps().kind(number)
+
+    @tf.function(autograph=False)
+    def step() -> tf.Tensor:
+        found = replica_step(
+            batch,
+            tf.constant(rate),
+            tf.constant(number, tf.int64),
+            built.method,
+            built.state,
+            built.method.context.update,
+            variant=variant,
+            last=last,
+        )
+        return found["loss"]
+
+    return step
 
 
 def image_shape(network: str) -> tuple[int, int, int]:

@@ -35,7 +35,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ieg import mapped
+from ieg import blas, mapped
 from ieg.audit import channel as channels
 from ieg.audit.channel import Evidence, FloatArray, IntArray, softmax
 from ieg.errors import InputError
@@ -215,11 +215,12 @@ def _held_out_likelihoods(
         regression = ScoreRegression(rows[~held])
         projected = ((rows[held] - regression.center) @ regression.directions).astype(np.float64)
         labels, training = given.take(held), given.take(~held)
-        for c, choice in enumerate(CHOICES):
-            for t, one in enumerate(_rounds(regression, training, num_classes, *choice)):
-                p = softmax(projected @ one.weights + one.bias)
-                through = labels.likelihoods(one.channel)
-                total[c, t] += channels.log_likelihoods(p, through).sum()
+        with blas.threads_for(rows.size * num_classes):
+            for c, choice in enumerate(CHOICES):
+                for t, one in enumerate(_rounds(regression, training, num_classes, *choice)):
+                    p = softmax(projected @ one.weights + one.bias)
+                    through = labels.likelihoods(one.channel)
+                    total[c, t] += channels.log_likelihoods(p, through).sum()
         seen += int(held.sum())
     return total / max(seen, 1)
 
@@ -253,20 +254,22 @@ def _combine(
     weights = np.zeros([regression.directions.shape[1], num_classes])
     bias, logits = np.zeros(num_classes), np.zeros([len(rows), num_classes])
     channel, sharpness = np.zeros([num_classes, num_classes]), 0.0
-    for choice, shares in zip(CHOICES, share, strict=True):
-        if not shares.any():
-            continue
-        needed = shares[: np.flatnonzero(shares)[-1] + 1]
-        # The generator is second: zip ends it without running the round after the last.
-        for w, one in zip(needed, _rounds(regression, given, num_classes, *choice), strict=False):
-            weights += w * one.weights
-            bias += w * one.bias
-            logits += w * one.logits
-            channel += w * one.channel
-            sharpness += w * one.sharpness
-    posterior = channels.posterior(softmax(logits), given.likelihoods(channel))[0]
-    if len(rows) >= _DISCRIMINATIVE * rows.shape[1]:
-        weights, bias = logistic.fit(regression.projected, posterior, (weights, bias))
+    with blas.threads_for(rows.size * num_classes):
+        for choice, shares in zip(CHOICES, share, strict=True):
+            if not shares.any():
+                continue
+            needed = shares[: np.flatnonzero(shares)[-1] + 1]
+            rounds = _rounds(regression, given, num_classes, *choice)
+            # They are second: zip ends them without running the round after the last.
+            for w, one in zip(needed, rounds, strict=False):
+                weights += w * one.weights
+                bias += w * one.bias
+                logits += w * one.logits
+                channel += w * one.channel
+                sharpness += w * one.sharpness
+        posterior = channels.posterior(softmax(logits), given.likelihoods(channel))[0]
+        if len(rows) >= _DISCRIMINATIVE * rows.shape[1]:
+            weights, bias = logistic.fit(regression.projected, posterior, (weights, bias))
     on_features = regression.directions @ weights
     return GaussianHead(
         weights=on_features.astype(np.float32),

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from ieg import mapped
+from ieg import blas, mapped
 
 #: Features in memory, or many in a file.
 Rows = NDArray[np.float32] | NDArray[np.float16]
@@ -39,6 +39,11 @@ class ScoreRegression:
         if features.size > mapped.CELLS and count >= dim:
             self._fit_in_blocks(features)
             return
+        with blas.threads_for(features.size * min(count, dim)):
+            self._fit_in_memory(features)
+
+    def _fit_in_memory(self, features: Rows) -> None:
+        count, dim = features.shape
         centered = features - self.center
         if count < dim:  # the smaller of the two Gram matrices has the same eigenvalues
             values, left = np.linalg.eigh((centered @ centered.T).astype(np.float64) / count)

@@ -34,6 +34,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ieg import blas
 from ieg.audit import channel as channels
 from ieg.audit.channel import Evidence, softmax
 from ieg.audit.neighbors import nearest
@@ -231,7 +232,9 @@ def combine(parts: Mapping[str, ArrayLike], labels: ArrayLike, channel: ArrayLik
     names, start = list(parts), np.asarray(channel, np.float64)
     stacked, given = _checked(parts, labels, start)
     some = np.linspace(0, len(given) - 1, min(len(given), _FITTED_ON)).astype(np.int64)
-    chosen, single = _choose(stacked[:, some], _all_noisy(given[some]), start)
+    part = stacked[:, some]
+    with blas.threads_for(part.size):
+        chosen, single = _choose(part, _all_noisy(given[some]), start)
     p = softmax(np.tensordot(chosen.weights, stacked, 1))
     through = chosen.channel.T[given]
     disagreement = float((p.argmax(axis=1) != given).mean())

@@ -3,7 +3,7 @@
 M. Ren, W. Zeng, B. Yang and R. Urtasun, "Learning to Reweight Examples for Robust Deep Learning",
 ICML 2018 (arXiv 1803.09050). This follows the paper: a step is its algorithm 1. Extensions are the
 warm-up (`l2r_warmup_epochs`), look-aheads in some steps only (`meta_interval`) or for some
-variables only (`meta_partial_level`), and `weight_mode=sigmoid`.
+variables only (`meta_partial_level`), `weight_mode=sigmoid`, and `l2r_agreement_epoch`.
 """
 
 from __future__ import annotations
@@ -50,6 +50,14 @@ class Options(IntervalOptions, LookaheadOptions):
     # letters with 100 probe images L2R stays at chance from a cold start.
     l2r_warmup_epochs: int = option(
         2, "epochs with equal weights before the first look-ahead; the paper has 0", at_least=0
+    )
+    # The smaller the probe loss, the less its gradient tells clean from wrong labels ("Revisiting
+    # Meta-Learning with Noisy Labels", 2025, arXiv 2510.12209), and a long training memorizes.
+    l2r_agreement_epoch: int | None = option(
+        None,
+        "epoch from which on the weights are multiplied by how far the network agrees with the "
+        "given label, its probability in shares of the largest; unset: never",
+        at_least=0,
     )
 
 
@@ -111,6 +119,10 @@ class L2R(Method):
         with after_look_ahead(self.options, weights), tf.GradientTape() as tape:
             tape.watch(state.params)
             logits, network_state = self.network(state.params, state.network_state, batch.image)
+            if self.options.l2r_agreement_epoch is not None and variant is not Weighing.EQUAL:
+                first = self.options.l2r_agreement_epoch * self.context.length.steps_per_epoch
+                agreed = tf.where(state.step < first, 1.0, agreement(logits, batch.label))
+                weights = normalized(weights * agreed, scope)
             loss = tf.reduce_sum(weights * cross_entropy(targets, logits))
         return StepOutput(
             gradients=self.gradient(tape, loss, state.params),
@@ -120,3 +132,23 @@ class L2R(Method):
             scalars=scalars | weight_scalars(weights, batch),
             per_example={"weight": weights},
         )
+
+
+def agreement(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """p_y / max_k p_k = exp(z_y - max_k z_k), without a gradient.
+
+    1 where the label is the predicted class, however unsure: what the network has not learned yet
+    keeps its weight.
+
+    Args:
+      logits: [B, K] z.
+      labels: [B] int y.
+    Returns:
+      [B] in [0, 1].
+
+    >>> logits = tf.math.log([[0.5, 0.25, 0.25], [0.2, 0.8, 0.0]])
+    >>> print(agreement(logits, tf.constant([0, 0])).numpy())
+    [1.   0.25]
+    """
+    given = tf.gather(logits, labels, batch_dims=1)
+    return tf.exp(tf.stop_gradient(given - tf.reduce_max(logits, axis=1)))

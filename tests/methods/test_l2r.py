@@ -11,6 +11,7 @@ from ieg.data.pipeline import Batch, Probe
 from ieg.errors import InputError
 from ieg.losses import cross_entropy, label_smoothing
 from ieg.methods import REGISTRY
+from ieg.methods.l2r import agreement
 from ieg.methods.lookahead import Weighing
 from ieg.networks import parts
 from tests import contexts
@@ -89,6 +90,28 @@ def test_sigmoid_weights_have_the_order_of_the_clamped_ones_and_less_spread():
     assert 0 < sigmoid.std() < clamped.std() / 2
     order = np.argsort(sigmoid)
     assert np.all(np.diff(clamped[order]) >= 0)
+
+
+def test_agreement_scales_the_weights_by_shares_of_the_largest_probability_from_its_epoch_on():
+    plain, before, agreeing = (
+        step(method(l2r_warmup_epochs=0, l2r_agreement_epoch=epoch), 3) for epoch in (None, 2, 1)
+    )  # epochs have 3 steps
+    weights = plain.per_example["weight"].numpy()
+    np.testing.assert_allclose(before.per_example["weight"], weights, rtol=1e-5)
+    p = tf.nn.softmax(plain.logits).numpy()
+    expected = weights * p[np.arange(B), batch().label] / p.max(axis=1)
+    expected /= expected.sum()
+    np.testing.assert_allclose(agreeing.per_example["weight"], expected, rtol=1e-5)
+    losses = cross_entropy(label_smoothing(batch().label, K, 0.1), plain.logits)
+    np.testing.assert_allclose(agreeing.loss, np.sum(expected * losses), rtol=1e-5)
+
+
+def test_no_gradient_flows_through_the_agreement():
+    logits, labels = tf.random.stateless_normal([B, K], [0, 1]), batch().label
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        found = tf.reduce_sum(agreement(logits, labels))
+    assert tape.gradient(found, logits) is None
 
 
 def test_the_step_of_the_look_ahead_may_follow_the_schedule():

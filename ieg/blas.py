@@ -1,18 +1,19 @@
-"""Threads of BLAS, which serve large matrix products and hinder small ones."""
+"""Number of BLAS threads: several for large matrix products, one for small ones."""
 
 from contextlib import AbstractContextManager, nullcontext
 
 from threadpoolctl import threadpool_limits
 
-#: Multiplications that one core does in a few milliseconds, about a time slice.
+#: Multiplications that one core does in a few milliseconds, about a time slice of the scheduler.
 _WORTH_SHARING = 10**8
 
 
 def threads_for(multiplications: int) -> AbstractContextManager[object]:
-    """Limit NumPy's and SciPy's products to one thread where several would not pay.
+    """Limit NumPy's products to one thread where several would gain nothing.
 
-    The threads of a product wait for each other: on an idle machine that costs what they gain on a
-    small one, and on a busy machine every product lasts until the last of them gets its time slice.
+    The threads of a product wait for each other. On an idle machine that costs as much as they gain
+    on a small product; on a busy one every product takes until the last thread gets a time slice.
+    The limit holds for the whole process: two Python threads must not enter it at once.
 
     Args:
       multiplications: of one product, n · m · k for matrices [n, m] and [m, k].

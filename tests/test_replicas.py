@@ -69,6 +69,7 @@ def train(strategy_name, batch_size, tmp_path, steps=STEPS, **typed):
         {
             "method": "l2r",
             "l2r_warmup_epochs": 0,
+            "l2r_agreement_epoch": 0,
             "meta_gradient": "nested",
             "probe_batch_size": 20,
         },

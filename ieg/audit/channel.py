@@ -8,8 +8,8 @@ T is estimated by expectation maximization under a Dirichlet prior that pulls it
 channel, and τ is the temperature under which the given labels are most likely (Bootkrajang and
 Kabán, "Label-Noise Robust Logistic Regression and Its Applications", ECML PKDD 2012).
 
-Arrays [n, K] lie column by column in memory. Sums over their short rows are sums of columns then,
-as fast as BLAS, whose threads would wait for each other: on a busy machine four times as long.
+Arrays [n, K] are kept in column-major order: NumPy then sums their short rows as fast as BLAS does,
+whose threads would wait for each other, on a busy machine four times as long.
 """
 
 from typing import NamedTuple
@@ -45,7 +45,7 @@ class Evidence(NamedTuple):
 
     def likelihoods(self, channel: FloatArray) -> FloatArray:
         """[n, K] probability of each label if the true class were k: T[k, g], or k = g."""
-        through = channel[:, self.labels].T
+        through = np.take(channel, self.labels, axis=1).T
         through[self.clean] = np.eye(len(channel))[self.labels[self.clean]]
         return through
 

@@ -109,7 +109,7 @@ def on_features(
       labels: [n] int in [0, K), the given ones.
       logits: [n, K] of the head, each row by a head that has not seen that label.
       posterior: [n, K] the head's P(true = k | example, given label), which the others learn.
-      channel: [K, K] the head's T.
+      channel: [K, K] the head's T > 0.
       seed: of the kernel's landmarks.
     Returns:
       a `Combination` of the parts "head", "kernel" and "neighbors".
@@ -190,7 +190,7 @@ def of_training(
         p = softmax(_sharpness(*held_out, num_classes) * stacked[0])
         start = channels.symmetric(_FIRST_NOISE, num_classes)
         channel = channels.expectation_maximization(p, _all_noisy(given), start, _ROUNDS_ALONE)
-    posterior, likelihood = channels.posterior(p, channel.T[given])
+    posterior, likelihood = channels.posterior(p, _all_noisy(given).likelihoods(channel))
     rows = np.arange(len(given))
     score = (1 - posterior[rows, given]).clip(_LEAST_SCORE, 1 - _LEAST_SCORE)
     by_loss = _score_by(np.asarray(running_loss, np.float64), score)
@@ -231,12 +231,14 @@ def combine(parts: Mapping[str, ArrayLike], labels: ArrayLike, channel: ArrayLik
     """
     names, start = list(parts), np.asarray(channel, np.float64)
     stacked, given = _checked(parts, labels, start)
+    if not (start > 0).all():
+        raise ValueError(f"expected a channel with entries above 0, got {start.min()}")
     some = np.linspace(0, len(given) - 1, min(len(given), _FITTED_ON)).astype(np.int64)
     part = stacked[:, some]
     with blas.threads_for(part.size):
         chosen, single = _choose(part, _all_noisy(given[some]), start)
     p = softmax(np.tensordot(chosen.weights, stacked, 1))
-    through = chosen.channel.T[given]
+    through = _all_noisy(given).likelihoods(chosen.channel)
     disagreement = float((p.argmax(axis=1) != given).mean())
     rows = np.arange(len(given))
     return Combination(

@@ -260,7 +260,7 @@ def _combine(
                 continue
             needed = shares[: np.flatnonzero(shares)[-1] + 1]
             rounds = _rounds(regression, given, num_classes, *choice)
-            # They are second: zip ends them without running the round after the last.
+            # The generator is second: zip ends without running the round after the last.
             for w, one in zip(needed, rounds, strict=False):
                 weights += w * one.weights
                 bias += w * one.bias

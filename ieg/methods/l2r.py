@@ -51,12 +51,14 @@ class Options(IntervalOptions, LookaheadOptions):
     l2r_warmup_epochs: int = option(
         2, "epochs with equal weights before the first look-ahead; the paper has 0", at_least=0
     )
-    # The smaller the probe loss, the less its gradient tells clean from wrong labels ("Revisiting
-    # Meta-Learning with Noisy Labels", 2025, arXiv 2510.12209), and a long training memorizes.
+    # In a long training a quarter of the weight stays on wrong labels, and the network memorizes
+    # them (docs/results.md). A related cause, weights that say less once the probe loss is small:
+    # "Revisiting Meta-Learning with Noisy Labels: Reweighting Dynamics and Theoretical Guarantees",
+    # 2025, arXiv 2510.12209.
     l2r_agreement_epoch: int | None = option(
         None,
-        "epoch from which on the weights are multiplied by how far the network agrees with the "
-        "given label, its probability in shares of the largest; unset: never",
+        "epoch from which on, after the warm-up, weights are multiplied by p_y / max_k p_k, the "
+        "predicted probability of the given label relative to the largest one; unset: never",
         at_least=0,
     )
 
@@ -87,8 +89,11 @@ class L2R(Method):
         return memories(self.context, "weight") if self.options.meta_interval > 1 else {}
 
     def too_short(self) -> str | None:
-        """The warm-up may be longer than the run."""
-        return self.context.length.within("l2r_warmup_epochs", self.options.l2r_warmup_epochs)
+        """The warm-up may be longer than the run, and agreement may begin after its end."""
+        length, begin = self.context.length, self.options.l2r_agreement_epoch
+        if begin is not None and length.total_steps <= begin * length.steps_per_epoch:
+            return f"the run ends before agreement begins, by `l2r_agreement_epoch={begin}`"
+        return length.within("l2r_warmup_epochs", self.options.l2r_warmup_epochs)
 
     def variant(self, step: int) -> Weighing:
         """Origin of the example weights of a step; equal weights in the warm-up."""
@@ -121,8 +126,8 @@ class L2R(Method):
             logits, network_state = self.network(state.params, state.network_state, batch.image)
             if self.options.l2r_agreement_epoch is not None and variant is not Weighing.EQUAL:
                 first = self.options.l2r_agreement_epoch * self.context.length.steps_per_epoch
-                agreed = tf.where(state.step < first, 1.0, agreement(logits, batch.label))
-                weights = normalized(weights * agreed, scope)
+                agreed = normalized(weights * agreement(logits, batch.label), scope)
+                weights = tf.where(state.step < first, weights, agreed)
             loss = tf.reduce_sum(weights * cross_entropy(targets, logits))
         return StepOutput(
             gradients=self.gradient(tape, loss, state.params),
@@ -135,10 +140,11 @@ class L2R(Method):
 
 
 def agreement(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """p_y / max_k p_k = exp(z_y - max_k z_k), without a gradient.
+    """Agreement of the network with the given labels, without a gradient.
 
-    1 where the label is the predicted class, however unsure: what the network has not learned yet
-    keeps its weight.
+        a = p_y / max_k p_k = exp(z_y - max_k z_k)
+
+    It is 1 where the given label is the predicted class, even if the network is unsure.
 
     Args:
       logits: [B, K] z.

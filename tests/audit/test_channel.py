@@ -30,6 +30,22 @@ def test_clean_labels_count_nothing_and_allow_no_other_class() -> None:
     assert given.likelihoods(found)[[2, 4]] == pytest.approx(np.array([found[:, 1], [0, 1]]))
 
 
+def test_rounds_are_those_of_the_formula_whatever_the_order_and_number_of_labels() -> None:
+    rng = np.random.default_rng(3)
+    p = rng.dirichlet(np.ones(4), 30)
+    p[:3] = np.eye(4)[:3]
+    labels, clean = rng.choice([0, 1, 3], 30), tuple(range(20, 30))  # nobody is called 2
+    start = channel.symmetric(0.3, 4)
+    expected, n = start, 20
+    for _ in range(3):
+        r = p[:n] * expected.T[labels[:n]]
+        counts = (r / r.sum(axis=1, keepdims=True)).T @ np.eye(4)[labels[:n]]
+        expected = counts + 20 * channel.symmetric(1 - np.trace(counts) / n, 4)
+        expected = expected / expected.sum(axis=1, keepdims=True)
+    found = channel.expectation_maximization(p, evidence(labels.tolist(), clean), start, 3)
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
 def test_known_channel_is_recovered() -> None:
     rng = np.random.default_rng(1)
     true = np.array([[0.6, 0.4, 0], [0, 0.9, 0.1], [0.2, 0.2, 0.6]])

@@ -47,7 +47,7 @@ def step(l2r, number):
 
 
 def test_equal_weights_during_the_warm_up_are_plain_training():
-    output = step(method(l2r_warmup_epochs=2), 5)
+    output = step(method(l2r_warmup_epochs=2, l2r_agreement_epoch=0), 5)
     np.testing.assert_allclose(output.per_example["weight"], np.full(B, 1 / B), rtol=1e-6)
     targets = label_smoothing(batch().label, K, 0.1)
     np.testing.assert_allclose(
@@ -68,6 +68,8 @@ def test_a_warm_up_as_long_as_the_run_is_told():
     # the run has 4 epochs
     assert "by `l2r_warmup_epochs=4`" in method(l2r_warmup_epochs=4).too_short()
     assert method(l2r_warmup_epochs=3).too_short() is None
+    assert "by `l2r_agreement_epoch=4`" in method(l2r_agreement_epoch=4).too_short()
+    assert method(l2r_agreement_epoch=3).too_short() is None
 
 
 def test_weights_sum_to_one_and_scalars_describe_them():
@@ -97,7 +99,7 @@ def test_agreement_scales_the_weights_by_shares_of_the_largest_probability_from_
         step(method(l2r_warmup_epochs=0, l2r_agreement_epoch=epoch), 3) for epoch in (None, 2, 1)
     )  # epochs have 3 steps
     weights = plain.per_example["weight"].numpy()
-    np.testing.assert_allclose(before.per_example["weight"], weights, rtol=1e-5)
+    np.testing.assert_array_equal(before.per_example["weight"], weights)
     p = tf.nn.softmax(plain.logits).numpy()
     expected = weights * p[np.arange(B), batch().label] / p.max(axis=1)
     expected /= expected.sum()

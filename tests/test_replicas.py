@@ -194,7 +194,7 @@ def look_ahead(built, batch):
     """Example weights of one step [B], or of dynamic_loss the gradients of its φ."""
     method, state = built.method, built.state
 
-    @tf.function
+    @tf.function(autograph=False)
     def run():
         def replica(batch):
             start = StepState(
@@ -249,7 +249,7 @@ def test_helpers_across_two_replicas():
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
 
-    @tf.function
+    @tf.function(autograph=False)
     def run():
         def replica():
             mine = tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, tf.float32)

@@ -470,7 +470,9 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         self.card_ = fitted.card
         self.model_ = fitted.model
         self.network_ = fitted.model.layers[-2]  # in front of the softmax
-        self._outputs = tf.function(lambda batch: fitted.model(batch, training=False))
+        self._outputs = tf.function(
+            lambda batch: fitted.model(batch, training=False), autograph=False
+        )
 
     def _fitted(self) -> Fitted:
         """Fitted attributes as one value."""

@@ -92,7 +92,7 @@ def _logits(experiment: Experiment, images: FileImages) -> np.ndarray:
     weights = experiment.state.evaluated_weights()
     if experiment.backbone is None:
         return experiment.predictor(weights)(images)
-    model = tf.function(full_network(experiment))
+    model = tf.function(full_network(experiment), autograph=False)
     alone = tf.distribute.get_strategy()
     size = experiment.config.evaluation.val_batch_size
     return sweep(images, alone, lambda pixels: model(pixels), batch_size=size, weak=None)

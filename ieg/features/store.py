@@ -76,7 +76,9 @@ class FeatureStore:
         self._shards: dict[Path, int] = {}
         self._damaged: set[Path] = set()
         self._places = Places()
-        self._network = tf.function(lambda pixels: backbone.model(pixels, training=False))
+        self._network = tf.function(
+            lambda pixels: backbone.model(pixels, training=False), autograph=False
+        )
 
     @classmethod
     def open(cls, folder: str | Path, backbone: Backbone, views: Views) -> FeatureStore:

@@ -158,7 +158,7 @@ def test_modes_agree_on_networks_with_batch_norm(name, level):
         moving=parts.lookahead_variables(model, level),
     )
 
-    @tf.function
+    @tf.function(autograph=False)
     def gradient(mode):
         return meta_gradient(
             inner,

@@ -56,7 +56,7 @@ def traced(name, model, **options):
     )
     variables = one.init_state()
 
-    @tf.function
+    @tf.function(autograph=False)
     def step():
         output = one.step(batch(), contexts.start(model, variables=variables), one.variant(0))
         return output.gradients, output.network_state, output.scalars, output.per_example
@@ -79,7 +79,7 @@ def test_the_step_is_the_same_and_its_passes_wait(name):
 
 
 def test_what_waits_is_not_taken_from_before():
-    @tf.function
+    @tf.function(autograph=False)
     def twice(x):
         first = [tf.exp(x), tf.exp(x + 1)]
         with after({"first": first}):

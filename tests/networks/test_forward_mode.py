@@ -34,7 +34,9 @@ def images(seed: int, size: int) -> tf.Tensor:
 
 def meta_gradients(name: str, size: int) -> list[np.ndarray]:
     """∂(probe loss after a look-ahead)/∂(example weights), forward and nested."""
-    model = networks.create(name, (size, size, 3), CLASSES, seed=1)
+    # Not by `networks.create`, which would set the precision.
+    with networks.seeded(1):
+        model = networks.REGISTRY.get(name).build((size, size, 3), CLASSES, dropout_rate=0.0)
     others = [v.value for v in model.non_trainable_variables]
     labels = tf.one_hot(np.arange(BATCH) % CLASSES, CLASSES, dtype=keras.config.floatx())
     training, probe = images(0, size), images(1, size)
@@ -52,7 +54,7 @@ def meta_gradients(name: str, size: int) -> list[np.ndarray]:
         decay=parts.weight_decay(model, 1e-3),
     )
 
-    @tf.function
+    @tf.function(autograph=False)
     def gradient(mode: str) -> tf.Tensor:
         params = [tf.convert_to_tensor(v.value) for v in model.trainable_variables]
         weights = tf.ones(BATCH, labels.dtype) / BATCH
@@ -116,7 +118,7 @@ def test_forward_mode_is_the_transpose_of_reverse_mode(name: str, size: int) -> 
         for p in model.trainable_variables
     ]
 
-    @tf.function
+    @tf.function(autograph=False)
     def products() -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         params = [tf.convert_to_tensor(p.value) for p in model.trainable_variables]
         with tf.GradientTape() as tape:

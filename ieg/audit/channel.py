@@ -9,7 +9,7 @@ channel, and τ is the temperature under which the given labels are most likely 
 Kabán, "Label-Noise Robust Logistic Regression and Its Applications", ECML PKDD 2012).
 
 Arrays [n, K] are kept in column-major order: NumPy then sums their short rows as fast as BLAS does,
-whose threads would wait for each other, on a busy machine four times as long.
+whose threads would wait for each other.
 """
 
 from typing import NamedTuple

@@ -165,3 +165,8 @@ def test_held_out_labels_right_or_wrong_tell_how_sure_a_head_may_be(noise: float
 def test_bad_input(parts: dict[str, np.ndarray], labels: list[int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         evidence.combine(parts, labels, START)
+
+
+def test_a_channel_under_which_a_label_is_impossible_is_refused() -> None:
+    with pytest.raises(ValueError, match="above 0, got 0.0"):
+        evidence.combine({"head": np.zeros([2, 2])}, [0, 1], np.eye(2))

@@ -29,14 +29,19 @@ class Ledger(tf.Module):
     def record(self, index: tf.Tensor, values: Mapping[str, tf.Tensor]) -> None:
         """Enter the values of a batch; called in replica context.
 
+        An example that is c times in the batch counts as c visits with the mean x of its values,
+        a ← d^c a + (1 - d^c) x. Each row adds its share of that change.
+
         Args:
           index: [B] examples of this replica.
           values: [B] for each column.
         """
         rows = tf.stack([tf.cast(values[c], tf.float32) for c in self.columns], axis=1)  # [B, C]
         index, rows = replicas.gather(index), replicas.gather(rows)
-        change = (1 - DECAY) * (rows - tf.gather(self.means, index))
-        replicas.scatter_add(self.means, index, change)
+        same = tf.cast(index[:, tf.newaxis] == index, tf.float64)
+        copies = tf.reduce_sum(same, axis=1, keepdims=True)
+        share = tf.cast((1 - DECAY**copies) / copies, tf.float32)
+        replicas.scatter_add(self.means, index, share * (rows - tf.gather(self.means, index)))
         replicas.scatter_add(self.visits, index, tf.ones_like(index))
 
     def read(self) -> dict[str, np.ndarray]:

@@ -54,12 +54,21 @@ def test_whole_numbers_and_booleans_may_be_recorded() -> None:
     np.testing.assert_allclose(ledger.read()["agreement"], [1.0, 0.0])
 
 
-def test_an_example_twice_in_one_batch_counts_twice() -> None:
-    # Both changes start from the same mean: a = 0.1·1 + 0.1·3, divided by 1 - 0.9².
+def test_an_example_twice_in_one_batch_is_two_visits_of_its_mean() -> None:
+    # After 1 and 3 together and then 5: (0.19·2·0.9 + 0.1·5) / (1 - 0.9³)
     ledger = Ledger(2, ("loss",))
     record(ledger, [1, 1], loss=[1.0, 3.0])
-    np.testing.assert_array_equal(ledger.read()["visits"], [0, 2])
-    np.testing.assert_allclose(ledger.read()["loss"][1], 0.4 / 0.19, rtol=1e-6)
+    np.testing.assert_allclose(ledger.read()["loss"][1], 2.0, rtol=1e-6)
+    record(ledger, [1], loss=[5.0])
+    np.testing.assert_array_equal(ledger.read()["visits"], [0, 3])
+    np.testing.assert_allclose(ledger.read()["loss"][1], 0.842 / 0.271, rtol=1e-6)
+
+
+def test_the_mean_of_a_value_many_times_in_each_batch_is_that_value() -> None:
+    ledger = Ledger(1, ("loss",))
+    for _ in range(20):
+        record(ledger, [0] * 40, loss=[1.5] * 40)
+    np.testing.assert_allclose(ledger.read()["loss"], [1.5], rtol=1e-6)
 
 
 def on_two_replicas(parts: Sequence[tuple[Sequence[int], Mapping[str, Sequence[float]]]]) -> Ledger:

@@ -145,7 +145,7 @@ def from_files(pairs: list[Pair], request: Request) -> Prepared:
     entry = dataclasses.replace(
         sources.REGISTRY.get("folder"), load=lambda request: source, takes_path=False
     )
-    form = Form("files", source.train.images.shape[1:])
+    form = Form("files", source.train.images.shape[1:], background=request.background)
     return Prepared("files", source, entry, form, classes, paths=files[0])
 
 

@@ -70,10 +70,12 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
       backbone: frozen pretrained network that images go through first, such as
         "efficientnet_lite0", see docs/photos.md; "none" to train from pixels. None:
         "efficientnet_lite0" for files unless a network is given, otherwise "none".
-      epochs: passes over the training examples; None: 60.
+      epochs: passes over the training examples; None: 60, behind a backbone 30, and 1
+        for "gaussian".
       batch_size: examples in a step; None: 100, fewer for few examples, for files as in their
         preset.
-      learning_rate: initial learning rate; None: 0.03, for files as in their preset.
+      learning_rate: initial learning rate; None: 0.03, for files and behind a backbone as in their
+        preset.
       augmentation: augmentation of training images: "shift" by up to an eighth of their size,
         "shift_flip" (also mirrored), or "none".
       random_state: int for the same initial weights, order and augmentation in each fit; a
@@ -396,16 +398,20 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
             typed["network_name"] = self.network
         elif prepared.form.kind == "features":
             typed["network_name"] = "mlp"
-        asked = {
+        arguments = {
             "max_epoch": self.epochs,
             "batch_size": self.batch_size,
             "learning_rate": self.learning_rate,
-            **(self.settings or {}),
         }
+        given = {name: value for name, value in arguments.items() if value is not None}
+        settings = self.settings or {}
         taken = typed.keys() - {"deterministic"} | {"checkpoint_path", "mode", "network_name"}
-        for name in (self.settings or {}).keys() & taken:
+        for name in settings.keys() & taken:
             raise InputError(f'settings={{"{name}": ...}}: the classifier sets this option itself')
-        typed |= {name: value for name, value in asked.items() if value is not None}
+        for name in settings.keys() & given.keys():
+            problem = f'settings={{"{name}": ...}} says it too; leave one of them out'
+            raise InputError(problem, option=name, value=given[name])
+        typed |= given | {name: value for name, value in settings.items() if value is not None}
         untested = self.run_folder is not None and not prepared.tested
         if untested and typed.setdefault("eval_split", "validation") == "test":
             raise InputError(

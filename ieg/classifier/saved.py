@@ -4,6 +4,8 @@ import json
 import os
 import tempfile
 import warnings
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,7 +101,7 @@ def read(
         # Keras' safe mode, which is its default, refuses models that hold code.
         model = keras.models.load_model(folder / MODEL, custom_objects, compile=False)
         return _fitted(model, facts), dict(facts["params"])
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(
             f"{folder} has no classifier that can be read: {' '.join(str(error).split())[:200]}"
         ) from error

@@ -9,6 +9,7 @@ from ieg.errors import InputError, TrainingStopped, spelled
 #: Option → argument of the constructor, of `fit` or `export`; all others belong in `settings`.
 _ARGUMENTS = {
     "augmentation": "augmentation",
+    "backbone": "backbone",
     "batch_size": "batch_size",
     "checkpoint_path": "run_folder",
     "dataset": "X",

@@ -121,6 +121,12 @@ def test_a_fitted_classifier_is_saved_as_files(features: RobustClassifier, tmp_p
     np.testing.assert_array_equal(loaded.label_quality_, features.label_quality_)
     assert loaded.get_params() == features.get_params()
     assert loaded.classes_.dtype == y.dtype
+    model = tmp_path / "kept" / "model.keras"
+    content = bytearray(model.read_bytes())
+    content[len(content) // 2] ^= 1  # in the weights
+    model.write_bytes(content)
+    with pytest.raises(ieg.InputError, match="kept has no classifier that can be read"):
+        RobustClassifier.load(tmp_path / "kept")
     (tmp_path / "kept" / "classifier.json").write_text("{}")
     with pytest.raises(ieg.InputError, match="kept has no classifier that can be read"):
         RobustClassifier.load(tmp_path / "kept")
@@ -362,6 +368,11 @@ def test_bad_images_to_predict_are_refused(
             {"settings": {"eval_split": "test"}, "run_folder": "never_made"},
             "^settings={.eval_split.: .test.}: needs X_test if run_folder is",
         ),
+        (
+            {"settings": {"max_epoch": 5}},
+            "^epochs=.*: settings={.max_epoch.: ...} says it too; leave one of them out$",
+        ),
+        ({"backbone": "efficientnet"}, "^backbone=.efficientnet.: there is none"),
         ({"settings": {"depth": 1}}, "^settings={.depth.: ...}: no option of method=.fsr.$"),
         ({"settings": {"los": 1}}, "no option of method=.fsr. .did you mean 'loss'.*$"),
         ({"settings": {"audit_folds": 3}}, "^settings={.audit_folds.: ...}: needs run_folder"),

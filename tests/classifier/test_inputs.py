@@ -74,6 +74,20 @@ def test_files_are_fitted_and_predicted_in_the_order_of_their_list(
     np.testing.assert_allclose(one, rows[:1], atol=1e-6)
 
 
+def test_the_background_of_training_is_that_of_predictions(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.png" for number in range(8)]
+    for number, path in enumerate(paths):
+        Image.new("RGBA", (20, 20), (40 * (number % 2), 200, 60, 100)).save(path)
+    settings = SMALL | {"background": "black"}
+    fitted = RobustClassifier("supervised", "cnn", settings=settings).fit(paths, [0, 1] * 4)
+    opaque = [path.with_suffix(".bmp") for path in paths]
+    for path, plain in zip(paths, opaque, strict=True):
+        black = Image.new("RGBA", (20, 20), "black")
+        Image.alpha_composite(black, Image.open(path)).convert("RGB").save(plain)
+    expected = fitted.predict_proba(opaque)
+    np.testing.assert_allclose(fitted.predict_proba(paths), expected, atol=1e-5)
+
+
 def test_a_list_of_files_gives_a_row_for_each(
     fitted: RobustClassifier,
     files: tuple[list[Path], np.ndarray],

@@ -260,7 +260,8 @@ def _keep_collectives_from_forward_mode(values: dict[str, Any], origins: dict[st
 def _check_required(values: Mapping[str, Any], required: Mapping[str, Any], who: str) -> None:
     for name, wanted in required.items():
         if values[name] != wanted:
-            raise InputError(f"`{who}` needs {wanted}", option=name, value=values[name])
+            words = f"does not go with `{who}`; leave it out" if wanted is None else None
+            raise InputError(words or f"`{who}` needs {wanted}", option=name, value=values[name])
 
 
 def _chosen_loss(

@@ -246,7 +246,7 @@ def _from_settings(settings: TrainingSettings, steps_per_epoch: int, total_steps
     name, rate = settings.lr_schedule, settings.learning_rate
     warmup_steps = warmup_length(settings, steps_per_epoch)
     periods = decay_lengths(settings, steps_per_epoch)
-    _check_warmup(name, warmup_steps, total_steps)
+    _check_warmup(settings, warmup_steps, total_steps)
     if name == "constant":
         _check_positive("learning_rate", rate)
         return lambda step: rate
@@ -355,19 +355,16 @@ def _check_not_negative(name: str, value: int) -> None:
         raise ValueError(f"{name} must be 0 or more, got {value!r}")
 
 
-def _check_warmup(name: str, warmup_steps: int, total_steps: int) -> None:
+def _check_warmup(settings: TrainingSettings, warmup_steps: int, total_steps: int) -> None:
+    name, problem = settings.lr_schedule, None
     if name in WITHOUT_WARMUP and warmup_steps != 0:
-        raise ValueError(
-            f"warmup_steps must be 0 for {name} (only the cosine schedules warm up), "
-            f"got {warmup_steps!r}"
-        )
-    if name == "cosine_warmup" and warmup_steps == 0:
-        raise ValueError("warmup_steps must be positive for cosine_warmup, got 0")
-    if name == "cosine_one" and warmup_steps >= total_steps > 0:
-        raise ValueError(
-            f"warmup_steps must be below total_steps ({total_steps}) for cosine_one, "
-            f"got {warmup_steps!r}"
-        )
+        problem = f"must be 0 for `lr_schedule={name}`: only the cosine schedules warm up"
+    elif name == "cosine_warmup" and warmup_steps == 0:
+        problem = f"must be above 0 for `lr_schedule={name}`"
+    elif name == "cosine_one" and warmup_steps >= total_steps > 0:
+        problem = f"{warmup_steps} steps of warm-up leave none of {total_steps} to the cosine"
+    if problem is not None:
+        raise InputError(problem, option="warmup_epochs", value=settings.warmup_epochs)
 
 
 def _check_rate(name: str, value: float) -> None:

@@ -70,7 +70,10 @@ class TrainingSettings:
         "the periods of --decay_steps in epochs; if --decay_steps is given too, the steps count",
     )
     decay_rate: float = option(
-        0.1, "for --lr_schedule=custom_step: factor of the learning rate at each milestone", above=0
+        0.1,
+        "for --lr_schedule=custom_step: factor of the learning rate at each milestone",
+        above=0,
+        at_most=1,
     )
     cos_t_mul: float = option(
         1.5,
@@ -82,6 +85,7 @@ class TrainingSettings:
         "for cosine and cosine_warmup: highest learning rate of each period relative to the one "
         "before",
         above=0,
+        at_most=1,
     )
     warmup_epochs: float = option(
         0.0, "epochs of linear learning-rate warm-up, for the cosine schedules", at_least=0

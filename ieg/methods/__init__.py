@@ -251,7 +251,7 @@ class Method:
       needs: content of its batches.
       per_example: names of the values that `step` returns per example.
       curves: panels of a figure of logged scalars: title of a panel → scalar → its name there.
-      by_epoch: True if the method overrides `on_epoch` or `plan`.
+      by_epoch: True in a subclass that overrides `on_epoch` or `plan`, without its doing.
       sums_as_written: True if its step has the same bits in every process only without TensorFlow's
         arithmetic optimization, see `ieg.training.devices.keep_order_of_sums`.
 
@@ -270,6 +270,10 @@ class Method:
     curves: ClassVar[Mapping[str, Mapping[str, str]]] = {}
     by_epoch: ClassVar[bool] = False
     sums_as_written: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.by_epoch = cls.on_epoch is not Method.on_epoch or cls.plan is not Method.plan
 
     def __init__(self, options: Any, context: Context) -> None:
         self.options = options

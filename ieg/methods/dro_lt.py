@@ -113,7 +113,6 @@ class DROLT(Method):
         },
         "Nearest centroids, while features are chosen": {"ncm_accuracy": "balanced accuracy"},
     }
-    by_epoch = True
 
     def __init__(self, options: Any, context: Context) -> None:
         super().__init__(options, context)
@@ -121,6 +120,13 @@ class DROLT(Method):
             FEATURES: _terms("feat_loss", options.feat_loss),
             CLASSIFIER: _terms("cls_loss", options.cls_loss),
         }
+        if all(kind == "robust" for kind, _ in self._terms[CLASSIFIER].values()):
+            raise InputError(
+                "needs one of ce, ce_bal and ce_lt: the robust loss is one of features, which "
+                "leaves the classifier as it is",
+                option="cls_loss",
+                value=options.cls_loss,
+            )
         self._weights = _class_weights(context)
         self._network = parts.with_features(context.model)
         self._head = parts.lookahead_variables(context.model, 0)
@@ -272,7 +278,8 @@ class DROLT(Method):
         )
         labels, features = predict.of_evaluation("features")
         predictions = nearest_centroid.predict(features, means)
-        score = metrics.balanced_accuracy(predictions, labels, num_classes)
+        # In the precision in which the best one is kept: equal scores keep the earlier features.
+        score = float(np.float32(metrics.balanced_accuracy(predictions, labels, num_classes)))
         if score > float(variables["best_score"].numpy()):
             variables["best_score"].assign(score)
             for place, variable in enumerate(self._snapshot()):

@@ -117,7 +117,6 @@ class DynamicLoss(Method):
     }
     needs = Needs(strong=True, plain=True, strong_probe=True)
     per_example = ("trust",)
-    by_epoch = True
 
     def __init__(self, options: Any, context: Context) -> None:
         super().__init__(options, context)
@@ -132,7 +131,7 @@ class DynamicLoss(Method):
             labels, options.dynamic_random_ratio, options.dynamic_low_loss_ratio
         )
         self._finetune_steps = self._count_finetune_steps()
-        _warn_of_small_classes(np.bincount(labels, minlength=context.num_classes))
+        _warn_of_small_classes(np.bincount(labels, minlength=context.num_classes), self._sizes)
 
     @property
     def _meta_size(self) -> int:
@@ -427,18 +426,18 @@ class DynamicLoss(Method):
         return self.context.examples.train_indices[chosen.ravel()].astype(np.int32)
 
 
-def _warn_of_small_classes(counts: np.ndarray) -> None:
+def _warn_of_small_classes(counts: np.ndarray, sizes: sampling.LevelSizes) -> None:
     """Log a warning on empty classes, and on a meta set of a single image per class."""
-    empty, smallest = np.flatnonzero(counts == 0), counts[counts > 0].min()
+    empty = np.flatnonzero(counts == 0)
     log = logging.getLogger("ieg")
     if len(empty):
         log.warning(
             "no image to train on has the label %s, so none of the meta set of dynamic_loss has",
             ", ".join(map(str, empty)),
         )
-    if smallest < 4:
+    if sizes.kept == 1:
         log.warning(
             "the smallest class has %d images, so the meta set of dynamic_loss has only one image "
-            "per class",
-            smallest,
+            "per class (dynamic_random_ratio, dynamic_low_loss_ratio)",
+            sizes.smallest,
         )

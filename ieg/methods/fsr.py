@@ -140,7 +140,6 @@ class FSR(Method):
             "margin_wrong": "wrong label",
         },
     } | WEIGHT_CURVES
-    by_epoch = True
     sums_as_written = True
 
     def __init__(self, options: Any, context: Context) -> None:

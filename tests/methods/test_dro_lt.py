@@ -226,6 +226,12 @@ def test_an_unknown_loss_is_refused(option, text):
         method(**{option: text})
 
 
+def test_a_loss_that_leaves_the_classifier_as_it_is_is_refused():
+    method(feat_loss="robust_loss")
+    with pytest.raises(InputError, match="^`cls_loss=robust_loss,robust_loss_lt`: needs one of ce"):
+        method(cls_loss="robust_loss,robust_loss_lt")
+
+
 @pytest.mark.parametrize("epochs", [4, 5])
 def test_some_epochs_must_be_left_for_the_features(epochs):
     with pytest.raises(InputError, match=f"={epochs}`: of 4 epochs of 3 steps leave none"):

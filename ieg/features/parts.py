@@ -95,6 +95,9 @@ def complete(folders: Sequence[Path], images: str, views: Sequence[str]) -> list
     fitting = {path: note for path, note in same.items() if set(views) <= set(note.views)}
     if not fitting:
         raise InputError(f"{_named(same)}: of other views; embed with the same `feature_views`")
+    # A folder that has a part with these views and again with more of them has all its features.
+    once = {(path.parent, note.number, note.count): path for path, note in fitting.items()}
+    fitting = {path: fitting[path] for path in once.values()}
     counts = {note.count for note in fitting.values()}
     if len(counts) > 1:
         raise InputError(f"{_named(fitting)}: parts of different divisions; keep those of one")

@@ -27,6 +27,8 @@ def folders(tmp_path: Path) -> list[Path]:
 
 def test_all_parts_make_a_whole(folders: list[Path]) -> None:
     assert sorted(note.number for note in complete(folders, "abc", ["middle"])) == [1, 2]
+    replace(NOTE, views=["middle", "weak 1", "strong 1"]).write(folders[0])  # embedded again
+    assert sorted(note.number for note in complete(folders, "abc", ["middle"])) == [1, 2]
     replace(NOTE, images="older", count=3).write(folders[0])  # does not matter any more
     replace(NOTE, views=["middle"], count=3).write(folders[0])
     assert len(complete(folders, "abc", ["middle", "weak 1"])) == 2

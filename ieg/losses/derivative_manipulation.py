@@ -159,7 +159,8 @@ def _largest_exponent(lambda_: float, beta: float) -> float:
     """The largest β p^λ (1 - p) that any p in [0, 1] gives."""
     if beta <= 0:
         return 0.0
-    return float(beta * lambda_**lambda_ / (lambda_ + 1) ** (lambda_ + 1))
+    # λ^λ / (λ + 1)^(λ + 1), of which neither power fits into a float from λ = 144 on.
+    return float(beta * (lambda_ / (lambda_ + 1)) ** lambda_ / (lambda_ + 1))
 
 
 def _label_weights(batch: LossInput, lambda_: float, beta: float) -> LossOutput:

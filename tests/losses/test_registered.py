@@ -58,6 +58,7 @@ def test_extreme_logits_leave_values_and_gradients_finite(name, labels, step):
         ]
     if name == "dm":
         variants = [{"dm_lambda": 0.0, "dm_beta": b} for b in (-500.0, 0.0, 500.0)]
+        variants.append({"dm_lambda": 150.0})
     if name == "focal":
         variants = [{"focal_gamma": g} for g in (0.0, 0.5, 3.0)]
     for variant in variants:

@@ -159,6 +159,18 @@ def equal_weights(like: tf.Tensor) -> tf.Tensor:
     return tf.fill([size], 1 / tf.cast(size * count(), tf.float32))
 
 
+def variable(value: tf.Tensor | np.ndarray) -> tf.Variable:
+    """Create a variable with equal copies on all replicas, so that any of them stands for all.
+
+    Write to it with `assign`, `scatter_add` and `scatter_update`.
+
+    Args:
+      value: its initial value.
+    """
+    aggregation = tf.VariableAggregation.ONLY_FIRST_REPLICA
+    return tf.Variable(value, trainable=False, aggregation=aggregation)
+
+
 def assign(variables: Sequence[tf.Variable], values: Sequence[tf.Tensor]) -> None:
     """Assign values that are equal on all replicas, without reducing them once more.
 

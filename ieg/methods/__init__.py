@@ -287,7 +287,8 @@ class Method:
     def init_state(self) -> dict[str, tf.Variable]:
         """Create variables of the method's own (per example, tables, second optimizers), by name.
 
-        They are saved in checkpoints; write to them with `replicas.assign`. All workers create them
+        They are saved in checkpoints; make them with `replicas.variable`, write to them with
+        `replicas.assign`. All workers create them
         together inside the strategy's scope, so errors and the reading of files belong in
         `__init__`.
         """

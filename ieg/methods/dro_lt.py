@@ -145,8 +145,7 @@ class DROLT(Method):
             values["best_score"] = tf.constant(-1.0)
             for place, variable in enumerate(self._snapshot()):
                 values[f"best_{place}"] = tf.convert_to_tensor(variable)
-        keep = {"trainable": False, "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
-        return {name: tf.Variable(value, **keep) for name, value in values.items()}
+        return {name: replicas.variable(value) for name, value in values.items()}
 
     def by_length(self) -> str | None:
         """The classifier is trained in the last epochs of the run."""

@@ -164,8 +164,7 @@ class DynamicLoss(Method):
                 rng=keys.generator(context.seed, "corrector and margins"),
             ),
         }
-        keep = {"trainable": False, "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
-        return {name: tf.Variable(value, **keep) for name, value in values.items()}
+        return {name: replicas.variable(value) for name, value in values.items()}
 
     def on_epoch(
         self, epoch: int, variables: Mapping[str, tf.Variable], predict: Predict

@@ -169,8 +169,7 @@ class FSR(Method):
             values["class_weight"] = tf.fill([context.num_classes], 1 / context.length.batch_size)
         if options.meta_interval > 1:
             values |= {"weight": tf.ones([size]), "margin": tf.zeros([size])}
-        keep = {"trainable": False, "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
-        return {name: tf.Variable(value, **keep) for name, value in values.items()}
+        return {name: replicas.variable(value) for name, value in values.items()}
 
     def plan(self, epoch: int, variables: Mapping[str, tf.Variable]) -> EpochPlan:
         """Select class-balanced examples of the dictionary for the look-ahead of each step."""

@@ -122,9 +122,8 @@ def weighing(step: int, warmup_steps: int, interval: int) -> Weighing:
 
 def memories(context: Context, *names: str) -> dict[str, tf.Variable]:
     """Variables [N] by name, one value for each example of the training split, 1 at first."""
-    keep = {"trainable": False, "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
     size = len(context.examples.given_labels)
-    return {name: tf.Variable(tf.ones([size]), **keep) for name in names}
+    return {name: replicas.variable(tf.ones([size])) for name in names}
 
 
 def remember(memory: tf.Variable, rows: tf.Tensor, values: tf.Tensor) -> None:

@@ -136,8 +136,7 @@ class MixupLabels(Method):
             values |= {"trust": tf.ones([size]), "weight": tf.ones([size])}
         if self._clean_weights is not None:
             values |= self._clean.named(self._clean_weights)
-        keep = {"trainable": False, "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
-        return {name: tf.Variable(value, **keep) for name, value in values.items()}
+        return {name: replicas.variable(value) for name, value in values.items()}
 
     def variant(self, step: int) -> Variant:
         """Quantities to compute; the proposal alternates, with weights first in each epoch."""

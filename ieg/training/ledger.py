@@ -22,9 +22,8 @@ class Ledger(tf.Module):
     def __init__(self, num_examples: int, columns: Sequence[str]) -> None:
         super().__init__()
         self.columns = tuple(columns)
-        keep = {"trainable": False, "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
-        self.means = tf.Variable(tf.zeros([num_examples, len(self.columns)]), **keep)
-        self.visits = tf.Variable(tf.zeros([num_examples], tf.int32), **keep)
+        self.means = replicas.variable(tf.zeros([num_examples, len(self.columns)]))
+        self.visits = replicas.variable(tf.zeros([num_examples], tf.int32))
 
     def record(self, index: tf.Tensor, values: Mapping[str, tf.Tensor]) -> None:
         """Enter the values of a batch; called in replica context.

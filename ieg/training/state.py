@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
+from ieg import replicas
 from ieg.networks import parts
 from ieg.training.ledger import Ledger
 
@@ -78,9 +79,11 @@ class TrainState:
         self.counters = [v.value for v in model.variables if not v.dtype.startswith("float")]
         self.params = [v.value for v in model.trainable_variables]
         self.network_state = [v.value for v in model.non_trainable_variables]
-        self.buffers = [_slot(tf.zeros_like(p)) for p in self.params]
-        self.average = [_slot(tf.convert_to_tensor(p)) for p in self.params] if use_ema else []
-        self.sums = [_slot(tf.zeros_like(p)) for p in self.params] if accumulate else []
+        self.buffers = [replicas.variable(tf.zeros_like(p)) for p in self.params]
+        self.average = (
+            [replicas.variable(tf.convert_to_tensor(p)) for p in self.params] if use_ema else []
+        )
+        self.sums = [replicas.variable(tf.zeros_like(p)) for p in self.params] if accumulate else []
         self.method_variables = dict(method_variables)
         self.ledger = ledger
         self.meter = Meter()
@@ -108,9 +111,3 @@ class TrainState:
     def evaluated_weights(self) -> list[tf.Variable]:
         """Weights for evaluation: the average if one is kept."""
         return self.average or self.params
-
-
-def _slot(value: tf.Tensor) -> tf.Variable:
-    return tf.Variable(
-        value, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
-    )

@@ -10,10 +10,13 @@ import contextlib
 import functools
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
+
+#: Mean over all entries of a batch, a scalar: `replica_mean` or `global_mean`.
+Mean: TypeAlias = "Callable[[tf.Tensor], tf.Tensor]"
 
 #: Each replica is traced in a thread of its own.
 _of_thread = threading.local()
@@ -130,6 +133,15 @@ def batch_mean(values: tf.Tensor) -> tf.Tensor:
       scalar; the shares of all replicas add up to the mean.
     """
     return tf.reduce_sum(values) / tf.cast(tf.size(values) * count(), values.dtype)
+
+
+def replica_mean(values: tf.Tensor) -> tf.Tensor:
+    """Mean over all entries of the batch of this replica, a scalar.
+
+    >>> print(replica_mean(tf.constant([[1.0, 2.0], [3.0, 6.0]])).numpy())
+    3.0
+    """
+    return tf.reduce_mean(values)
 
 
 def global_mean(values: tf.Tensor) -> tf.Tensor:

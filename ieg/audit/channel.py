@@ -32,7 +32,7 @@ _LEAST_NOISE = 1e-3
 _BALANCING = 8  # steps; every round goes on from a prior that the last one nearly met
 
 
-class Evidence(NamedTuple):
+class GivenLabels(NamedTuple):
     """Given labels, some of which are known to be right.
 
     Attributes:
@@ -49,9 +49,9 @@ class Evidence(NamedTuple):
         through[self.clean] = np.eye(len(channel))[self.labels[self.clean]]
         return through
 
-    def take(self, rows: IntArray | NDArray[np.bool_]) -> "Evidence":
+    def take(self, rows: IntArray | NDArray[np.bool_]) -> "GivenLabels":
         """Some of the examples."""
-        return Evidence(self.labels[rows], self.clean[rows])
+        return GivenLabels(self.labels[rows], self.clean[rows])
 
 
 class Reading(NamedTuple):
@@ -88,7 +88,7 @@ def symmetric(noise: float, num_classes: int) -> FloatArray:
 
 
 def expectation_maximization(
-    probabilities: FloatArray, given: Evidence, channel: FloatArray, rounds: int
+    probabilities: FloatArray, given: GivenLabels, channel: FloatArray, rounds: int
 ) -> FloatArray:
     """The channel after rounds of expectation and maximization.
 
@@ -124,7 +124,7 @@ def expectation_maximization(
 def read(
     scaled: FloatArray,
     prior: FloatArray,
-    given: Evidence,
+    given: GivenLabels,
     channel: FloatArray,
     *,
     balanced: bool,

@@ -36,7 +36,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ieg import blas
 from ieg.audit import channel as channels
-from ieg.audit.channel import Evidence, softmax
+from ieg.audit.channel import GivenLabels, softmax
 from ieg.audit.neighbors import nearest
 from ieg.audit.scores import (
     FloatArray,
@@ -200,13 +200,13 @@ def of_training(
     pooled = others / others.sum(axis=1, keepdims=True) * (odds / (1 + odds))[:, np.newaxis]
     pooled[rows, given] = 1 / (1 + odds)
     return Combination(
-        pooled,
-        p,
-        channel,
-        {"head": 0.5, "loss": 0.5},
-        {"head": p[rows, given], "loss": 1 - by_loss},
-        float((p.argmax(axis=1) != given).mean()),
-        float(np.log(likelihood).mean()),
+        posterior=pooled,
+        prior=p,
+        channel=channel,
+        weights={"head": 0.5, "loss": 0.5},
+        probability={"head": p[rows, given], "loss": 1 - by_loss},
+        disagreement=float((p.argmax(axis=1) != given).mean()),
+        likelihood=float(np.log(likelihood).mean()),
     )
 
 
@@ -242,16 +242,16 @@ def combine(parts: Mapping[str, ArrayLike], labels: ArrayLike, channel: ArrayLik
     disagreement = float((p.argmax(axis=1) != given).mean())
     rows = np.arange(len(given))
     return Combination(
-        channels.posterior(p, through ** (1 - disagreement))[0],
-        p,
-        chosen.channel,
-        {name: float(w) for name, w in zip(names, chosen.weights, strict=True)},
-        {
+        posterior=channels.posterior(p, through ** (1 - disagreement))[0],
+        prior=p,
+        channel=chosen.channel,
+        weights={name: float(w) for name, w in zip(names, chosen.weights, strict=True)},
+        probability={
             name: np.exp(log_softmax(a * z)[rows, given])
             for name, a, z in zip(names, single, stacked, strict=True)
         },
-        disagreement,
-        float(channels.log_likelihoods(p, through).mean()),
+        disagreement=disagreement,
+        likelihood=float(channels.log_likelihoods(p, through).mean()),
     )
 
 
@@ -332,7 +332,9 @@ def _principal(rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], FloatArr
     return centered @ directions.astype(np.float32), variances.clip(0)
 
 
-def _choose(logits: FloatArray, given: Evidence, start: FloatArray) -> tuple[_Fitted, FloatArray]:
+def _choose(
+    logits: FloatArray, given: GivenLabels, start: FloatArray
+) -> tuple[_Fitted, FloatArray]:
     """The first part or the product, see the head of the module; weights [J] of each part alone.
 
     Args:
@@ -355,7 +357,7 @@ def _choose(logits: FloatArray, given: Evidence, start: FloatArray) -> tuple[_Fi
     return (product if product.likelihood - cost > as_it_is.likelihood else as_it_is), single
 
 
-def _fit(logits: FloatArray, given: Evidence, weights: FloatArray, start: FloatArray) -> _Fitted:
+def _fit(logits: FloatArray, given: GivenLabels, weights: FloatArray, start: FloatArray) -> _Fitted:
     """Weights and channel by turns, from those given.
 
     Args:
@@ -429,8 +431,8 @@ def _score_by(loss: FloatArray, score: FloatArray) -> FloatArray:
     return found
 
 
-def _all_noisy(given: IntArray) -> Evidence:
-    return Evidence(given, np.zeros(len(given), bool))
+def _all_noisy(given: IntArray) -> GivenLabels:
+    return GivenLabels(given, np.zeros(len(given), bool))
 
 
 def _checked(

@@ -19,7 +19,7 @@ FloatArray = NDArray[np.floating]
 EXACT_PAIRS = 30_000**2
 
 _BLOCK = 2048  # rows at once
-_CELLS_AT_ONCE = 1 << 24  # of a matrix of scores, 64 MB
+_SCORES_AT_ONCE = 1 << 24  # of a matrix of scores, 64 MB
 
 # The index. Recall of the nearest row was at least 0.95 with these, see `benchmarks.audit`.
 _DIRECTIONS = 128
@@ -221,7 +221,7 @@ class _Index:
         members = self.members[self.first[cell] : self.first[cell + 1]]
         for others in _blocks(len(members)):
             rows = self.table[members[others]]
-            for some in _blocks(len(asking), _CELLS_AT_ONCE // len(rows)):
+            for some in _blocks(len(asking), _SCORES_AT_ONCE // len(rows)):
                 found.offer(asking[some], members[others], _closeness(table[asking[some]], rows))
 
     def _compare(
@@ -233,7 +233,7 @@ class _Index:
         """
         best = _Best(len(queries), k)
         order = np.argsort(cell, kind="stable")
-        size = max(1, _CELLS_AT_ONCE // (index.shape[1] * queries.shape[1]))
+        size = max(1, _SCORES_AT_ONCE // (index.shape[1] * queries.shape[1]))
         for some in _blocks(len(queries), size):
             asking = np.sort(order[some])
             numbers, places = np.unique(index[asking], return_inverse=True)

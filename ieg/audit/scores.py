@@ -127,14 +127,13 @@ def from_posterior(posterior: ArrayLike, labels: ArrayLike, logits: ArrayLike) -
     score = 1 - own
     counts = np.zeros([rows.shape[1], rows.shape[1]])
     np.add.at(counts.T, given, rows)
-    sizes = counts.sum(axis=1, keepdims=True)
     return Estimate(
-        score,
-        np.where(score > THRESHOLD, others.argmax(axis=1), given),
-        np.exp(_own_and_others(log_softmax(logits), given)[0]),
-        float(score.mean()),
-        np.divide(counts, sizes, out=np.zeros_like(counts), where=sizes > 0),
-        1.0,
+        score=score,
+        suggested=np.where(score > THRESHOLD, others.argmax(axis=1), given),
+        given_probability=np.exp(_own_and_others(log_softmax(logits), given)[0]),
+        noise_rate=float(score.mean()),
+        transition=_row_shares(counts),
+        temperature=1.0,
     )
 
 
@@ -158,15 +157,20 @@ def _estimate(z: NDArray[np.floating], labels: IntArray, loss: FloatArray) -> Es
         suggested.append(np.where(wrong, others.argmax(axis=1), labels[part]))
         probabilities.append(np.exp(_own_and_others(log_softmax(z[part]), labels[part])[0]))
     score = np.concatenate(scores)
-    sizes = counts.sum(axis=1, keepdims=True)
     return Estimate(
-        score,
-        np.concatenate(suggested),
-        np.concatenate(probabilities),
-        float(score.mean()),
-        np.divide(counts, sizes, out=np.zeros_like(counts), where=sizes > 0),
-        temperature,
+        score=score,
+        suggested=np.concatenate(suggested),
+        given_probability=np.concatenate(probabilities),
+        noise_rate=float(score.mean()),
+        transition=_row_shares(counts),
+        temperature=temperature,
     )
+
+
+def _row_shares(counts: FloatArray) -> FloatArray:
+    """Rows [K, K] divided by their sums; 0 where a sum is 0."""
+    sums = counts.sum(axis=1, keepdims=True)
+    return np.divide(counts, sums, out=np.zeros_like(counts), where=sums > 0)
 
 
 def as_logits(logits: ArrayLike | None, probabilities: ArrayLike | None) -> NDArray[np.floating]:

@@ -440,18 +440,18 @@ class RobustClassifier(ClassifierMixin, BaseEstimator):
         """Settings that depend on the number of examples."""
         if prepared.form.kind == "files":
             return {}
-        count, preset = prepared.size, arrays.PRESET
+        count, usual = prepared.size, arrays.PRESET
         if self.run_folder is not None and typed.get("eval_split") == "validation":
             # The part that is held out is rounded within each class.
             count -= round(count * typed.get("validation_ratio", 0.1)) + len(prepared.classes)
         count = max(count, 1)
-        usual = min(preset["batch_size"], max(_SMALLEST_BATCH, count // _STEPS))
-        size = min(typed.get("batch_size", usual), count)
+        fitting = min(usual["batch_size"], max(_SMALLEST_BATCH, count // _STEPS))
+        size = min(typed.get("batch_size", fitting), count)
         if size < typed.get("batch_size", 0):
             warnings.warn(f"batch_size is {size}: there are no more examples", stacklevel=5)
         sized: dict[str, Any] = {"batch_size": size}
         if chosen.method == "fsr":
-            sized["queue_bs"] = typed.get("queue_bs", min(preset["queue_bs"], size))
+            sized["queue_bs"] = typed.get("queue_bs", min(usual["queue_bs"], size))
             if "max_epoch" in typed:
                 start = int(typed["max_epoch"] * _FSR_START)
                 sized["meta_start_epoch"] = typed.get("meta_start_epoch", start)

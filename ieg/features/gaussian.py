@@ -37,7 +37,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ieg import blas, mapped
 from ieg.audit import channel as channels
-from ieg.audit.channel import Evidence, FloatArray, IntArray, softmax
+from ieg.audit.channel import FloatArray, GivenLabels, IntArray, softmax
 from ieg.errors import InputError
 from ieg.features import logistic
 from ieg.features.scores import Rows, ScoreRegression
@@ -156,11 +156,11 @@ def fit(
         rows = mapped.gathered([(rows, np.arange(count)), (known, np.arange(len(known)))])
         given = np.concatenate([given, right])
         clean = np.concatenate([clean, np.ones(len(known), bool)])
-    evidence = Evidence(given, clean)
+    labels = GivenLabels(given, clean)
     some = _sample(*rows.shape)
     seen = np.asarray(rows if len(some) == len(rows) else rows[some], np.float32)
-    likelihoods = _held_out_likelihoods(seen, evidence.take(some), num_classes, seed)
-    combined = _combine(rows, evidence, num_classes, likelihoods)
+    likelihoods = _held_out_likelihoods(seen, labels.take(some), num_classes, seed)
+    combined = _combine(rows, labels, num_classes, likelihoods)
     return combined._replace(
         logits=combined.logits[:count],
         posterior=combined.posterior[:count],
@@ -198,7 +198,7 @@ def _examples(
 
 
 def _held_out_likelihoods(
-    rows: NDArray[np.float32], given: Evidence, num_classes: int, seed: int
+    rows: NDArray[np.float32], given: GivenLabels, num_classes: int, seed: int
 ) -> FloatArray:
     """[C, R] mean log-likelihood of given labels by heads that did not see them.
 
@@ -225,7 +225,7 @@ def _held_out_likelihoods(
     return total / max(seen, 1)
 
 
-def _folds(given: Evidence, seed: int) -> IntArray:
+def _folds(given: GivenLabels, seed: int) -> IntArray:
     """[n] in [0, _FOLDS), every given class spread over all of them; -1 for clean labels."""
     order = np.random.default_rng(seed).permutation(len(given.labels))
     order = order[~given.clean[order]]
@@ -236,7 +236,7 @@ def _folds(given: Evidence, seed: int) -> IntArray:
 
 
 def _combine(
-    rows: Rows, given: Evidence, num_classes: int, likelihoods: FloatArray
+    rows: Rows, given: GivenLabels, num_classes: int, likelihoods: FloatArray
 ) -> GaussianHead:
     """Average of the candidates' heads, weighted by their likelihoods of the held-out labels.
 
@@ -287,7 +287,7 @@ def _combine(
 
 def _rounds(
     regression: ScoreRegression,
-    given: Evidence,
+    given: GivenLabels,
     num_classes: int,
     shrinkage: float,
     constants: str,

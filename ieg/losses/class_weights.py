@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from ieg.losses.label_guess import Mean, replica_mean
+from ieg.replicas import Mean, replica_mean
 
 
 def effective_number_weights(class_counts: ArrayLike, beta: float = 0.9999) -> np.ndarray:
@@ -35,7 +35,6 @@ def effective_number_weights(class_counts: ArrayLike, beta: float = 0.9999) -> n
     counts = np.asarray(class_counts, float)
     if not counts.any():
         raise ValueError("at least one class must have examples")
-    # 1 - β^n without cancellation, and 0^0 = 1 for β = 0.
     effective = np.where(counts > 0, 1 - beta**counts, np.inf)
     weights = (1 - beta) / effective
     return (weights * len(counts) / weights.sum()).astype(np.float32)

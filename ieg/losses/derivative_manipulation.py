@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from ieg.losses.label_guess import Mean, replica_mean
 from ieg.losses.registry import LossInput, LossOutput, register
 from ieg.losses.targets import one_hot
 from ieg.options import option
+from ieg.replicas import Mean, replica_mean
 
 #: Distance |p - q|₁ of a label that needs no more fitting.
 _NEGLIGIBLE = 1e-8

@@ -6,22 +6,11 @@ Zhang, Zhang, Arık, Lee and Pfister, "Distilling Effective Supervision from Sev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
 import tensorflow as tf
 
-#: Mean over all entries of a batch: of this replica alone, or of the global batch.
-Mean: TypeAlias = "Callable[[tf.Tensor], tf.Tensor]"
-
-
-def replica_mean(values: tf.Tensor) -> tf.Tensor:
-    """Mean over all entries of the batch of this replica, a scalar.
-
-    >>> print(replica_mean(tf.constant([[1.0, 2.0], [3.0, 6.0]])).numpy())
-    3.0
-    """
-    return tf.reduce_mean(values)
+from ieg.replicas import Mean, replica_mean
 
 
 def rms_normalize(logits: tf.Tensor, mean: Mean = replica_mean) -> tf.Tensor:

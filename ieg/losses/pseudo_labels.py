@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from ieg.losses.label_guess import Mean, replica_mean, rms_normalize
+from ieg.losses.label_guess import rms_normalize
+from ieg.replicas import Mean, replica_mean
 
 
 @dataclass(frozen=True)

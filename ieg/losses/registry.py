@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from ieg.losses.label_guess import Mean, replica_mean
 from ieg.registry import Registry
+from ieg.replicas import Mean, replica_mean
 
 
 @dataclass(frozen=True)

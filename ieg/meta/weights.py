@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from ieg.replicas import Mean, replica_mean
+
 
 def example_weights(
     gradient: tf.Tensor,
@@ -84,9 +86,7 @@ def label_trust(gradient: tf.Tensor) -> tf.Tensor:
     return tf.sigmoid(-gradient)
 
 
-def standardized(
-    values: tf.Tensor, mean: Callable[[tf.Tensor], tf.Tensor] = lambda x: tf.reduce_mean(x)
-) -> tf.Tensor:
+def standardized(values: tf.Tensor, mean: Mean = replica_mean) -> tf.Tensor:
     """Values shifted and scaled to mean 0 and standard deviation 1 over the global batch.
 
     Args:

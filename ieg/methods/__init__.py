@@ -245,8 +245,8 @@ class Method:
         names an entry of `ieg.losses`, whose options are added.
       defaults: flag → default of a common setting under this method.
       requires: flag → the only value of a common setting that this method works with.
-      on_features: flag → default of a common setting on frozen features of a backbone, where it
-        differs from `ieg.features.preset`.
+      on_features: flag → default on frozen features of a backbone, where it differs from
+        `ieg.features.preset`.
       closed_form: True if on such features the result is there before the first step.
       needs: content of its batches.
       per_example: names of the values that `step` returns per example.

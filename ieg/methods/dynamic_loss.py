@@ -109,6 +109,14 @@ class DynamicLoss(Method):
         "aug_type": "autoaug25",
         "use_ema": False,
     }
+    # The head is good from the first step on, so there is nothing to warm up. It learns at a
+    # hundredth of the rate of networks, and the margins, which Adam moves as fast as ever, run away
+    # from it (docs/photos.md).
+    on_features: ClassVar[Mapping[str, Any]] = {
+        "dynamic_warmup_epochs": 0,
+        "dynamic_pretraining_steps": 0,
+        "dynamic_margin": False,
+    }
     # The virtual step repeats the real one on a single batch, and the method selects its batches.
     requires: ClassVar[Mapping[str, Any]] = {
         "accumulation_steps": 1,
@@ -181,7 +189,7 @@ class DynamicLoss(Method):
         if since < 0:
             return {}
         if since % options.dynamic_meta_epochs == 0:
-            variables["meta_set"].assign(self._draw_meta_set(epoch, losses))
+            variables["meta_set"].assign(self._new_meta_set(epoch, losses))
         purity = context.examples.purity(variables["meta_set"].numpy())
         return {} if purity is None else {"meta_purity": purity}
 
@@ -233,7 +241,7 @@ class DynamicLoss(Method):
         table = corrector.trust_table(weights, self.options.dynamic_activation)
         return np.broadcast_to(table, [table.shape[0], self.context.num_classes])
 
-    def margins(self, variables: Mapping[str, tf.Variable]) -> np.ndarray:
+    def class_margins(self, variables: Mapping[str, tf.Variable]) -> np.ndarray:
         """Margins q [K]; only their differences matter."""
         return np.asarray(
             margins.margins(read(variables, "margin"), self.options.dynamic_activation)
@@ -257,7 +265,7 @@ class DynamicLoss(Method):
             )
         if self.options.dynamic_margin:
             paths.append(folder / f"margins.{record.figure_format}")
-            values = self.margins(record.variables)
+            values = self.class_margins(record.variables)
             figures.class_margins(values, record.class_names, paths[-1], title=record.title)
         return paths
 
@@ -313,11 +321,13 @@ class DynamicLoss(Method):
         weak = tf.stop_gradient(weak)
         phi, scalars = self._phi(state), {}
         if phi.corrector or phi.margin:
-            meta = self._look_ahead(batch, state, phi, self._draw(weak, "draw before", state.step))
+            meta = self._look_ahead(
+                batch, state, phi, self._sampled_labels(weak, "draw before", state.step)
+            )
             phi = update(state.variables, phi, meta.gradient, self.options.dynamic_learning_rate)
             scalars = {"meta_loss": meta.outer_loss, "meta_accuracy": meta.aux}
         trust = self._trust(batch, state, phi)
-        targets = soft_targets(given, self._draw(weak, "draw after", state.step), trust)
+        targets = soft_targets(given, self._sampled_labels(weak, "draw after", state.step), trust)
         output = self._train(batch, state, targets, trust, self._margin(phi))
         right = tf.argmax(targets, axis=1, output_type=tf.int32) == batch.true_label
         known = sum(clean_and_wrong(batch))
@@ -407,15 +417,15 @@ class DynamicLoss(Method):
             return tf.zeros([self.context.num_classes])
         return margins.margins(phi.margin, self.options.dynamic_activation)
 
-    def _draw(self, logits: tf.Tensor, purpose: str, step: tf.Tensor) -> tf.Tensor:
-        """One-hot labels [B, K] drawn from the softmax, by row of the global batch."""
+    def _sampled_labels(self, logits: tf.Tensor, purpose: str, step: tf.Tensor) -> tf.Tensor:
+        """One-hot labels [B, K] sampled from the softmax, by row of the global batch."""
         size, num_classes = logits.shape
         seed = keys.stateless_seed(self.context.seed, purpose, step)
         uniform = tf.random.stateless_uniform([size * replicas.count()], seed)
         mine = tf.gather(uniform, replicas.own_rows(size))
         return tf.one_hot(corrector.draw_labels(logits, mine), num_classes)
 
-    def _draw_meta_set(self, epoch: int, losses: np.ndarray) -> np.ndarray:
+    def _new_meta_set(self, epoch: int, losses: np.ndarray) -> np.ndarray:
         """Examples [m] of a new meta set: the lowest losses in a random part of each class."""
         rng = keys.generator(self.context.seed, f"meta set of epoch {epoch}")
         primary = sampling.random_level(self._labels, self._sizes.drawn, rng)

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from ieg.audit import channel
-from ieg.audit.channel import Evidence
+from ieg.audit.channel import GivenLabels
 
 
-def evidence(labels: list[int], clean: tuple[int, ...] = ()) -> Evidence:
+def evidence(labels: list[int], clean: tuple[int, ...] = ()) -> GivenLabels:
     given = np.array(labels)
-    return Evidence(given, np.isin(np.arange(len(given)), clean))
+    return GivenLabels(given, np.isin(np.arange(len(given)), clean))
 
 
 def test_one_round_of_expectation_maximization_by_hand() -> None:
@@ -55,7 +55,7 @@ def test_known_channel_is_recovered() -> None:
     reading = channel.read(
         logits,
         np.full(3, 1 / 3),
-        Evidence(given, np.zeros(6_000, bool)),
+        GivenLabels(given, np.zeros(6_000, bool)),
         channel.symmetric(0.3, 3),
         balanced=True,
         near=None,

@@ -82,7 +82,7 @@ def test_chance_among_few_examples_is_not_fitted(count: int) -> None:
     true, given = classes_and_labels(count, 0.2)
     # Unit normals with means three apart: three times the logits are calibrated.
     head = 3 * logits_of(true, 3.0, 3)
-    noisy = channel.Evidence(given, np.zeros(count, bool))
+    noisy = channel.GivenLabels(given, np.zeros(count, bool))
     fitted = channel.expectation_maximization(softmax(head, axis=1), noisy, START, 20)
     for seed in range(4):
         noise = np.random.default_rng(seed).normal(size=head.shape)

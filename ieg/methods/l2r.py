@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -63,6 +63,13 @@ class Options(IntervalOptions, LookaheadOptions):
     )
 
 
+class Variant(NamedTuple):
+    """Kind of a step: origin of the example weights; True to multiply them by the agreement."""
+
+    weighing: Weighing
+    agreement: bool = False
+
+
 @REGISTRY.register("l2r")
 class L2R(Method):
     """Weights the examples of each step by the meta-gradient of a one-step look-ahead."""
@@ -95,18 +102,22 @@ class L2R(Method):
             return f"the run ends before agreement begins, by `l2r_agreement_epoch={begin}`"
         return length.within("l2r_warmup_epochs", self.options.l2r_warmup_epochs)
 
-    def variant(self, step: int) -> Weighing:
-        """Origin of the example weights of a step; equal weights in the warm-up."""
-        warmup = self.options.l2r_warmup_epochs * self.context.length.steps_per_epoch
-        return weighing(step, warmup, self.options.meta_interval)
+    def variant(self, step: int) -> Variant:
+        """Equal weights in the warm-up; agreement from its epoch on, if that is over."""
+        epoch, options = self.context.length.steps_per_epoch, self.options
+        origin = weighing(step, options.l2r_warmup_epochs * epoch, options.meta_interval)
+        if origin is Weighing.EQUAL or options.l2r_agreement_epoch is None:
+            return Variant(origin)
+        return Variant(origin, step >= options.l2r_agreement_epoch * epoch)
 
     def step(self, batch: Batch, state: StepState, variant: Hashable) -> StepOutput:
         """L = Σ w_i ce(q_i, f(x_i; θ)), with weights from g_i = ∂L_probe/∂ε_i at ε = 0."""
+        assert isinstance(variant, Variant)
         targets = label_smoothing(
             batch.label, self.context.num_classes, self.context.label_smoothing
         )
         scalars, scope = {}, self.options.meta_scope
-        if variant is Weighing.LOOK_AHEAD:
+        if variant.weighing is Weighing.LOOK_AHEAD:
             decay = self.context.probe_decay
             with replicas.scope(scope):
                 meta = gradient_of_weights(
@@ -117,17 +128,15 @@ class L2R(Method):
             weights, scalars = replicas.shares((weights, scalars), scope)
             if "weight" in state.variables:
                 remember(state.variables["weight"], batch.index, relative(weights))
-        elif variant is Weighing.REMEMBERED:
+        elif variant.weighing is Weighing.REMEMBERED:
             weights = normalized(tf.gather(state.variables["weight"], batch.index), scope)
         else:
             weights = replicas.equal_weights(batch.label)
         with after_look_ahead(self.options, weights), tf.GradientTape() as tape:
             tape.watch(state.params)
             logits, network_state = self.network(state.params, state.network_state, batch.image)
-            if self.options.l2r_agreement_epoch is not None and variant is not Weighing.EQUAL:
-                first = self.options.l2r_agreement_epoch * self.context.length.steps_per_epoch
-                agreed = normalized(weights * agreement(logits, batch.label), scope)
-                weights = tf.where(state.step < first, weights, agreed)
+            if variant.agreement:
+                weights = normalized(weights * agreement(logits, batch.label), scope)
             loss = tf.reduce_sum(weights * cross_entropy(targets, logits))
         return StepOutput(
             gradients=self.gradient(tape, loss, state.params),

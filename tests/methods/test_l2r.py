@@ -11,7 +11,7 @@ from ieg.data.pipeline import Batch, Probe
 from ieg.errors import InputError
 from ieg.losses import cross_entropy, label_smoothing
 from ieg.methods import REGISTRY
-from ieg.methods.l2r import agreement
+from ieg.methods.l2r import Variant, agreement
 from ieg.methods.lookahead import Weighing
 from ieg.networks import parts
 from tests import contexts
@@ -59,9 +59,9 @@ def test_equal_weights_during_the_warm_up_are_plain_training():
 
 def test_the_look_ahead_begins_after_the_warm_up():
     l2r = method(l2r_warmup_epochs=2)
-    equal, look_ahead = Weighing.EQUAL, Weighing.LOOK_AHEAD
+    equal, look_ahead = Variant(Weighing.EQUAL), Variant(Weighing.LOOK_AHEAD)
     assert [l2r.variant(s) for s in (0, 5, 6, 100)] == [equal, equal, look_ahead, look_ahead]
-    assert method(l2r_warmup_epochs=0).variant(0) is look_ahead
+    assert method(l2r_warmup_epochs=0).variant(0) == look_ahead
 
 
 def test_a_warm_up_as_long_as_the_run_is_told():

@@ -100,6 +100,6 @@ def test_l2r_puts_each_decay_into_its_loss(monkeypatch: pytest.MonkeyPatch) -> N
     images, labels = tf.ones([4, 8, 8, 1]), tf.constant([0, 1, 2, 0])
     context = contexts.context(model, labels, 3, decay=[0.1] * count, probe_decay=[0.2] * count)
     batch = Batch(tf.range(4), images, labels, labels, Probe(images, labels))
-    step = l2r.L2R(l2r.Options(), context).step
-    step(batch, contexts.start(model), lookahead.Weighing.LOOK_AHEAD)
+    one = l2r.L2R(l2r.Options(l2r_warmup_epochs=0), context)
+    one.step(batch, contexts.start(model), one.variant(0))
     assert seen == {"inner": [0.1] * count, "outer": [0.2] * count}

@@ -4,6 +4,8 @@ import dataclasses
 import os
 import signal
 import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -84,55 +86,83 @@ def fitted(experiment: Experiment, prepared: Prepared) -> Fitted:
       experiment: trained; its current weights become the evaluated ones, such as their average.
       prepared: data that it was trained on.
     """
-    dataset, state = experiment.dataset, experiment.state
-    folds_trained = experiment.config.evaluation.audit_folds > 0
-    images, paths = dataset.train.images, prepared.paths
-    predict = experiment.predictor(state.evaluated_weights())
-    everything = np.arange(prepared.size)
-    rows = everything if prepared.in_order and not folds_trained else dataset.train_indices
-    usable = np.flatnonzero(readable(dataset.train.inputs[rows]))
+    dataset, predict = (
+        experiment.dataset,
+        experiment.predictor(experiment.state.evaluated_weights()),
+    )
     tested = experiment.test(predict) if len(dataset.evaluation.labels) else None
-    if folds_trained:
+    judged, quality, suggested = _judged_labels(experiment, prepared, predict, tested)
+    facts = {
+        "noise_rate": judged.estimate.noise_rate,
+        **judged.facts(),
+        **agreement.measure(judged.confusion)._asdict(),
+    }
+    if problem := agreement.warning(facts):
+        warnings.warn(problem, stacklevel=4)
+    images, paths = dataset.train.images, prepared.paths
+    if not prepared.in_order and isinstance(images, FileImages):
+        paths = [os.fsdecode(path) for path in images.paths[dataset.train_indices]]
+    network = full_network(experiment)
+    return Fitted(
+        model=inference.probability_model(network, raw_input(prepared.form, exported=False)),
+        classes=prepared.classes,
+        form=prepared.form,
+        label_quality=quality,
+        suggested=suggested,
+        noise_rate=judged.estimate.noise_rate,
+        steps=experiment.last_step,
+        card=_card(experiment, prepared, tested, facts),
+        feature_names=prepared.feature_names,
+        paths=paths,
+    )
+
+
+def _judged_labels(
+    experiment: Experiment,
+    prepared: Prepared,
+    predict: Callable[..., np.ndarray],
+    tested: Mapping[str, Any] | None,
+) -> tuple[judgment.Judgment, np.ndarray, np.ndarray]:
+    """Judgment of the given labels, and for each example what it says.
+
+    Returns:
+      the judgment; the probability [N] that a label is right, nan for an image that cannot be read;
+      the suggested label [N]. A folder or a table in the order of its list, others in that of the
+      caller.
+    """
+    dataset = experiment.dataset
+    by_folds = experiment.config.evaluation.audit_folds > 0
+    everyone = np.arange(prepared.size) if prepared.in_order else dataset.train_indices
+    rows = dataset.train_indices if by_folds else everyone
+    usable = np.flatnonzero(readable(dataset.train.inputs[rows]))
+    if by_folds:
         judged = judgment.by_folds(experiment)
     else:
         logits = predict(dataset.train.inputs[rows[usable]])
         counts = tested["confusion"] if tested else np.zeros([dataset.num_classes] * 2)
         judged = judgment.of_examples(experiment, rows[usable], logits, counts)
-    found = judged.estimate
-    # A folder or a table in the order of its list, others in that of the caller.
     places = rows[usable] if prepared.in_order else usable
-    suggested = dataset.given_labels[everything if prepared.in_order else rows].copy()
+    suggested = dataset.given_labels[everyone].copy()
     quality = np.full(len(suggested), np.nan)
-    quality[places], suggested[places] = 1 - found.score, found.suggested
-    reliability = agreement.measure(judged.confusion)._asdict()
-    facts = {"noise_rate": found.noise_rate, **judged.facts(), **reliability}
-    if problem := agreement.warning(facts):
-        warnings.warn(problem, stacklevel=4)
-    noise = f"The label audit estimates that {found.noise_rate:.1%} of the labels are wrong"
-    exported = raw_input(prepared.form, exported=True)
-    text = card.of_run(
-        dataset,
+    quality[places], suggested[places] = 1 - judged.estimate.score, judged.estimate.suggested
+    return judged, quality, suggested
+
+
+def _card(
+    experiment: Experiment,
+    prepared: Prepared,
+    tested: Mapping[str, Any] | None,
+    facts: Mapping[str, Any],
+) -> str:
+    """The model card of an export."""
+    noise = f"The label audit estimates that {facts['noise_rate']:.1%} of the labels are wrong"
+    return card.of_run(
+        experiment.dataset,
         experiment.config.experiment(),
         step=experiment.last_step,
-        averaged=bool(state.average),
+        averaged=bool(experiment.state.average),
         tested=tested,
-        raw=exported,
+        raw=raw_input(prepared.form, exported=True),
         noise=f"{noise}{agreement.doubt(facts)}.",
         backbone=None if experiment.backbone is None else experiment.backbone.card,
-    )
-    if not prepared.in_order and isinstance(images, FileImages):
-        paths = [os.fsdecode(path) for path in images.paths[rows]]
-    network = full_network(experiment)
-    raw = raw_input(prepared.form, exported=False)
-    return Fitted(
-        model=inference.probability_model(network, raw),
-        classes=prepared.classes,
-        form=prepared.form,
-        label_quality=quality,
-        suggested=suggested,
-        noise_rate=found.noise_rate,
-        steps=experiment.last_step,
-        card=text,
-        feature_names=prepared.feature_names,
-        paths=paths,
     )

@@ -216,13 +216,21 @@ def _held_out_likelihoods(
         projected = ((rows[held] - regression.center) @ regression.directions).astype(np.float64)
         labels, training = given.take(held), given.take(~held)
         with blas.threads_for(rows.size * num_classes):
-            for c, choice in enumerate(CHOICES):
-                for t, one in enumerate(_rounds(regression, training, num_classes, *choice)):
-                    p = softmax(projected @ one.weights + one.bias)
-                    through = labels.likelihoods(one.channel)
-                    total[c, t] += channels.log_likelihoods(p, through).sum()
+            for c, t, one in _rounds_of_choices(regression, training, num_classes):
+                p = softmax(projected @ one.weights + one.bias)
+                through = labels.likelihoods(one.channel)
+                total[c, t] += channels.log_likelihoods(p, through).sum()
         seen += int(held.sum())
     return total / max(seen, 1)
+
+
+def _rounds_of_choices(
+    regression: ScoreRegression, given: GivenLabels, num_classes: int
+) -> Iterator[tuple[int, int, _Round]]:
+    """Number of the choice, number of the round (0-based) and its head."""
+    for c, choice in enumerate(CHOICES):
+        for t, one in enumerate(_rounds(regression, given, num_classes, *choice)):
+            yield c, t, one
 
 
 def _folds(given: GivenLabels, seed: int) -> IntArray:
@@ -251,38 +259,48 @@ def _combine(
     share[share < _NEGLIGIBLE * share.sum()] = 0
     share /= share.sum()
     regression = ScoreRegression(rows)
-    weights = np.zeros([regression.directions.shape[1], num_classes])
-    bias, logits = np.zeros(num_classes), np.zeros([len(rows), num_classes])
-    channel, sharpness = np.zeros([num_classes, num_classes]), 0.0
     with blas.threads_for(rows.size * num_classes):
-        for choice, shares in zip(CHOICES, share, strict=True):
-            if not shares.any():
-                continue
-            needed = shares[: np.flatnonzero(shares)[-1] + 1]
-            rounds = _rounds(regression, given, num_classes, *choice)
-            # The generator is second: zip ends without running the round after the last.
-            for w, one in zip(needed, rounds, strict=False):
-                weights += w * one.weights
-                bias += w * one.bias
-                logits += w * one.logits
-                channel += w * one.channel
-                sharpness += w * one.sharpness
-        posterior = channels.posterior(softmax(logits), given.likelihoods(channel))[0]
+        head = _average(regression, given, num_classes, share)
+        through = given.likelihoods(head.channel)
+        posterior = channels.posterior(softmax(head.logits), through)[0]
+        weights, bias = head.weights, head.bias
         if len(rows) >= _DISCRIMINATIVE * rows.shape[1]:
             weights, bias = logistic.fit(regression.projected, posterior, (weights, bias))
     on_features = regression.directions @ weights
     return GaussianHead(
         weights=on_features.astype(np.float32),
         bias=(bias - regression.center @ on_features).astype(np.float32),
-        logits=logits,
+        logits=head.logits,
         posterior=posterior,
         score=1 - posterior[np.arange(len(rows)), given.labels],
-        channel=channel,
-        temperature=float(1 / sharpness),
+        channel=head.channel,
+        temperature=float(1 / head.sharpness),
         shrinkage=float(share.sum(axis=1) @ [shrinkage for shrinkage, _ in CHOICES]),
         rounds=float(share.sum(axis=0) @ np.arange(1, _MOST_ROUNDS + 1)),
         held_out=float(likelihoods.max()),
     )
+
+
+def _average(
+    regression: ScoreRegression, given: GivenLabels, num_classes: int, share: FloatArray
+) -> _Round:
+    """Average of the heads of all choices and rounds by their shares [C, R], which sum to 1."""
+    weights = np.zeros([regression.directions.shape[1], num_classes])
+    bias, logits = np.zeros(num_classes), np.zeros([len(given.labels), num_classes])
+    channel, sharpness = np.zeros([num_classes, num_classes]), 0.0
+    for choice, shares in zip(CHOICES, share, strict=True):
+        if not shares.any():
+            continue
+        needed = shares[: np.flatnonzero(shares)[-1] + 1]
+        rounds = _rounds(regression, given, num_classes, *choice)
+        # The generator is second: zip ends without running the round after the last.
+        for w, one in zip(needed, rounds, strict=False):
+            weights += w * one.weights
+            bias += w * one.bias
+            logits += w * one.logits
+            channel += w * one.channel
+            sharpness += w * one.sharpness
+    return _Round(weights, bias, logits, channel, sharpness)
 
 
 def _rounds(

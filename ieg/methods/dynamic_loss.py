@@ -37,7 +37,8 @@ class Options(GradientOptions):
     )
     dynamic_pretraining_steps: int = option(
         2000,
-        "steps of the warm-up after which pre-training of the label corrector ends",
+        "steps of the warm-up after which pre-training of the label corrector ends; 0 suits runs "
+        "of less than some thousand steps, as the certainty that it leads to goes away slowly",
         at_least=0,
     )
     dynamic_corrector: bool = option(True, "correct labels by a learned trust in each loss rank")

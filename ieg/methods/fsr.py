@@ -151,7 +151,7 @@ class FSR(Method):
         self._moving = parts.lookahead_variables(context.model, options.meta_partial_level)
         self._pseudo = _parsed(options.use_pseudo_loss)
         # Eagerly, step by step, it is too slow.
-        self._draw = tf.function(self._dictionary_rows, autograph=False)
+        self._compiled_rows = tf.function(self._dictionary_rows, autograph=False)
         self._capacity = _capacity(options, context)
         self._start = _start(options, context)
 
@@ -173,7 +173,9 @@ class FSR(Method):
 
     def plan(self, epoch: int, variables: Mapping[str, tf.Variable]) -> EpochPlan:
         """Select class-balanced examples of the dictionary for the look-ahead of each step."""
-        rows = self._draw(tf.convert_to_tensor(variables["dictionary"]), tf.constant(epoch))
+        rows = self._compiled_rows(
+            tf.convert_to_tensor(variables["dictionary"]), tf.constant(epoch)
+        )
         return EpochPlan(probe=rows.numpy())
 
     def _dictionary_rows(self, table: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
@@ -288,8 +290,8 @@ class FSR(Method):
         ω starts at 1/B for every `meta_momentum`; the released code starts at 0 without momentum.
         """
         assert batch.probe is not None  # `plan` says so
-        queue = batch.probe
-        queue_targets = self._smoothed(queue.label)
+        dictionary = batch.probe
+        dictionary_targets = self._smoothed(dictionary.label)
 
         def predict(params: Tensors) -> tf.Tensor:
             return self.network(params, state.network_state, images)[0]
@@ -297,14 +299,14 @@ class FSR(Method):
         def weighted_loss(logits: tf.Tensor, omega: tf.Tensor) -> tf.Tensor:
             return tf.reduce_sum(omega * cross_entropy(targets, logits))
 
-        def queue_loss(params: Tensors) -> tuple[tf.Tensor, tf.Tensor | None]:
-            inputs, after = queue.image, None
+        def dictionary_loss(params: Tensors) -> tuple[tf.Tensor, tf.Tensor | None]:
+            inputs, after = dictionary.image, None
             if self.options.fsr_joint_pass:
-                inputs = tf.concat([queue.image, batch.image], axis=0)
+                inputs = tf.concat([dictionary.image, batch.image], axis=0)
             logits, _ = self.network(params, state.network_state, inputs)
             if self.options.fsr_joint_pass:
-                logits, after = tf.split(logits, [queue.image.shape[0], -1])
-            return replicas.batch_mean(cross_entropy(queue_targets, logits)), after
+                logits, after = tf.split(logits, [dictionary.image.shape[0], -1])
+            return replicas.batch_mean(cross_entropy(dictionary_targets, logits)), after
 
         inner = InnerProblem(
             predict,
@@ -321,7 +323,7 @@ class FSR(Method):
         with replicas.scope(scope):
             meta = meta_gradient(
                 inner,
-                queue_loss,
+                dictionary_loss,
                 state.params,
                 replicas.equal_weights(batch.label),
                 mode=self.options.meta_gradient,

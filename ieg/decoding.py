@@ -194,7 +194,7 @@ def _chunks(content: bytes) -> set[bytes]:
 
 
 def _refusal(content: bytes) -> str:
-    """What a file is that is not read."""
+    """Name of the format of a file that is not read."""
     found = None
     for offset, signature, name in _OTHERS:
         if content[offset : offset + len(signature)] == signature:

@@ -57,7 +57,7 @@ def value_type(options: type, name: str) -> type:
 
 
 def check(field: dataclasses.Field, value: Any) -> None:
-    """Raises InputError when a value is not of the type, the range or the choices of its field."""
+    """Refuse a value that is not of the type, the range or the choices of its field."""
     if value is None:
         return
     kind = _without_none(field.type)

@@ -48,7 +48,7 @@ _TINY = 1e-9
 
 
 class Measurement(NamedTuple):
-    """What `measure` says of one image.
+    """Measured condition of one image.
 
     Attributes:
       width, height: in pixels, above 0.

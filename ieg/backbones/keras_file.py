@@ -57,7 +57,7 @@ def load(request: Request) -> Backbone:
 
 
 def _check_config(path: Path, name: str) -> None:
-    """Refuses code and foreign layers before Keras looks at the file."""
+    """Refuse code and foreign layers before Keras looks at the file."""
     try:
         with zipfile.ZipFile(path) as archive:
             config = json.loads(archive.read("config.json"))

@@ -94,7 +94,7 @@ class _Entries(dict):
 
 @dataclass(frozen=True, slots=True)
 class _Global:
-    """What a pickle gets for a name; frozen, since a pickle may also set attributes."""
+    """Replacement for a name in a pickle; frozen, since a pickle may also set attributes."""
 
     make: Callable[..., Any]
 

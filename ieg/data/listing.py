@@ -152,7 +152,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _identity(folder: Path) -> tuple[int, int]:
-    """What a folder is known by, whatever links lead to it."""
+    """Identity of a folder, whatever links lead to it."""
     found = os.stat(folder)
     return found.st_dev, found.st_ino
 
@@ -327,7 +327,7 @@ def _folders_of(classes: Sequence[str], place: Path, left_out: LeftOut) -> dict[
 
 
 def likeness(name: str) -> str | float:
-    """What classes have in common that are probably one: value, or letters whatever their case.
+    """Value of a name, or its letters whatever their case: alike for classes that are probably one.
 
     >>> likeness("Red  ant") == likeness("red ant"), likeness("0") == likeness("0.0")
     (True, True)

@@ -156,7 +156,7 @@ def _with_path() -> list[str]:
 
 
 def _with_colon() -> dict[str, str]:
-    """What follows the colon, "PATH" or "NAME", by the name in front of it."""
+    """Name in front of a colon → "PATH" or "NAME" behind it."""
     entries = {name: sources.REGISTRY.get(name) for name in sources.REGISTRY.names()}
     return {
         name: "PATH" if entry.takes_path else "NAME"

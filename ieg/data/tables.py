@@ -149,7 +149,7 @@ def _separator(first: str) -> str:
 
 
 def key(title: str) -> str:
-    """What two spellings of the name of a column have in common.
+    """Letters and digits of the name of a column, alike in all its spellings.
 
     >>> key("True label") == key("true_label")
     True

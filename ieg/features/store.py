@@ -221,14 +221,14 @@ class FeatureStore:
         return there
 
     def _refresh(self) -> None:
-        """Opens shards that have appeared since the last time."""
+        """Open shards that have appeared since the last time."""
         for path, reason in self._open_new().items():
             logging.getLogger("ieg").warning(
                 "%s is damaged (%s): its images are looked at again", path, reason
             )
 
     def _open_new(self) -> dict[Path, str]:
-        """Opens new shards; what is wrong with the damaged ones among them."""
+        """Open new shards; return the damage of those that cannot be read."""
         reasons = {}
         for folder in self.folders:
             for path in sorted(folder.glob(f"*{shards.SUFFIX}")):
@@ -252,7 +252,7 @@ class FeatureStore:
     def _write_stretch(
         self, pictures: Pictures, images: list[tuple[bytes, int]], views: tuple[int, ...]
     ) -> Iterator[int]:
-        """Computes the same views of some images and writes shards; yields how many are done."""
+        """Compute the same views of some images and write shards; yield the number that is done."""
         size, readable = SHARD_IMAGES, set[int]()
         keys: list[bytes] = []
         table = np.zeros([0, len(views), self.backbone.card.features], np.float16)
@@ -282,7 +282,7 @@ class FeatureStore:
         return halved
 
     def _write(self, keys: list[bytes], views: tuple[int, ...], table: np.ndarray) -> None:
-        """Writes one shard, which counts from then on."""
+        """Write one shard, which counts from then on."""
         definitions = [self.definitions[view] for view in views]
         path = self.folder / shards.name(keys, definitions)
         stacked = np.frombuffer(b"".join(keys), np.uint8).reshape(-1, KEY)
@@ -312,7 +312,7 @@ class FeatureStore:
                 waiting, rest = waiting[whole * count :], rest[whole * count :]
 
     def _check_writable(self) -> None:
-        """Raises InputError before any work where the result could not be kept."""
+        """Refuse a folder that cannot be written to, before any work."""
         try:
             with tempfile.TemporaryFile(dir=self.folder):
                 pass
@@ -396,7 +396,7 @@ def _read(path: Path) -> Shard:
 
 
 def _wanted_facts(backbone: Backbone) -> dict[str, Any]:
-    """What a folder of the features of a backbone says about them."""
+    """Facts that belong into a folder of the features of a backbone."""
     return {
         "format": FORMAT,
         "backbone": backbone.card.name,
@@ -406,7 +406,7 @@ def _wanted_facts(backbone: Backbone) -> dict[str, Any]:
 
 
 def _facts(folder: Path) -> dict[str, Any] | None:
-    """What a folder says about its features; None for a folder that is empty or not there.
+    """Facts in a folder of features; None for a folder that is empty or not there.
 
     Raises:
       InputError: it holds something else.
@@ -432,7 +432,7 @@ def _write_facts(folder: Path, facts: dict[str, Any]) -> None:
 
 
 def _check(folder: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
-    """Raises InputError for a folder of another backbone or of a later version."""
+    """Refuse a folder of another backbone or of a later version."""
     version = found.get("format")
     if not isinstance(version, int) or version > FORMAT:
         raise InputError(

@@ -71,7 +71,7 @@ class People:
         )
 
     def suspicions(self) -> list[str]:
-        """What each person is suspected of, "" for nothing."""
+        """Suspicions about each person in words, "" without any."""
         said: dict[str | int, list[str]] = {}
         for suspicion in self.consensus.suspicious:
             said.setdefault(suspicion.annotator, []).append(self._words(suspicion))

@@ -54,7 +54,7 @@ class Judgment(NamedTuple):
     folds: int = 0
 
     def facts(self) -> dict[str, Any]:
-        """What audit.json says about the pieces of evidence."""
+        """Entries of audit.json on the pieces of evidence."""
         if self.combined is None:
             return {}
         weights = dict(self.combined.weights)

@@ -94,7 +94,9 @@ class Step:
         )
         self.method = dynamic_loss.DynamicLoss(options, context)
         draws = {"draw before": data["B_draw1"], "draw after": data["B_draw2"]}
-        self.method._draw = lambda logits, purpose, step: tf.one_hot(draws[purpose], classes)
+        self.method._sampled_labels = lambda logits, purpose, step: tf.one_hot(
+            draws[purpose], classes
+        )
         self.variables = self.method.init_state()
         self.variables["rank"][: len(self.labels)].assign(data["B_ranks"].astype(np.int32))
         for part in NETWORKS:
@@ -121,7 +123,7 @@ class TestMetaStep:
     def test_look_ahead(self, data, mode):
         step = Step(data, mode)
         phi = step.method._phi(step.state)
-        drawn = step.method._draw(None, "draw before", None)
+        drawn = step.method._sampled_labels(None, "draw before", None)
         meta = step.method._look_ahead(step.batch(), step.state, phi, drawn)
         tiny.close(meta.outer_loss, data["B_loss2_meta"], "value")
         for name, value in zip(tiny.PARAMS, meta.params, strict=True):
@@ -157,7 +159,7 @@ def test_virtual_loss(data):
     phi, batch = step.method._phi(step.state), step.batch()
     logits, _ = step.method.network(step.state.params, step.state.network_state, batch.image)
     given = tf.one_hot(batch.label, logits.shape[1])
-    drawn = step.method._draw(None, "draw before", None)
+    drawn = step.method._sampled_labels(None, "draw before", None)
     corrected = soft_targets(given, drawn, step.method._trust(batch, step.state, phi))
     tiny.close(corrected, data["B_corrected1"], "value")
     tiny.close(margins.margins(phi.margin), data["B_margin1"], "value")

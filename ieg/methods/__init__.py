@@ -251,7 +251,7 @@ class Method:
       needs: content of its batches.
       per_example: names of the values that `step` returns per example.
       curves: panels of a figure of logged scalars: title of a panel → scalar → its name there.
-      by_epoch: True in a subclass that overrides `on_epoch` or `plan`, without its doing.
+      by_epoch: True if the method overrides `on_epoch` or `plan`; set for each subclass.
       sums_as_written: True if its step has the same bits in every process only without TensorFlow's
         arithmetic optimization, see `ieg.training.devices.keep_order_of_sums`.
 
@@ -288,9 +288,8 @@ class Method:
         """Create variables of the method's own (per example, tables, second optimizers), by name.
 
         They are saved in checkpoints; make them with `replicas.variable`, write to them with
-        `replicas.assign`. All workers create them
-        together inside the strategy's scope, so errors and the reading of files belong in
-        `__init__`.
+        `replicas.assign`. All workers create them together inside the strategy's scope, so errors
+        and the reading of files belong in `__init__`.
         """
         return {}
 
